@@ -1,0 +1,158 @@
+/** What one error code means to a program and to a person. */
+export interface ErrorDefinition {
+  /** HTTP status of the problem document. */
+  readonly status: number;
+  /** Exit code of the command line. */
+  readonly exitCode: number;
+  /** One line: what happened. */
+  readonly title: string;
+  /** One line: what to do about it. */
+  readonly fix: string;
+}
+
+function define(status: number, exitCode: number, title: string, fix: string): ErrorDefinition {
+  return { status, exitCode, title, fix };
+}
+
+/**
+ * Every error a user can meet, once. Codes are stable and never reused.
+ * `docs/reference/errors.md` has one section each; a test holds the two together.
+ *
+ * Exit codes: 1 failed or not found · 2 wrong use · 3 no node answers · 4 refused (rights) ·
+ * 5 the function failed · 6 address or directory in use · 7 temporarily unavailable.
+ */
+export const ERRORS = {
+  ENOKI_INTERNAL: define(500, 1, "the node has a bug", "see the node's log and report it"),
+  ENOKI_INVALID_INPUT: define(400, 2, "the request is malformed", "correct what the detail names"),
+  ENOKI_INVALID_NAME: define(
+    400,
+    2,
+    "not a valid name",
+    "use letters, digits and inner hyphens, at most 63 characters",
+  ),
+  ENOKI_INVALID_CONFIG: define(400, 2, "the configuration is invalid", "correct the setting that the detail names"),
+  ENOKI_INVALID_KEY: define(400, 2, "not a valid key", "use 1 to 1,024 bytes of UTF-8"),
+  ENOKI_INVALID_ARCHIVE: define(
+    400,
+    2,
+    "the archive is corrupt or unsafe",
+    "pack only regular files with relative paths inside the folder",
+  ),
+  ENOKI_ARCHIVE_TOO_LARGE: define(413, 2, "the archive is too large", "ship less; see the limits page"),
+  ENOKI_INVALID_RUNTIME: define(
+    400,
+    2,
+    "no such runtime",
+    "use python, node or binary (or python3, python3-kv, nodejs)",
+  ),
+  ENOKI_NO_ENTRY: define(
+    400,
+    2,
+    "no entry file or handler was found",
+    "add fn.py, index.ts, fn.sh … with a handler, or say --runtime",
+  ),
+  ENOKI_BUILD_FAILED: define(422, 5, "the function could not be built", "read the build output in the detail"),
+  ENOKI_LOAD_FAILED: define(
+    422,
+    5,
+    "the function's code failed to load",
+    "mend the error shown; the previous revision keeps serving",
+  ),
+  ENOKI_RUNTIME_UNAVAILABLE: define(
+    422,
+    1,
+    "this node cannot run that runtime or isolation",
+    "run `enoki doctor` on the node",
+  ),
+  ENOKI_FUNCTION_NOT_FOUND: define(404, 1, "no such function", "deploy it, or list functions with `enoki functions ls`"),
+  ENOKI_REVISION_NOT_FOUND: define(404, 1, "no such revision", "list them with `enoki functions revisions NAME`"),
+  ENOKI_INVOCATION_NOT_FOUND: define(
+    404,
+    1,
+    "no such invocation, or its result is no longer kept",
+    "results are kept 24 h or 64 MiB per function",
+  ),
+  ENOKI_KEYGROUP_NOT_FOUND: define(404, 1, "no such keygroup", "list them with `enoki keygroups ls`"),
+  ENOKI_KEYGROUP_EXISTS: define(409, 1, "the keygroup exists already", "use it, or choose another name"),
+  ENOKI_KEY_NOT_FOUND: define(404, 1, "no such key", "the key is missing or has expired"),
+  ENOKI_NOT_FOUND: define(404, 1, "no such resource", "see /v1/openapi.json for what exists"),
+  ENOKI_METHOD_NOT_ALLOWED: define(405, 2, "the resource does not take this method", "see the Allow header"),
+  ENOKI_BODY_TOO_LARGE: define(413, 2, "the request body is too large", "send less; see the limits page"),
+  ENOKI_VERSION_CONFLICT: define(
+    412,
+    1,
+    "the key has another version by now",
+    "read it again and retry, or use update",
+  ),
+  ENOKI_VALUE_UNSUPPORTED: define(
+    400,
+    2,
+    "the value cannot be stored",
+    "store str, bytes or JSON with integers within ±(2^53−1) and string keys",
+  ),
+  ENOKI_VALUE_TOO_LARGE: define(413, 2, "the value is larger than 16 MiB", "split it over several keys"),
+  ENOKI_TYPE_MISMATCH: define(
+    409,
+    1,
+    "the key holds a value of another type",
+    "delete it first, or use the type it has",
+  ),
+  ENOKI_FUNCTION_ERROR: define(500, 5, "the function threw", "see its log: `enoki logs NAME`"),
+  ENOKI_INVALID_RESULT: define(
+    500,
+    5,
+    "the function returned something that is no response",
+    "return str, bytes, JSON or a response object",
+  ),
+  ENOKI_INSTANCE_DIED: define(502, 5, "the function's process ended during the call", "see the reason and its log"),
+  ENOKI_OUTPUT_TOO_LARGE: define(502, 5, "the function's output is too large", "return less; see the limits page"),
+  ENOKI_TIMEOUT: define(504, 5, "the call took longer than allowed", "raise --timeout, or do less per call"),
+  ENOKI_QUEUE_FULL: define(503, 7, "too many calls are waiting", "retry after the time in Retry-After"),
+  ENOKI_OUTBOX_FULL: define(503, 7, "too many asynchronous invocations are waiting", "retry later, or look at the dead letters"),
+  ENOKI_DRAINING: define(503, 7, "the node is shutting down", "retry on another node, or in a moment"),
+  ENOKI_DISK_FULL: define(507, 1, "the disk is full; reads go on", "free some space, then retry"),
+  ENOKI_STORAGE_FORMAT: define(500, 6, "the data directory has another format", "use the Enoki version that wrote it"),
+  ENOKI_DATA_DIR_IN_USE: define(409, 6, "another node uses this data directory", "stop it, or choose another --data-dir"),
+  ENOKI_PORT_IN_USE: define(409, 6, "a port is occupied", "free it, or choose another with the flag named"),
+  ENOKI_CREDENTIALS_REQUIRED: define(
+    400,
+    4,
+    "a node that listens beyond loopback needs credentials",
+    "give --admin-token-file (or ENOKI_ADMIN_TOKEN) and --functions public|token",
+  ),
+  ENOKI_UNAUTHORIZED: define(401, 4, "the token is missing or wrong", "send Authorization: Bearer TOKEN"),
+  ENOKI_FORBIDDEN: define(403, 4, "not allowed", "ask for the right that the detail names"),
+  ENOKI_NODE_UNREACHABLE: define(503, 3, "no node answers", "start one with `enoki up`, or set --node"),
+  ENOKI_UNSUPPORTED: define(501, 2, "this node does not do that", "see the detail"),
+  ENOKI_STALE: define(503, 7, "no replica is fresh enough", "retry, or allow more staleness"),
+} as const satisfies Record<string, ErrorDefinition>;
+
+/** The code of one error in {@link ERRORS}. */
+export type ErrorCode = keyof typeof ERRORS;
+
+/**
+ * An error with a stable code: bad input, a full disk, a function that threw. Bugs are
+ * `AssertionError` instead.
+ */
+export class EnokiError extends Error {
+  override readonly name = "EnokiError";
+  readonly code: ErrorCode;
+  /** Further members of the problem document, such as `errorType` or `reason`. */
+  readonly extra: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, detail?: string, extra: Readonly<Record<string, unknown>> = {}) {
+    super(detail ?? ERRORS[code].title);
+    this.code = code;
+    this.extra = extra;
+  }
+
+  /** HTTP status that belongs to the code. */
+  get status(): number {
+    return ERRORS[this.code].status;
+  }
+}
+
+/** True if `code` is one of ours. */
+export function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === "string" && Object.hasOwn(ERRORS, code);
+}

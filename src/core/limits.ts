@@ -1,0 +1,45 @@
+/** Every bound of the system, with its unit in its name. `docs/reference/limits.md` lists them. */
+export const LIMITS = {
+  /** A key, in bytes of UTF-8. */
+  keySizeBytesMax: 1024,
+  /** A value in a keygroup. */
+  valueSizeBytesMax: 16 * 1024 * 1024,
+  /** Pairs in one page of a scan. */
+  scanPageItemsMax: 1000,
+  /** Bytes of values in one page of a scan; a page ends early rather than exceed it. */
+  scanPageBytesMax: 4 * 1024 * 1024,
+  /** Operations in one batch. */
+  batchOperationsMax: 1000,
+  /** Body of a call. */
+  requestBodyBytesMax: 16 * 1024 * 1024,
+  /** Body of a function's response. */
+  outputBytesMax: 16 * 1024 * 1024,
+  /** One frame between a node and an instance: a value, its key and room for headers. */
+  frameBytesMax: 20 * 1024 * 1024,
+  /** A packed function. */
+  archiveBytesMax: 64 * 1024 * 1024,
+  /** An unpacked function. */
+  archiveUnpackedBytesMax: 512 * 1024 * 1024,
+  /** Files in a function. */
+  archiveFilesMax: 20_000,
+  /** Calls waiting per function. */
+  queueLengthMax: 1000,
+  /** Async invocations waiting per function. */
+  outboxLengthMax: 100_000,
+  /** Log of one function kept in memory and on disk. */
+  functionLogBytesMax: 8 * 1024 * 1024,
+  /** One line of a function's log; longer ones are cut. */
+  logLineBytesMax: 16 * 1024,
+  /** Revisions kept per function. */
+  revisionsKeptMax: 10,
+  /** Results of async invocations kept per function. */
+  resultsBytesMax: 64 * 1024 * 1024,
+  /** How long such a result is kept. */
+  resultsKeptMs: 24 * 3_600_000,
+  /** How long an effect-once key is kept. */
+  onceKeptMs: 7 * 86_400_000,
+  /** Idempotency keys and once keys. */
+  idempotencyKeyBytesMax: 256,
+  /** Tries of an async invocation before it becomes a dead letter. */
+  asyncTriesMax: 5,
+} as const;

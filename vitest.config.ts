@@ -1,0 +1,20 @@
+import { defineConfig } from "vitest/config";
+
+/** Three projects: `fast` needs nothing but Node; `system` starts real processes; `docs` checks the pages. */
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: "fast", include: ["test/{unit,property}/**/*.test.ts"], testTimeout: 30_000 } },
+      {
+        test: {
+          name: "system",
+          include: ["test/integration/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      { test: { name: "docs", include: ["test/docs/**/*.test.ts"], testTimeout: 60_000 } },
+    ],
+  },
+});
