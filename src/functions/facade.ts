@@ -1,0 +1,53 @@
+import type { EnokiError } from "../core/errors.js";
+import type { FunctionName, InvocationId } from "../core/ids.js";
+import type {
+  FunctionConfig,
+  FunctionRecord,
+  FunctionStatus,
+  InvocationState,
+  InvocationSummary,
+  LogLine,
+} from "./types.js";
+
+/** A request to deploy: a zip with the code, and what its owner asked for. */
+export interface DeployRequest {
+  readonly name: FunctionName;
+  readonly archive: Buffer;
+  /** A runtime name; `undefined` = decided by the entry file. */
+  readonly runtime: string | undefined;
+  /** What was said; the rest takes its default, or for a redeploy the previous revision's setting. */
+  readonly config: Partial<FunctionConfig>;
+  /** Let pip build source distributions. */
+  readonly allowBuild: boolean;
+}
+
+/** Everything that the admin API can do with functions. Each method throws {@link EnokiError}. */
+export interface FunctionsFacade {
+  list(): readonly FunctionRecord[];
+  /** @throws EnokiError `ENOKI_FUNCTION_NOT_FOUND` */
+  describe(name: FunctionName): FunctionRecord;
+  status(name: FunctionName): FunctionStatus;
+  /** Resolves once the new revision serves. `isNew` = there was no such function. */
+  deploy(request: DeployRequest): Promise<{ record: FunctionRecord; isNew: boolean }>;
+  rollback(name: FunctionName, revision: number | undefined): Promise<FunctionRecord>;
+  remove(name: FunctionName, options: { deleteData: boolean }): Promise<void>;
+  /** The last `tail` lines, oldest first. */
+  logs(name: FunctionName, tail: number): readonly LogLine[];
+  /** Calls `onLine` for each new line until the returned function is called. */
+  followLogs(name: FunctionName, onLine: (line: LogLine) => void): () => void;
+}
+
+/** Everything that the admin API can do with asynchronous invocations. */
+export interface InvocationsFacade {
+  list(filter: {
+    readonly function?: FunctionName;
+    readonly state?: InvocationState;
+    readonly limit: number;
+  }): readonly InvocationSummary[];
+  /** @throws EnokiError `ENOKI_INVOCATION_NOT_FOUND` */
+  show(id: InvocationId): InvocationSummary;
+  /** Queues a dead letter again. @throws EnokiError `ENOKI_INVOCATION_NOT_FOUND` */
+  replay(id: InvocationId): Promise<InvocationSummary>;
+  /** Forgets a dead letter. @throws EnokiError `ENOKI_INVOCATION_NOT_FOUND` */
+  forget(id: InvocationId): Promise<void>;
+}

@@ -1,0 +1,85 @@
+import type { FunctionName, InvocationId } from "../core/ids.js";
+import type { Isolation, NetworkAccess } from "../ports/runtime.js";
+
+/** Handler contracts a function can be written for. The last four are tinyFaaS's and the prototype's. */
+export const RUNTIMES = [
+  "python",
+  "node",
+  "binary",
+  "python3",
+  "python3-kv",
+  "nodejs",
+  "tinyfaas-binary",
+] as const;
+
+/** One of {@link RUNTIMES}. */
+export type RuntimeName = (typeof RUNTIMES)[number];
+
+/** How a function runs. Durations are milliseconds and sizes bytes in here, text outside. */
+export interface FunctionConfig {
+  readonly env: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+  readonly memoryBytes: number;
+  /** 0 = no limit. */
+  readonly cpus: number;
+  readonly maxInstances: number;
+  /** Calls at once per instance; `undefined` = what the handler can take (64, or 1 for a plain `def`). */
+  readonly concurrency?: number;
+  readonly isolation: Isolation;
+  readonly network: NetworkAccess;
+}
+
+/** One deployed version of a function's code and configuration. */
+export interface Revision {
+  readonly number: number;
+  readonly runtime: RuntimeName;
+  readonly entry: string;
+  /** Content hash of the built artefact. */
+  readonly artefact: string;
+  readonly artefactSizeBytes: number;
+  readonly config: FunctionConfig;
+  readonly createdAtMs: number;
+}
+
+/** A function as the node knows it. */
+export interface FunctionRecord {
+  readonly name: FunctionName;
+  /** Number of the revision that serves. */
+  readonly current: number;
+  /** Oldest first. */
+  readonly revisions: readonly Revision[];
+}
+
+/** How a function is doing right now. */
+export interface FunctionStatus {
+  readonly instances: number;
+  readonly running: number;
+  readonly queued: number;
+  readonly invocationsTotal: number;
+  readonly failuresTotal: number;
+  readonly coldStartsTotal: number;
+}
+
+/** One line that a function wrote. */
+export interface LogLine {
+  readonly atMs: number;
+  readonly stream: "stdout" | "stderr" | "platform";
+  readonly invocation: InvocationId | undefined;
+  readonly text: string;
+}
+
+/** Where an async invocation stands. */
+export type InvocationState = "queued" | "running" | "done" | "dead";
+
+/** An async invocation for lists and pages; bodies are not part of it. */
+export interface InvocationSummary {
+  readonly id: InvocationId;
+  readonly function: FunctionName;
+  readonly state: InvocationState;
+  readonly tries: number;
+  readonly createdAtMs: number;
+  readonly finishedAtMs?: number;
+  readonly status?: number;
+  /** Why it failed last, if it did. */
+  readonly lastError?: { readonly code: string; readonly message: string };
+}
