@@ -1,0 +1,55 @@
+/**
+ * The numbers of the function channel, protocol 1. `docs/internals/function-channel.md` explains
+ * them; the Python library holds the same numbers. Never change one.
+ */
+export { FrameReader } from "./frame-reader.js";
+export { FrameWriter, type FrameSink, type FrameWriterOptions } from "./frame-writer.js";
+export { ChannelError } from "./payload.js";
+
+/** Version of the protocol that LOAD names. */
+export const PROTOCOL_VERSION = 1;
+
+/** Types of frames; below 0x80 from the node to the instance, above it the other way. */
+export const FRAME = {
+  load: 0x01,
+  invoke: 0x02,
+  cancel: 0x03,
+  reply: 0x04,
+  stop: 0x05,
+  ping: 0x06,
+  event: 0x07,
+  ready: 0x81,
+  loadFailed: 0x82,
+  result: 0x83,
+  failed: 0x84,
+  operation: 0x85,
+  log: 0x86,
+  pong: 0x87,
+} as const;
+
+/** Operations of an OPERATION frame. */
+export const OPERATION = {
+  get: 1,
+  entry: 2,
+  set: 3,
+  delete: 4,
+  exists: 5,
+  getMany: 6,
+  scan: 7,
+  json: 8,
+} as const;
+
+/** Flags of a `set` operation. */
+export const SET_FLAG = { ifVersion: 1, ifAbsent: 2, ttl: 4 } as const;
+
+/** Flags of a `scan` operation. */
+export const SCAN_FLAG = { keysOnly: 1, reverse: 2, end: 4, prefix: 8, after: 16 } as const;
+
+/** Flags of INVOKE. */
+export const INVOKE_FLAG = { body: 1 } as const;
+
+/** Streams of a LOG frame. */
+export const LOG_STREAM = { stdout: 1, stderr: 2 } as const;
+
+/** First byte of a REPLY. */
+export const REPLY_STATUS = { ok: 0, error: 1 } as const;
