@@ -26,8 +26,8 @@ export const LIMITS = {
   queueLengthMax: 1000,
   /** Async invocations waiting per function. */
   outboxLengthMax: 100_000,
-  /** Log of one function kept in memory and on disk. */
-  functionLogBytesMax: 8 * 1024 * 1024,
+  /** Log of one function, kept in memory. */
+  functionLogBytesMax: 1024 * 1024,
   /** One line of a function's log; longer ones are cut. */
   logLineBytesMax: 16 * 1024,
   /** Revisions kept per function. */

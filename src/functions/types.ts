@@ -37,6 +37,8 @@ export interface Revision {
   /** Content hash of the built artefact. */
   readonly artefact: string;
   readonly artefactSizeBytes: number;
+  /** Whether the artefact has a `deps` folder (Python). */
+  readonly hasDeps: boolean;
   readonly config: FunctionConfig;
   readonly createdAtMs: number;
 }
