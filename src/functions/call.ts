@@ -1,0 +1,86 @@
+import { EnokiError } from "../core/errors.js";
+import type { InvocationId } from "../core/ids.js";
+
+/** What the caller sent, in the form in which it travels to the instance. */
+export interface CallRequest {
+  readonly method: string;
+  /** What follows the function's name, percent-encoded: `""` or `"/…"`. */
+  readonly path: string;
+  /** Without `?`. */
+  readonly query: string;
+  readonly contentType: string;
+  readonly idempotencyKey: string;
+  /** `name\0value\0…` with lower-case names. */
+  readonly headers: string;
+  /** `undefined` = none or empty. */
+  readonly body: Buffer | undefined;
+}
+
+/** What the function returned. */
+export interface CallResponse {
+  readonly status: number;
+  /** `""` = none. */
+  readonly contentType: string;
+  /** `name\0value\0…` */
+  readonly headers: string;
+  readonly body: Buffer;
+}
+
+/** One invocation on its way through the node. It is settled exactly once: the first cause wins. */
+export class Call {
+  readonly id: InvocationId;
+  /** The 16 bytes behind {@link id}. */
+  readonly idBytes: Buffer;
+  readonly request: CallRequest;
+  /** On the monotonic clock. */
+  readonly deadlineMs: number;
+  readonly timeoutMs: number;
+  readonly #settled: (outcome: CallResponse | EnokiError) => void;
+  #isSettled = false;
+  /** True once an instance has been given the call: from then on it may have had effects. */
+  isStarted = false;
+  /** Set by whoever holds the call: takes it out of the queue, or tells the instance to stop. */
+  onAbandoned: (() => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: {
+    readonly id: InvocationId;
+    readonly idBytes: Buffer;
+    readonly request: CallRequest;
+    readonly nowMs: number;
+    readonly timeoutMs: number;
+    readonly settled: (outcome: CallResponse | EnokiError) => void;
+  }) {
+    this.id = options.id;
+    this.idBytes = options.idBytes;
+    this.request = options.request;
+    this.timeoutMs = options.timeoutMs;
+    this.deadlineMs = options.nowMs + options.timeoutMs;
+    this.#settled = options.settled;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.abandon(
+        new EnokiError("ENOKI_TIMEOUT", `the call took longer than ${options.timeoutMs} ms`),
+      );
+    }, options.timeoutMs);
+  }
+
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  /** Gives the outcome to the caller; later ones are dropped. Returns whether this was the first. */
+  settle(outcome: CallResponse | EnokiError): boolean {
+    if (this.#isSettled) return false;
+    this.#isSettled = true;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#settled(outcome);
+    return true;
+  }
+
+  /** Settles with `error` and tells whoever holds the call. */
+  abandon(error: EnokiError): void {
+    if (this.settle(error)) this.onAbandoned?.();
+  }
+}

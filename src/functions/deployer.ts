@@ -1,0 +1,99 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+
+import type { FunctionName } from "../core/ids.js";
+import { EnokiError } from "../core/errors.js";
+import type { Clock } from "../ports/clock.js";
+import type { DeployRequest } from "./facade.js";
+import { RUNTIMES, type FunctionConfig, type Revision, type RuntimeName } from "./types.js";
+
+/** What a build step gives. */
+export interface BuiltArtefact {
+  readonly runtime: RuntimeName;
+  readonly entry: string;
+  readonly hasDeps: boolean;
+  readonly hash: string;
+  readonly sizeBytes: number;
+}
+
+/** Turns an unpacked archive into a stored artefact. */
+export type BuildStep = (source: {
+  readonly archive: Buffer;
+  readonly runtime: RuntimeName | undefined;
+  readonly workDir: string;
+  readonly allowBuild: boolean;
+}) => Promise<BuiltArtefact>;
+
+/** What a {@link Deployer} is built from. */
+export interface DeployerOptions {
+  readonly build: BuildStep;
+  /** A folder for scratch space, on the same file system as the artefacts. */
+  readonly scratchDir: string;
+  readonly clock: Clock;
+  /** Settings for what a deploy leaves unsaid. */
+  readonly defaults: FunctionConfig;
+}
+
+/** Makes revisions: unpack, build, store. One at a time per function. */
+export class Deployer {
+  readonly #options: DeployerOptions;
+  readonly #tails = new Map<FunctionName, Promise<unknown>>();
+
+  constructor(options: DeployerOptions) {
+    this.#options = options;
+  }
+
+  /** Runs `work` after every earlier piece of work on the same function, whatever became of it. */
+  async inOrder<T>(name: FunctionName, work: () => Promise<T>): Promise<T> {
+    const before = this.#tails.get(name) ?? Promise.resolve();
+    const mine = before.then(work, work);
+    this.#tails.set(name, mine);
+    try {
+      return await mine;
+    } finally {
+      if (this.#tails.get(name) === mine) this.#tails.delete(name);
+    }
+  }
+
+  /**
+   * Builds the next revision; nothing serves it yet.
+   * @throws EnokiError for a bad archive, runtime, entry or build
+   */
+  async makeRevision(
+    request: DeployRequest,
+    number: number,
+    previous: Revision | undefined,
+  ): Promise<Revision> {
+    const runtime = parseRuntime(request.runtime);
+    const config: FunctionConfig = { ...(previous?.config ?? this.#options.defaults), ...request.config };
+    const workDir = await mkdtemp(join(this.#options.scratchDir, "deploy-"));
+    try {
+      const built = await this.#options.build({
+        archive: request.archive,
+        runtime,
+        workDir,
+        allowBuild: request.allowBuild,
+      });
+      return {
+        number,
+        runtime: built.runtime,
+        entry: built.entry,
+        artefact: built.hash,
+        artefactSizeBytes: built.sizeBytes,
+        hasDeps: built.hasDeps,
+        config,
+        createdAtMs: this.#options.clock.nowMs(),
+      };
+    } finally {
+      await rm(workDir, { recursive: true, force: true });
+    }
+  }
+}
+
+/** @throws EnokiError `ENOKI_INVALID_RUNTIME` */
+function parseRuntime(text: string | undefined): RuntimeName | undefined {
+  if (text === undefined) return undefined;
+  const runtime = RUNTIMES.find((name) => name === text);
+  if (runtime) return runtime;
+  throw new EnokiError("ENOKI_INVALID_RUNTIME", `there is no runtime "${text.slice(0, 40)}"`);
+}

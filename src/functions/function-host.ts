@@ -1,0 +1,202 @@
+import { join } from "node:path";
+
+import { PROTOCOL_VERSION } from "../channel/frames.js";
+import type { FunctionName, InvocationId } from "../core/ids.js";
+import { LIMITS } from "../core/limits.js";
+import type { Clock } from "../ports/clock.js";
+import type { Logger } from "../ports/logger.js";
+import type { GuestKind, Launcher } from "../ports/runtime.js";
+import type { Turn } from "../ports/turn.js";
+import { Call, type CallRequest, type CallResponse } from "./call.js";
+import { Instance, type InstanceEvents } from "./instance.js";
+import { InstancePool } from "./instance-pool.js";
+import { LogBook } from "./log-book.js";
+import type { OperationServer } from "./operations-port.js";
+import { currentRevision } from "./registry.js";
+import type { FunctionRecord, FunctionStatus, Revision, RuntimeName } from "./types.js";
+import { EnokiError } from "../core/errors.js";
+
+/** What running a function takes. */
+export interface FunctionHostOptions {
+  readonly launcher: Launcher;
+  readonly turn: Turn;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly idleMs: number;
+  readonly pidsMax: number;
+  readonly tmpBytes: number;
+  /** Where an artefact lies on this machine. */
+  readonly artefactDir: (hash: string) => string;
+  /** Gives an instance of `function` the operations of its own keygroup. */
+  readonly operationsFor: (name: FunctionName) => OperationServer;
+}
+
+/** One call as its origin (HTTP, outbox) hands it over. */
+export interface Submission {
+  readonly id: InvocationId;
+  readonly idBytes: Buffer;
+  readonly request: CallRequest;
+  /** `undefined` = the function's own. A longer one is cut to it. */
+  readonly timeoutMs: number | undefined;
+  readonly settled: (outcome: CallResponse | EnokiError) => void;
+}
+
+/** Runs one function: its current revision's instances, its log and its counters. */
+export class FunctionHost {
+  readonly name: FunctionName;
+  readonly log: LogBook;
+  readonly #options: FunctionHostOptions;
+  #record: FunctionRecord;
+  #revision: Revision;
+  #pool: InstancePool;
+  #coldStartsBefore = 0;
+  #invocationsTotal = 0;
+  #failuresTotal = 0;
+
+  constructor(record: FunctionRecord, options: FunctionHostOptions, pool?: InstancePool, log?: LogBook) {
+    this.name = record.name;
+    this.#record = record;
+    this.#revision = currentRevision(record);
+    this.#options = options;
+    this.log = log ?? new LogBook(() => options.clock.nowMs());
+    this.#pool = pool ?? preparePool(record.name, this.#revision, this.log, options);
+  }
+
+  get record(): FunctionRecord {
+    return this.#record;
+  }
+
+  get revision(): Revision {
+    return this.#revision;
+  }
+
+  get status(): FunctionStatus {
+    return {
+      instances: this.#pool.instances,
+      running: this.#pool.running,
+      queued: this.#pool.queued,
+      invocationsTotal: this.#invocationsTotal,
+      failuresTotal: this.#failuresTotal,
+      coldStartsTotal: this.#coldStartsBefore + this.#pool.coldStartsTotal,
+    };
+  }
+
+  get pids(): number[] {
+    return this.#pool.pids;
+  }
+
+  /** Runs one call; `settled` is called exactly once. Returns the call. */
+  submit(submission: Submission): Call {
+    this.#invocationsTotal += 1;
+    const { settled } = submission;
+    const limitMs = this.#revision.config.timeoutMs;
+    const call = new Call({
+      id: submission.id,
+      idBytes: submission.idBytes,
+      request: submission.request,
+      nowMs: this.#options.clock.monotonicMs(),
+      timeoutMs: Math.min(submission.timeoutMs ?? limitMs, limitMs),
+      settled: (outcome) => {
+        if (outcome instanceof EnokiError || outcome.status >= 500) this.#failuresTotal += 1;
+        settled(outcome);
+      },
+    });
+    this.#pool.submit(call);
+    return call;
+  }
+
+  /** Lets `pool` serve from now on; the old one finishes what it runs. */
+  switchTo(record: FunctionRecord, pool: InstancePool): void {
+    const old = this.#pool;
+    this.#record = record;
+    this.#revision = currentRevision(record);
+    this.#pool = pool;
+    this.#coldStartsBefore += old.coldStartsTotal;
+    old.retire(pool).catch((error: unknown) =>
+      this.#options.logger.error({ error: String(error) }, "a retired revision did not stop"),
+    );
+  }
+
+  /** Finishes running calls, refuses waiting ones and stops the instances. */
+  async stop(): Promise<void> {
+    await this.#pool.retire(undefined);
+  }
+
+  /** Ends everything at once. */
+  async kill(): Promise<void> {
+    await this.#pool.kill();
+  }
+}
+
+/** Makes the pool of one revision; nothing is started yet. */
+export function preparePool(
+  name: FunctionName,
+  revision: Revision,
+  log: LogBook,
+  options: FunctionHostOptions,
+): InstancePool {
+  return new InstancePool({
+    instancesMax: revision.config.maxInstances,
+    idleMs: options.idleMs,
+    clock: options.clock,
+    logger: options.logger,
+    startInstance: (events) => startInstance(name, revision, log, options, events),
+  });
+}
+
+async function startInstance(
+  name: FunctionName,
+  revision: Revision,
+  log: LogBook,
+  options: FunctionHostOptions,
+  events: InstanceEvents,
+): Promise<Instance> {
+  const { config } = revision;
+  const process = await options.launcher.launch({
+    kind: guestKind(revision.runtime),
+    functionName: name,
+    isolation: config.isolation,
+    network: config.network,
+    limits: {
+      memoryBytes: config.memoryBytes,
+      cpus: config.cpus,
+      pidsMax: options.pidsMax,
+      tmpBytes: options.tmpBytes,
+    },
+    artefactDir: options.artefactDir(revision.artefact),
+  });
+  const instance = new Instance({
+    process,
+    operations: options.operationsFor(name),
+    log,
+    turn: options.turn,
+    clock: options.clock,
+    events,
+  });
+  try {
+    await instance.load(
+      {
+        protocol: PROTOCOL_VERSION,
+        runtime: revision.runtime,
+        entry: revision.entry,
+        codeDir: join(process.guestArtefactDir, "code"),
+        depsDir: revision.hasDeps ? join(process.guestArtefactDir, "deps") : null,
+        function: name,
+        keygroup: name,
+        revision: revision.number,
+        env: config.env,
+        outputBytesMax: LIMITS.outputBytesMax,
+        timeoutMs: config.timeoutMs,
+      },
+      config.concurrency,
+    );
+    return instance;
+  } catch (error) {
+    await instance.kill("did not load");
+    throw error;
+  }
+}
+
+function guestKind(runtime: RuntimeName): GuestKind {
+  return runtime.startsWith("python") ? "python" : "node";
+}

@@ -1,0 +1,160 @@
+import { EnokiError } from "../core/errors.js";
+import type { FunctionName } from "../core/ids.js";
+import type { Deployer } from "./deployer.js";
+import type { DeployRequest, FunctionsFacade } from "./facade.js";
+import { FunctionHost, preparePool, type FunctionHostOptions } from "./function-host.js";
+import { LogBook } from "./log-book.js";
+import { currentRevision, revisionOf, type FunctionRegistry } from "./registry.js";
+import type { FunctionRecord, FunctionStatus, LogLine, Revision } from "./types.js";
+
+/** What {@link Functions} is built from. */
+export interface FunctionsOptions {
+  readonly registry: FunctionRegistry;
+  readonly deployer: Deployer;
+  readonly host: FunctionHostOptions;
+  /** Makes the function's keygroup if there is none. */
+  readonly ensureKeygroup: (name: FunctionName) => Promise<void>;
+  readonly removeKeygroup: (name: FunctionName) => Promise<void>;
+  /** Removes stored artefacts that are not among `inUse`. */
+  readonly collectArtefacts: (inUse: ReadonlySet<string>) => Promise<void>;
+}
+
+/** The functions of this node: deployed, replaced, rolled back, removed and called by name. */
+export class Functions implements FunctionsFacade {
+  readonly #options: FunctionsOptions;
+  readonly #hosts = new Map<string, FunctionHost>();
+
+  constructor(options: FunctionsOptions) {
+    this.#options = options;
+  }
+
+  /** Takes up what was deployed before the node's last stop. Instances start with the first call. */
+  async open(): Promise<void> {
+    for (const record of this.#options.registry.list()) {
+      await this.#options.ensureKeygroup(record.name);
+      this.#hosts.set(record.name, new FunctionHost(record, this.#options.host));
+    }
+  }
+
+  /** The function that answers to `name`; `undefined` if there is none. */
+  find(name: string): FunctionHost | undefined {
+    return this.#hosts.get(name);
+  }
+
+  hosts(): Iterable<FunctionHost> {
+    return this.#hosts.values();
+  }
+
+  list(): readonly FunctionRecord[] {
+    return this.#options.registry.list();
+  }
+
+  describe(name: FunctionName): FunctionRecord {
+    return this.#options.registry.get(name);
+  }
+
+  status(name: FunctionName): FunctionStatus {
+    return this.#host(name).status;
+  }
+
+  async deploy(request: DeployRequest): Promise<{ record: FunctionRecord; isNew: boolean }> {
+    const { registry, deployer } = this.#options;
+    return deployer.inOrder(request.name, async () => {
+      const before = registry.find(request.name);
+      const revision = await deployer.makeRevision(
+        request,
+        registry.nextNumber(request.name),
+        before && currentRevision(before),
+      );
+      try {
+        const record = await this.#serve(request.name, revision);
+        return { record, isNew: before === undefined };
+      } finally {
+        await this.#options.collectArtefacts(registry.artefactsInUse());
+      }
+    });
+  }
+
+  async rollback(name: FunctionName, number: number | undefined): Promise<FunctionRecord> {
+    const { registry, deployer, host } = this.#options;
+    return deployer.inOrder(name, async () => {
+      const record = registry.get(name);
+      const wanted = revisionOf(record, number ?? previousNumber(record));
+      return this.#serve(name, {
+        ...wanted,
+        number: registry.nextNumber(name),
+        createdAtMs: host.clock.nowMs(),
+      });
+    });
+  }
+
+  async remove(name: FunctionName, options: { deleteData: boolean }): Promise<void> {
+    const { registry, deployer } = this.#options;
+    await deployer.inOrder(name, async () => {
+      registry.get(name);
+      const host = this.#host(name);
+      this.#hosts.delete(name);
+      await registry.remove(name);
+      await host.stop();
+      if (options.deleteData) await this.#options.removeKeygroup(name);
+      await this.#options.collectArtefacts(registry.artefactsInUse());
+    });
+  }
+
+  logs(name: FunctionName, tail: number): readonly LogLine[] {
+    return this.#host(name).log.tail(tail);
+  }
+
+  followLogs(name: FunctionName, onLine: (line: LogLine) => void): () => void {
+    return this.#host(name).log.follow(onLine);
+  }
+
+  /** Finishes running calls and stops every instance. */
+  async stop(): Promise<void> {
+    await Promise.all([...this.#hosts.values()].map((host) => host.stop()));
+  }
+
+  /** Ends every instance at once. */
+  async kill(): Promise<void> {
+    await Promise.all([...this.#hosts.values()].map((host) => host.kill()));
+  }
+
+  /**
+   * Starts the revision beside the one that serves, and switches only once it has loaded: no call
+   * meets a revision that cannot run.
+   */
+  async #serve(name: FunctionName, revision: Revision): Promise<FunctionRecord> {
+    const { registry, host: hostOptions } = this.#options;
+    const host = this.#hosts.get(name);
+    const log = host?.log ?? new LogBook(() => hostOptions.clock.nowMs());
+    await this.#options.ensureKeygroup(name);
+    const pool = preparePool(name, revision, log, hostOptions);
+    try {
+      await pool.warmUp();
+    } catch (error) {
+      await pool.kill();
+      if (error instanceof EnokiError) {
+        log.write("platform", undefined, `revision ${revision.number} did not load: ${error.message}`);
+      }
+      throw error;
+    }
+    const record = await registry.addRevision(name, revision);
+    if (host) host.switchTo(record, pool);
+    else this.#hosts.set(name, new FunctionHost(record, hostOptions, pool, log));
+    return record;
+  }
+
+  #host(name: FunctionName): FunctionHost {
+    const host = this.#hosts.get(name);
+    if (host) return host;
+    throw new EnokiError("ENOKI_FUNCTION_NOT_FOUND", `there is no function "${name}" here`);
+  }
+}
+
+/** The revision before the current one. */
+function previousNumber(record: FunctionRecord): number {
+  const index = record.revisions.findIndex((revision) => revision.number === record.current);
+  const previous = record.revisions[index - 1];
+  if (previous) return previous.number;
+  throw new EnokiError("ENOKI_REVISION_NOT_FOUND", `function "${record.name}" has no earlier revision`);
+}

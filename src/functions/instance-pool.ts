@@ -1,0 +1,211 @@
+import { EnokiError } from "../core/errors.js";
+import { LIMITS } from "../core/limits.js";
+import type { Clock } from "../ports/clock.js";
+import type { Logger } from "../ports/logger.js";
+import { CallQueue } from "./call-queue.js";
+import type { Call } from "./call.js";
+import type { Instance, InstanceEvents } from "./instance.js";
+
+/** What a pool is built from. */
+export interface InstancePoolOptions {
+  /** Starts an instance and loads the code; rejects with an `EnokiError`. */
+  readonly startInstance: (events: InstanceEvents) => Promise<Instance>;
+  readonly instancesMax: number;
+  /** An instance without calls for so long is stopped. */
+  readonly idleMs: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** After a failed start the pool waits so long before it tries again, doubling up to the maximum. */
+const START_BACKOFF_MS = 100;
+const START_BACKOFF_MS_MAX = 10_000;
+
+/**
+ * The instances of one revision and the calls that wait for one.
+ *
+ * Scales between 0 and `instancesMax`: a call that finds no room waits, and each waiting call that
+ * no starting instance is meant for starts one. Idle instances are stopped, newest first.
+ */
+export class InstancePool implements InstanceEvents {
+  readonly #options: InstancePoolOptions;
+  readonly #instances: Instance[] = [];
+  readonly #queue = new CallQueue();
+  #starting = 0;
+  #slotsPerInstance = 0;
+  #startFailures = 0;
+  #retryTimer: NodeJS.Timeout | undefined;
+  #idleTimer: NodeJS.Timeout | undefined;
+  #isRetired = false;
+  #emptied: (() => void)[] = [];
+  /** Where new and waiting calls go once this revision has been replaced. */
+  #successor: InstancePool | undefined;
+
+  coldStartsTotal = 0;
+
+  constructor(options: InstancePoolOptions) {
+    this.#options = options;
+  }
+
+  get instances(): number {
+    return this.#instances.length;
+  }
+
+  get running(): number {
+    let running = 0;
+    for (const instance of this.#instances) running += instance.running;
+    return running;
+  }
+
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  /** Process ids of the instances, for tests and `describe`. */
+  get pids(): number[] {
+    return this.#instances.map((instance) => instance.pid);
+  }
+
+  /** Starts the first instance, so that a broken revision is found before it serves anyone. */
+  async warmUp(): Promise<void> {
+    await this.#start();
+  }
+
+  /**
+   * Runs the call on an instance, now or when there is room.
+   * A full queue settles it with `ENOKI_QUEUE_FULL`.
+   */
+  submit(call: Call): void {
+    if (this.#successor) {
+      this.#successor.submit(call);
+      return;
+    }
+    const instance = this.#queue.length === 0 ? this.#roomiest() : undefined;
+    if (instance) {
+      instance.start(call);
+      return;
+    }
+    if (this.#queue.length >= LIMITS.queueLengthMax) {
+      call.settle(new EnokiError("ENOKI_QUEUE_FULL", `${this.#queue.length} calls are waiting`));
+      return;
+    }
+    this.#queue.push(call);
+    this.#scaleUp();
+  }
+
+  freed(instance: Instance): void {
+    while (instance.hasRoom) {
+      const call = this.#queue.shift();
+      if (!call) break;
+      instance.start(call);
+    }
+    if (instance.running === 0) this.#watchIdle();
+  }
+
+  ended(instance: Instance): void {
+    const index = this.#instances.indexOf(instance);
+    if (index >= 0) this.#instances.splice(index, 1);
+    if (this.#instances.length === 0) {
+      const emptied = this.#emptied;
+      this.#emptied = [];
+      for (const resolve of emptied) resolve();
+    }
+    this.#scaleUp();
+  }
+
+  /** Hands waiting and future calls to `successor`, lets running ones end, then stops everything. */
+  async retire(successor: InstancePool | undefined): Promise<void> {
+    this.#isRetired = true;
+    this.#successor = successor;
+    clearTimeout(this.#retryTimer);
+    clearTimeout(this.#idleTimer);
+    for (const call of this.#queue.takeAll()) {
+      if (successor) successor.submit(call);
+      else call.settle(new EnokiError("ENOKI_FUNCTION_NOT_FOUND", "the function was removed"));
+    }
+    await Promise.all(this.#instances.map((instance) => instance.stop()));
+  }
+
+  /** Ends every instance at once; waiting calls are refused. */
+  async kill(): Promise<void> {
+    this.#isRetired = true;
+    clearTimeout(this.#retryTimer);
+    clearTimeout(this.#idleTimer);
+    for (const call of this.#queue.takeAll()) call.settle(new EnokiError("ENOKI_DRAINING"));
+    await Promise.all([...this.#instances].map((instance) => instance.kill("the node stopped")));
+  }
+
+  #roomiest(): Instance | undefined {
+    let best: Instance | undefined;
+    for (const instance of this.#instances) {
+      if (!instance.hasRoom) continue;
+      if (!best || instance.running < best.running) best = instance;
+    }
+    return best;
+  }
+
+  #scaleUp(): void {
+    if (this.#isRetired || this.#retryTimer) return;
+    // Until the first instance has said how many calls it takes at once, one is started.
+    const slots = this.#slotsPerInstance;
+    const needed = slots === 0 ? Math.min(1, this.#queue.length) : Math.ceil(this.#queue.length / slots);
+    const wanted = Math.min(needed, this.#options.instancesMax - this.#instances.length);
+    for (let started = this.#starting; started < wanted; started++) {
+      this.#start().then(
+        () => {},
+        (error: unknown) => this.#startFailed(error),
+      );
+    }
+  }
+
+  async #start(): Promise<void> {
+    this.#starting += 1;
+    try {
+      const instance = await this.#options.startInstance(this);
+      this.coldStartsTotal += 1;
+      this.#startFailures = 0;
+      this.#slotsPerInstance = instance.concurrency;
+      this.#instances.push(instance);
+      if (this.#isRetired) void instance.stop();
+      else this.freed(instance);
+    } finally {
+      this.#starting -= 1;
+    }
+    this.#scaleUp();
+  }
+
+  #startFailed(error: unknown): void {
+    this.#startFailures += 1;
+    this.#options.logger.warn({ error: String(error) }, "an instance did not start");
+    const failure =
+      error instanceof EnokiError ? error : new EnokiError("ENOKI_INTERNAL", "the instance did not start");
+    // Someone has to hear it; those who come after the pause may have better luck.
+    if (this.#instances.length === 0 && this.#starting === 0) {
+      for (const call of this.#queue.takeAll()) call.settle(failure);
+    }
+    const pauseMs = Math.min(START_BACKOFF_MS * 2 ** (this.#startFailures - 1), START_BACKOFF_MS_MAX);
+    this.#retryTimer ??= setTimeout(() => {
+      this.#retryTimer = undefined;
+      this.#scaleUp();
+    }, pauseMs);
+  }
+
+  #watchIdle(): void {
+    if (this.#idleTimer || this.#isRetired) return;
+    this.#idleTimer = setTimeout(() => {
+      this.#idleTimer = undefined;
+      this.#stopIdle();
+    }, this.#options.idleMs).unref();
+  }
+
+  #stopIdle(): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    let isSomeoneWarm = false;
+    for (const instance of [...this.#instances]) {
+      if (instance.running > 0) continue;
+      if (nowMs - instance.idleSinceMs >= this.#options.idleMs - 1) void instance.stop();
+      else isSomeoneWarm = true;
+    }
+    if (isSomeoneWarm) this.#watchIdle();
+  }
+}

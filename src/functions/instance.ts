@@ -1,0 +1,340 @@
+import { FRAME, FrameReader, FrameWriter, LOG_STREAM } from "../channel/frames.js";
+import { decodeResult, encodeInvoke } from "../channel/invoke.js";
+import { operationCallId } from "../channel/operations.js";
+import { ChannelError } from "../channel/payload.js";
+import { EnokiError, isErrorCode } from "../core/errors.js";
+import { LIMITS } from "../core/limits.js";
+import type { Clock } from "../ports/clock.js";
+import type { GuestExit, GuestProcess } from "../ports/runtime.js";
+import type { Turn } from "../ports/turn.js";
+import type { Call, CallResponse } from "./call.js";
+import type { LogBook } from "./log-book.js";
+import type { OperationServer } from "./operations-port.js";
+
+/** What an instance tells its pool. */
+export interface InstanceEvents {
+  /** A call ended, so there may be room for another. */
+  freed(instance: Instance): void;
+  /** The process is gone; calls that were running have been settled. */
+  ended(instance: Instance): void;
+}
+
+/** What an instance is built from. */
+export interface InstanceOptions {
+  readonly process: GuestProcess;
+  readonly operations: OperationServer;
+  readonly log: LogBook;
+  readonly turn: Turn;
+  readonly clock: Clock;
+  readonly events: InstanceEvents;
+}
+
+/** How long a process may take from SIGTERM to its end. */
+const KILL_GRACE_MS = 1000;
+/** How long a function may take to be imported. */
+const LOAD_TIMEOUT_MS = 30_000;
+/** How long an instance that shares its process among calls may leave a ping unanswered. */
+const PING_TIMEOUT_MS = 1000;
+
+/**
+ * One guest process that runs calls of one function.
+ *
+ * Invariants: 1. every call that was started is settled, by the guest, its deadline or the end of
+ * the process, whichever comes first; 2. a slot is free again only when the guest has answered, so
+ * a handler that ignores its deadline keeps its slot; 3. the first cause of the end is kept.
+ */
+export class Instance {
+  readonly #process: GuestProcess;
+  readonly #operations: OperationServer;
+  readonly #log: LogBook;
+  readonly #clock: Clock;
+  readonly #events: InstanceEvents;
+  readonly #writer: FrameWriter;
+  readonly #reader = new FrameReader();
+  readonly #calls = new Map<number, Call>();
+  #nextCallId = 1;
+  #concurrency = 0;
+  #loaded: { resolve: () => void; reject: (error: unknown) => void } | undefined;
+  #pingTimer: NodeJS.Timeout | undefined;
+  #endReason: string | undefined;
+  #isEnded = false;
+  #isStopping = false;
+
+  /** Monotonic time at which the last call ended, or of the load. */
+  idleSinceMs: number;
+
+  constructor(options: InstanceOptions) {
+    this.#process = options.process;
+    this.#operations = options.operations;
+    this.#log = options.log;
+    this.#clock = options.clock;
+    this.#events = options.events;
+    this.idleSinceMs = options.clock.monotonicMs();
+    this.#writer = new FrameWriter(options.process.channel, { schedule: options.turn.flush });
+    this.#listen();
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  /** Calls that occupy a slot. */
+  get running(): number {
+    return this.#calls.size;
+  }
+
+  /** Calls that it runs at once. */
+  get concurrency(): number {
+    return this.#concurrency;
+  }
+
+  /** True while another call may be started here. */
+  get hasRoom(): boolean {
+    return this.#calls.size < this.#concurrency && !this.#isStopping && !this.#isEnded;
+  }
+
+  /** Operations, writes and bytes on the channel so far, for tests that count work. */
+  get writesTotal(): number {
+    return this.#writer.writesTotal;
+  }
+
+  /**
+   * Loads the function's code. `concurrency` bounds what the guest offers.
+   * @throws EnokiError `ENOKI_LOAD_FAILED`, `ENOKI_NO_ENTRY` with the function's own traceback
+   */
+  async load(message: object, concurrency: number | undefined): Promise<void> {
+    const loaded = new Promise<void>((resolve, reject) => {
+      this.#loaded = { resolve, reject };
+    });
+    this.#writer.frame(FRAME.load, 0, JSON.stringify(message));
+    this.#writer.flush();
+    const timer = setTimeout(() => void this.#kill("loading took too long", 0), LOAD_TIMEOUT_MS);
+    try {
+      await loaded;
+    } finally {
+      clearTimeout(timer);
+    }
+    if (concurrency !== undefined) this.#concurrency = Math.min(this.#concurrency, concurrency);
+  }
+
+  /** Starts a call; there must be room. */
+  start(call: Call): void {
+    const callId = this.#nextCallId;
+    this.#nextCallId = (callId + 1) >>> 0 || 1;
+    this.#calls.set(callId, call);
+    call.isStarted = true;
+    call.onAbandoned = () => this.#timedOut(callId);
+    const { request } = call;
+    encodeInvoke(this.#writer, callId, {
+      timeoutMs: Math.max(0, Math.round(call.deadlineMs - this.#clock.monotonicMs())),
+      invocationId: call.id,
+      method: request.method,
+      path: request.path,
+      query: request.query,
+      contentType: request.contentType,
+      idempotencyKey: request.idempotencyKey,
+      headers: request.headers,
+      body: request.body,
+    });
+  }
+
+  /** Lets running calls end, then the process. Resolves when it is gone. */
+  async stop(): Promise<void> {
+    if (!this.#isStopping) {
+      this.#isStopping = true;
+      if (this.#calls.size === 0) void this.#kill("stopped", KILL_GRACE_MS);
+    }
+    await this.#process.exited;
+  }
+
+  /** Ends the process at once. */
+  async kill(reason: string): Promise<void> {
+    await this.#kill(reason, 0);
+  }
+
+  async #kill(reason: string, graceMs: number): Promise<void> {
+    this.#endReason ??= reason;
+    await this.#process.kill(graceMs);
+  }
+
+  #listen(): void {
+    const { channel, stdout, stderr, exited } = this.#process;
+    channel.on("data", (chunk: Buffer) => this.#receive(chunk));
+    channel.on("error", () => {});
+    channel.on("close", () => void this.#kill("closed its channel", 0));
+    stdout?.setEncoding("utf8").on("data", (text: string) => this.#log.write("stdout", this.#onlyCall(), text));
+    stderr?.setEncoding("utf8").on("data", (text: string) => this.#log.write("stderr", this.#onlyCall(), text));
+    exited.then(
+      (exit) => this.#end(exit),
+      (error: unknown) => this.#end({ code: null, signal: null, reason: String(error) }),
+    );
+  }
+
+  /** Text without a call id belongs to the call that runs, if there is just one. */
+  #onlyCall(): Call["id"] | undefined {
+    if (this.#calls.size !== 1) return undefined;
+    for (const call of this.#calls.values()) return call.id;
+    return undefined;
+  }
+
+  #receive(chunk: Buffer): void {
+    try {
+      this.#reader.push(chunk, this.#onFrame);
+    } catch (error) {
+      if (!(error instanceof ChannelError)) throw error;
+      this.#log.write("platform", undefined, `protocol error: ${error.message}`);
+      void this.#kill("broke the protocol", 0);
+    }
+  }
+
+  readonly #onFrame = (type: number, id: number, payload: Buffer): void => {
+    switch (type) {
+      case FRAME.operation:
+        this.#operations.serve(
+          this.#writer,
+          id,
+          this.#calls.get(operationCallId(payload))?.idBytes,
+          payload,
+        );
+        return;
+      case FRAME.result:
+        this.#result(id, payload);
+        return;
+      case FRAME.failed:
+        this.#failed(id, payload);
+        return;
+      case FRAME.log:
+        this.#log.write(
+          payload[0] === LOG_STREAM.stderr ? "stderr" : "stdout",
+          this.#calls.get(id)?.id,
+          payload.toString("utf8", 1),
+        );
+        return;
+      case FRAME.ready:
+        this.#ready(payload);
+        return;
+      case FRAME.loadFailed:
+        this.#loadFailed(payload);
+        return;
+      case FRAME.pong:
+        clearTimeout(this.#pingTimer);
+        this.#pingTimer = undefined;
+        return;
+      default:
+        throw new ChannelError(`unknown frame type ${type}`);
+    }
+  };
+
+  #ready(payload: Buffer): void {
+    const { concurrency } = parseJson(payload);
+    this.#concurrency = typeof concurrency === "number" && concurrency >= 1 ? concurrency : 1;
+    this.#loaded?.resolve();
+    this.#loaded = undefined;
+  }
+
+  #loadFailed(payload: Buffer): void {
+    const failure = parseJson(payload);
+    const code = failure["code"] === "ENOKI_NO_ENTRY" ? "ENOKI_NO_ENTRY" : "ENOKI_LOAD_FAILED";
+    this.#loaded?.reject(
+      new EnokiError(code, describeFailure(failure), {
+        errorType: failure["errorType"],
+        traceback: failure["traceback"],
+      }),
+    );
+    this.#loaded = undefined;
+  }
+
+  #result(callId: number, payload: Buffer): void {
+    const call = this.#calls.get(callId);
+    if (!call) return;
+    const result = decodeResult(payload);
+    const outcome: CallResponse | EnokiError =
+      result.body.length > LIMITS.outputBytesMax
+        ? new EnokiError("ENOKI_OUTPUT_TOO_LARGE", `the function returned ${result.body.length} bytes`)
+        : { ...result, status: result.status === 0 ? 200 : result.status };
+    this.#free(callId, call, outcome);
+  }
+
+  #failed(callId: number, payload: Buffer): void {
+    const call = this.#calls.get(callId);
+    if (!call) return;
+    const failure = parseJson(payload);
+    const code = isErrorCode(failure["code"]) ? failure["code"] : "ENOKI_FUNCTION_ERROR";
+    const traceback = failure["traceback"];
+    if (typeof traceback === "string") this.#log.write("stderr", call.id, traceback);
+    this.#free(
+      callId,
+      call,
+      new EnokiError(code, describeFailure(failure), {
+        errorType: failure["errorType"],
+        message: failure["message"],
+      }),
+    );
+  }
+
+  #free(callId: number, call: Call, outcome: CallResponse | EnokiError): void {
+    this.#calls.delete(callId);
+    call.onAbandoned = undefined;
+    call.settle(outcome);
+    if (this.#calls.size === 0) {
+      this.idleSinceMs = this.#clock.monotonicMs();
+      if (this.#isStopping) void this.#kill("stopped", KILL_GRACE_MS);
+    }
+    this.#events.freed(this);
+  }
+
+  /** A running call is past its deadline, and its caller has been told. */
+  #timedOut(callId: number): void {
+    this.#writer.frame(FRAME.cancel, callId);
+    if (this.#concurrency === 1) {
+      void this.#kill("timeout", KILL_GRACE_MS);
+      return;
+    }
+    // Others may be well in the same process: only one that no longer turns is ended.
+    this.#writer.frame(FRAME.ping, 0);
+    this.#pingTimer ??= setTimeout(() => void this.#kill("timeout", 0), PING_TIMEOUT_MS);
+  }
+
+  #end(exit: GuestExit): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    clearTimeout(this.#pingTimer);
+    this.#operations.close();
+    const reason = exit.reason ?? this.#endReason ?? describeExit(exit);
+    const error = new EnokiError("ENOKI_INSTANCE_DIED", `the function's process ended: ${reason}`, {
+      reason,
+      exitCode: exit.code,
+      signal: exit.signal,
+    });
+    this.#loaded?.reject(
+      new EnokiError("ENOKI_LOAD_FAILED", `the function's process ended while loading: ${reason}`, { reason }),
+    );
+    this.#loaded = undefined;
+    const calls = [...this.#calls.values()];
+    this.#calls.clear();
+    for (const call of calls) call.settle(error);
+    if (this.#endReason !== "stopped" && this.#endReason !== "idle") {
+      this.#log.write("platform", undefined, `instance ${this.#process.pid} ended: ${reason}`);
+    }
+    this.#events.ended(this);
+  }
+}
+
+function describeExit(exit: GuestExit): string {
+  if (exit.signal !== null) return `signal ${exit.signal}`;
+  return exit.code === null ? "unknown" : `exit code ${exit.code}`;
+}
+
+function describeFailure(failure: Readonly<Record<string, unknown>>): string {
+  return `${String(failure["errorType"] ?? "Error")}: ${String(failure["message"] ?? "")}`;
+}
+
+function parseJson(payload: Buffer): Readonly<Record<string, unknown>> {
+  try {
+    const json: unknown = JSON.parse(payload.toString("utf8"));
+    if (typeof json === "object" && json !== null) return json as Record<string, unknown>;
+  } catch {
+    // Falls through to the same answer.
+  }
+  throw new ChannelError("a payload is not a JSON object");
+}

@@ -1,0 +1,56 @@
+import type { InvocationId } from "../core/ids.js";
+import { LIMITS } from "../core/limits.js";
+import type { LogLine } from "./types.js";
+
+/** Rough cost of a line beyond its text. */
+const LINE_OVERHEAD_BYTES = 64;
+
+/** The latest lines of one function's log, bounded by size, and whoever follows them. */
+export class LogBook {
+  #lines: LogLine[] = [];
+  #first = 0;
+  #sizeBytes = 0;
+  readonly #followers = new Set<(line: LogLine) => void>();
+  readonly #nowMs: () => number;
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  /** Adds text that may hold several lines; overlong lines are cut. */
+  write(stream: LogLine["stream"], invocation: InvocationId | undefined, text: string): void {
+    const lines = text.split("\n");
+    if (lines.at(-1) === "") lines.pop();
+    for (const line of lines) this.#add(stream, invocation, line);
+  }
+
+  /** The last `count` lines, oldest first. */
+  tail(count: number): LogLine[] {
+    return this.#lines.slice(Math.max(this.#first, this.#lines.length - count));
+  }
+
+  /** Calls `onLine` for each new line until the returned function is called. */
+  follow(onLine: (line: LogLine) => void): () => void {
+    this.#followers.add(onLine);
+    return () => this.#followers.delete(onLine);
+  }
+
+  #add(stream: LogLine["stream"], invocation: InvocationId | undefined, text: string): void {
+    const kept =
+      text.length > LIMITS.logLineBytesMax ? `${text.slice(0, LIMITS.logLineBytesMax)}…` : text;
+    const line: LogLine = { atMs: this.#nowMs(), stream, invocation, text: kept };
+    this.#lines.push(line);
+    this.#sizeBytes += kept.length + LINE_OVERHEAD_BYTES;
+    while (this.#sizeBytes > LIMITS.functionLogBytesMax) this.#dropFirst();
+    for (const follower of this.#followers) follower(line);
+  }
+
+  #dropFirst(): void {
+    const line = this.#lines[this.#first] as LogLine;
+    this.#sizeBytes -= line.text.length + LINE_OVERHEAD_BYTES;
+    this.#first += 1;
+    if (this.#first < 1024) return;
+    this.#lines = this.#lines.slice(this.#first);
+    this.#first = 0;
+  }
+}

@@ -1,0 +1,22 @@
+import type { FrameWriter } from "../channel/frames.js";
+
+/**
+ * Serves the OPERATION frames of one instance from the keygroup that belongs to its function.
+ * The channel decides the keygroup: nothing in a payload can name another one.
+ */
+export interface OperationServer {
+  /**
+   * Answers the operation `id` on `writer`, now or at the end of the turn.
+   *
+   * @param invocation 16 bytes of the invocation that asks; `undefined` outside a call
+   * @throws ChannelError when the payload does not parse: the instance is to be ended
+   */
+  serve(
+    writer: FrameWriter,
+    id: number,
+    invocation: Uint8Array | undefined,
+    payload: Buffer,
+  ): void;
+  /** The instance is gone: its watches end and its pending answers are dropped. */
+  close(): void;
+}

@@ -1,0 +1,174 @@
+import { EnokiError } from "../core/errors.js";
+import type { Logger } from "../ports/logger.js";
+import type { Storage, Transaction } from "../ports/storage.js";
+import type { Turn } from "../ports/turn.js";
+import type { Durability } from "./types.js";
+
+/** A change waiting for the commit of its turn. */
+export interface PendingCommit<T> {
+  /** Decides and writes inside the transaction. An `EnokiError` means: nothing was written for it. */
+  apply(transaction: Transaction): T;
+  /** Called once the change is as durable as the keygroup promises. */
+  acknowledged(outcome: T): void;
+  /** Called instead when it was refused or the transaction failed. */
+  failed(error: unknown): void;
+}
+
+/** What a {@link GroupCommit} needs of its keygroup. */
+export interface GroupCommitOptions {
+  readonly storage: Storage;
+  readonly turn: Turn;
+  readonly logger: Logger;
+  /** Asked at each commit, since a keygroup's durability may change. */
+  readonly durability: () => Durability;
+  /** Longest time a relaxed commit waits for its sync. */
+  readonly syncIntervalMs: number;
+  /** Writes what belongs to the transaction as a whole, after all changes in it. */
+  readonly seal: (transaction: Transaction) => void;
+  /** The transaction was rolled back: forget what `apply` and `seal` changed in memory. */
+  readonly rolledBack: () => void;
+  /** Everything committed before is on stable storage now. */
+  readonly synced: () => void;
+}
+
+/** Most changes in one transaction, so that a flood of writes cannot hold the event loop. */
+const CHANGES_PER_COMMIT_MAX = 4096;
+
+/**
+ * Commits all changes that one turn of the event loop brought in one transaction, and acknowledges
+ * them: at once when the keygroup is `relaxed`, after a shared sync when it is `strict`.
+ *
+ * The one rule: stored before acknowledged, stored before sent (design §3).
+ */
+export class GroupCommit {
+  readonly #options: GroupCommitOptions;
+  #waiting: PendingCommit<unknown>[] = [];
+  #isScheduled = false;
+  #syncTimer: NodeJS.Timeout | undefined;
+  #inFlight = 0;
+  #idle: (() => void)[] = [];
+
+  /** Transactions so far. */
+  commitsTotal = 0;
+  /** Syncs asked of the store so far. */
+  syncsTotal = 0;
+
+  constructor(options: GroupCommitOptions) {
+    this.#options = options;
+  }
+
+  /** Adds a change to this turn's commit. */
+  add<T>(change: PendingCommit<T>): void {
+    this.#waiting.push(change as PendingCommit<unknown>);
+    this.#inFlight += 1;
+    this.#schedule();
+  }
+
+  /** Resolves once nothing waits, then syncs. */
+  async drain(): Promise<void> {
+    if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    clearTimeout(this.#syncTimer);
+    this.#syncTimer = undefined;
+    await this.#sync();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#options.turn.commit(() => this.#commit());
+  }
+
+  #commit(): void {
+    this.#isScheduled = false;
+    const changes = this.#waiting.splice(0, CHANGES_PER_COMMIT_MAX);
+    if (this.#waiting.length > 0) setImmediate(() => this.#schedule());
+    const outcomes = this.#transact(changes);
+    if (outcomes === undefined) return;
+    if (this.#options.durability() === "relaxed") {
+      this.#syncSoon();
+      this.#acknowledge(changes, outcomes);
+      return;
+    }
+    this.#sync().then(
+      () => this.#acknowledge(changes, outcomes),
+      (error: unknown) => this.#failAll(changes, error),
+    );
+  }
+
+  /** Runs one transaction; `undefined` when it failed as a whole and everyone has been told. */
+  #transact(changes: readonly PendingCommit<unknown>[]): Outcome[] | undefined {
+    const { storage, seal, rolledBack } = this.#options;
+    const outcomes: Outcome[] = [];
+    try {
+      storage.transact((transaction) => {
+        outcomes.length = 0;
+        for (const change of changes) outcomes.push(applyOne(change, transaction));
+        seal(transaction);
+      });
+      this.commitsTotal += 1;
+      return outcomes;
+    } catch (error) {
+      rolledBack();
+      this.#failAll(changes, error);
+      return undefined;
+    }
+  }
+
+  #acknowledge(changes: readonly PendingCommit<unknown>[], outcomes: readonly Outcome[]): void {
+    for (const [index, change] of changes.entries()) {
+      const outcome = outcomes[index] as Outcome;
+      this.#settle(() => {
+        if (outcome.isRefused) change.failed(outcome.error);
+        else change.acknowledged(outcome.value);
+      });
+    }
+  }
+
+  #failAll(changes: readonly PendingCommit<unknown>[], error: unknown): void {
+    for (const change of changes) this.#settle(() => change.failed(error));
+  }
+
+  #settle(tell: () => void): void {
+    try {
+      tell();
+    } catch (error) {
+      this.#options.logger.error({ error }, "an acknowledgement threw");
+    }
+    this.#inFlight -= 1;
+    if (this.#inFlight > 0) return;
+    const idle = this.#idle;
+    this.#idle = [];
+    for (const resolve of idle) resolve();
+  }
+
+  #syncSoon(): void {
+    this.#syncTimer ??= setTimeout(() => {
+      this.#syncTimer = undefined;
+      this.#sync().catch((error: unknown) =>
+        this.#options.logger.error({ error: String(error) }, "a sync failed"),
+      );
+    }, this.#options.syncIntervalMs).unref();
+  }
+
+  async #sync(): Promise<void> {
+    this.syncsTotal += 1;
+    await this.#options.storage.sync();
+    this.#options.synced();
+  }
+}
+
+type Outcome =
+  | { readonly isRefused: false; readonly value: unknown }
+  | { readonly isRefused: true; readonly error: EnokiError };
+
+function applyOne(change: PendingCommit<unknown>, transaction: Transaction): Outcome {
+  try {
+    return { isRefused: false, value: change.apply(transaction) };
+  } catch (error) {
+    // A refusal concerns this change alone; anything else (a full disk, a bug) rolls all back.
+    if (error instanceof EnokiError && error.code !== "ENOKI_DISK_FULL") {
+      return { isRefused: true, error };
+    }
+    throw error;
+  }
+}
