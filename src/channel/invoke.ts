@@ -2,12 +2,8 @@ import { FRAME, INVOKE_FLAG } from "./frames.js";
 import type { FrameWriter } from "./frame-writer.js";
 import { ChannelError, expectProtocol, readU16, readU32, writeU16, writeU32 } from "./payload.js";
 
-/** One call, as the node hands it to an instance. */
-export interface Invocation {
-  /** Time that is left, in milliseconds. */
-  readonly timeoutMs: number;
-  /** 32 hexadecimal digits. */
-  readonly invocationId: string;
+/** What a caller sent, in the form in which it travels to the instance. */
+export interface InvokeRequest {
   readonly method: string;
   /** What follows the function's name, percent-encoded: `""` or `"/…"`. */
   readonly path: string;
@@ -49,9 +45,15 @@ export function splitHeaders(joined: string): string[] {
   return parts;
 }
 
-/** Writes an INVOKE frame. */
-export function encodeInvoke(writer: FrameWriter, callId: number, call: Invocation): void {
-  const { method, path, query, contentType, idempotencyKey, headers, body } = call;
+/** Writes an INVOKE frame: `timeoutMs` is the time left, `idBytes` the 16 bytes of the invocation's id. */
+export function encodeInvoke(
+  writer: FrameWriter,
+  callId: number,
+  timeoutMs: number,
+  idBytes: Uint8Array,
+  request: InvokeRequest,
+): void {
+  const { method, path, query, contentType, idempotencyKey, headers, body } = request;
   const textLength =
     method.length +
     path.length +
@@ -62,9 +64,9 @@ export function encodeInvoke(writer: FrameWriter, callId: number, call: Invocati
   writer.begin(FRAME.invoke, callId);
   const start = writer.reserve(TEXTS_AT + textLength * 3);
   const buffer = writer.buffer;
-  writeU32(buffer, start + TIMEOUT_AT, call.timeoutMs);
+  writeU32(buffer, start + TIMEOUT_AT, timeoutMs);
   buffer[start + FLAGS_AT] = body && body.length > 0 ? INVOKE_FLAG.body : 0;
-  buffer.write(call.invocationId, start + ID_AT, 16, "hex");
+  buffer.set(idBytes, start + ID_AT);
   const lengths = start + LENGTHS_AT;
   let at = start + TEXTS_AT;
   at = writeSized(writer, lengths, at, method);
@@ -160,7 +162,7 @@ export class InvokeView {
     return this.#payload.subarray(this.#bodyAt);
   }
 
-  /** The body as UTF-8 text. */
+  /** The body as UTF-8 text; what is not UTF-8 becomes U+FFFD. */
   get bodyText(): string {
     return this.#text(this.#bodyAt, this.#payload.length);
   }

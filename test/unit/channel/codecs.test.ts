@@ -35,11 +35,8 @@ const same = (left: Uint8Array, right: Uint8Array): void =>
 
 describe("INVOKE and RESULT", () => {
   it("carry every member of a call", () => {
+    const id = fc.uint8Array({ minLength: 16, maxLength: 16 });
     const call = fc.record({
-      timeoutMs: fc.nat(0xffffffff),
-      invocationId: fc
-        .uint8Array({ minLength: 16, maxLength: 16 })
-        .map((b) => Buffer.from(b).toString("hex")),
       method: text,
       path: text,
       query: text,
@@ -49,8 +46,12 @@ describe("INVOKE and RESULT", () => {
       body: fc.option(bytes, { nil: undefined }),
     });
     fc.assert(
-      fc.property(call, (sent) => {
-        const view = new InvokeView(payloadOf((writer) => encodeInvoke(writer, 7, sent)));
+      fc.property(call, fc.nat(0xffffffff), id, (sent, timeoutMs, idBytes) => {
+        const view = new InvokeView(
+          payloadOf((writer) => encodeInvoke(writer, 7, timeoutMs, idBytes, sent)),
+        );
+        expect(view.timeoutMs).toBe(timeoutMs);
+        expect(view.invocationId).toBe(Buffer.from(idBytes).toString("hex"));
         const { body, ...texts } = sent;
         for (const name of Object.keys(texts) as (keyof typeof texts)[]) {
           expect(view[name]).toEqual(texts[name]);
@@ -81,8 +82,6 @@ describe("INVOKE and RESULT", () => {
 
   it("are refused when they were cut anywhere in front of the body", () => {
     const call = {
-      timeoutMs: 1,
-      invocationId: "00".repeat(16),
       method: "POST",
       path: "/a",
       query: "b=c",
@@ -91,7 +90,7 @@ describe("INVOKE and RESULT", () => {
       headers: "a\0b\0",
       body: undefined,
     };
-    const invoke = payloadOf((writer) => encodeInvoke(writer, 1, call));
+    const invoke = payloadOf((writer) => encodeInvoke(writer, 1, 1, Buffer.alloc(16), call));
     for (let n = 0; n < invoke.length; n++) {
       expect(() => new InvokeView(invoke.subarray(0, n))).toThrow(ChannelError);
     }
