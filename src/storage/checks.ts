@@ -5,7 +5,10 @@ export const STORE_KEY_SIZE_BYTES_MAX = 1500;
 
 /** Asserts that `name` is safe as a file name on every system: it never comes from outside. */
 export function assertStoreName(name: string): void {
-  assert(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/.test(name), `not a store name: ${JSON.stringify(name)}`);
+  assert(
+    /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/.test(name),
+    `not a store name: ${JSON.stringify(name)}`,
+  );
 }
 
 /** Asserts that `key` can be stored. */

@@ -1,0 +1,249 @@
+import { readSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { join } from "node:path";
+import { assert } from "../base/assert.js";
+import { equalBytes } from "../base/bytes.js";
+import { EnokiError } from "../core/errors.js";
+import type { RangeOptions, Row, Storage, Transaction } from "../ports/storage.js";
+import { type Checkpoint, CheckpointFile, META_PAGES_SIZE_BYTES } from "./checkpoint-file.js";
+import { assertKey, assertSynchronous } from "./checks.js";
+import { type LmdbDatabase, openEnvironment } from "./lmdb-environment.js";
+import { readRange, readValue } from "./lmdb-reads.js";
+
+/** A read transaction of LMDB: as long as it lives, no page of its state is written over. */
+interface Pin {
+  done(): void;
+}
+
+/** What {@link LmdbStorage.open} needs. */
+export interface LmdbStorageOptions {
+  /** The store's folder; it exists and holds a checkpoint, and a data file restored to it if need be. */
+  readonly folder: string;
+  readonly bootId: string;
+  readonly onClose: () => void;
+}
+
+/**
+ * One LMDB environment with a checkpoint beside it.
+ *
+ * LMDB runs without syncs, so a power cut may leave on disk any mixture of the pages written since
+ * the last sync. Two things make the last synced state outlive that: a read transaction pins it, so
+ * none of its pages is written over, and its meta pages lie in the checkpoint file, from which
+ * `lmdb.ts` puts them back when the system has been started anew. A sync pins the state of the
+ * moment, makes the file durable, then the checkpoint, and only then lets go of the older state.
+ */
+export class LmdbStorage implements Storage {
+  readonly #database: LmdbDatabase;
+  readonly #dataFile: FileHandle;
+  readonly #checkpointFile: CheckpointFile;
+  readonly #bootId: string;
+  readonly #onClose: () => void;
+  #checkpoint: Checkpoint;
+  /** Holds the state of {@link #checkpoint}. */
+  #pin: Pin;
+  #isOpen = true;
+  #isInTransaction = false;
+  /** Transactions that wrote, those of them that are durable, and those the running sync covers. */
+  #commits = 0;
+  #durableCommits = 0;
+  #runningCommits = 0;
+  #running: Promise<void> | undefined;
+  #queued: Promise<void> | undefined;
+  /** Set once the disk failed under a sync: what the page cache holds may then never reach it. */
+  #failure: unknown;
+
+  private constructor(
+    options: LmdbStorageOptions,
+    database: LmdbDatabase,
+    dataFile: FileHandle,
+    checkpointFile: CheckpointFile,
+    checkpoint: Checkpoint,
+  ) {
+    this.#bootId = options.bootId;
+    this.#onClose = options.onClose;
+    this.#database = database;
+    this.#dataFile = dataFile;
+    this.#checkpointFile = checkpointFile;
+    this.#checkpoint = checkpoint;
+    this.#pin = pinLatest(database);
+  }
+
+  /** Opens the store and makes its latest state durable, so that there is one to fall back to. */
+  static async open(options: LmdbStorageOptions): Promise<LmdbStorage> {
+    const database = openEnvironment(options.folder);
+    const dataFile = await open(join(options.folder, "data.mdb"), "r");
+    const checkpointFile = await CheckpointFile.open(join(options.folder, "checkpoint"));
+    const checkpoint = await checkpointFile.read();
+    assert(checkpoint, "the checkpoint was read before");
+    const storage = new LmdbStorage(options, database, dataFile, checkpointFile, checkpoint);
+    storage.#commits = 1;
+    await storage.sync();
+    return storage;
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    assert(this.#isOpen, "the store is closed");
+    assertKey(key);
+    return readValue(this.#database, key);
+  }
+
+  range(options: RangeOptions): Row[] {
+    assert(this.#isOpen, "the store is closed");
+    return readRange(this.#database, options);
+  }
+
+  transact<T>(work: (transaction: Transaction) => T): T {
+    assert(this.#isOpen, "the store is closed");
+    assert(!this.#isInTransaction, "a transaction cannot lie in another");
+    if (this.#failure !== undefined) throw this.#failure;
+    const transaction = new LmdbTransaction(this.#database);
+    let result: T | undefined;
+    this.#isInTransaction = true;
+    try {
+      this.#database.transactionSync(() => {
+        result = work(transaction);
+        assertSynchronous(result);
+      });
+    } catch (error) {
+      throw toStorageError(error);
+    } finally {
+      transaction.end();
+      this.#isInTransaction = false;
+    }
+    if (transaction.hasWritten) this.#commits++;
+    return result as T;
+  }
+
+  sync(): Promise<void> {
+    assert(this.#isOpen, "the store is closed");
+    assert(!this.#isInTransaction, "a transaction cannot sync");
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#durableCommits === this.#commits) return Promise.resolve();
+    if (!this.#running) return this.#startSync();
+    if (this.#runningCommits === this.#commits) return this.#running;
+    // A sync that began before a commit does not count for it: one more follows, for all who wait.
+    const next = (): Promise<void> => {
+      this.#queued = undefined;
+      return this.#startSync();
+    };
+    this.#queued ??= this.#running.then(next, next);
+    return this.#queued;
+  }
+
+  async close(): Promise<void> {
+    const synced = this.sync();
+    this.#isOpen = false;
+    try {
+      await synced;
+    } finally {
+      this.#pin.done();
+      await this.#database.close();
+      await this.#dataFile.close();
+      await this.#checkpointFile.close();
+      this.#onClose();
+    }
+  }
+
+  #startSync(): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    const commits = this.#commits;
+    this.#runningCommits = commits;
+    this.#running = this.#advanceCheckpoint().then(
+      () => {
+        this.#durableCommits = commits;
+        this.#running = undefined;
+      },
+      (error: unknown) => {
+        this.#running = undefined;
+        throw toStorageError(error);
+      },
+    );
+    return this.#running;
+  }
+
+  /** Everything up to the first `await` happens between two transactions: it sees one state. */
+  async #advanceCheckpoint(): Promise<void> {
+    const metaPages = new Uint8Array(META_PAGES_SIZE_BYTES);
+    const sizeBytes = readSync(this.#dataFile.fd, metaPages, 0, metaPages.length, 0);
+    assert(sizeBytes === metaPages.length, "an LMDB file begins with two meta pages");
+    const { sequence, bootId, metaPages: durableMetaPages } = this.#checkpoint;
+    if (bootId === this.#bootId && equalBytes(metaPages, durableMetaPages)) return;
+
+    const checkpoint = { sequence: sequence + 1, bootId: this.#bootId, metaPages };
+    const pin = pinLatest(this.#database);
+    try {
+      await this.#syncDataFile();
+      await this.#checkpointFile.write(checkpoint);
+    } catch (error) {
+      pin.done();
+      throw error;
+    }
+    this.#pin.done();
+    this.#pin = pin;
+    this.#checkpoint = checkpoint;
+  }
+
+  async #syncDataFile(): Promise<void> {
+    try {
+      await this.#dataFile.datasync();
+    } catch (error) {
+      this.#failure = toStorageError(error);
+      throw error;
+    }
+  }
+}
+
+class LmdbTransaction implements Transaction {
+  readonly #database: LmdbDatabase;
+  #isActive = true;
+  hasWritten = false;
+
+  constructor(database: LmdbDatabase) {
+    this.#database = database;
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    this.#assertActive();
+    assertKey(key);
+    return readValue(this.#database, key);
+  }
+
+  range(options: RangeOptions): Row[] {
+    this.#assertActive();
+    return readRange(this.#database, options);
+  }
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.#assertActive();
+    assertKey(key);
+    this.hasWritten = true;
+    this.#database.putSync(key, value);
+  }
+
+  delete(key: Uint8Array): void {
+    this.#assertActive();
+    assertKey(key);
+    this.hasWritten = true;
+    this.#database.removeSync(key);
+  }
+
+  end(): void {
+    this.#isActive = false;
+  }
+
+  #assertActive(): void {
+    assert(this.#isActive, "the transaction has ended");
+  }
+}
+
+function pinLatest(database: LmdbDatabase): Pin {
+  return database.useReadTransaction();
+}
+
+/** Codes of LMDB and of the system for "no space": the map or the disk is full, or the quota is used up. */
+const NO_SPACE_CODES: ReadonlySet<unknown> = new Set([-30792, 28, 122, "ENOSPC", "EDQUOT"]);
+
+function toStorageError(error: unknown): unknown {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return NO_SPACE_CODES.has(code) ? new EnokiError("ENOKI_DISK_FULL") : error;
+}
