@@ -89,13 +89,13 @@ function compileError(request: Build, output: string): string {
   return lastLines(output).replaceAll(`${request.codeDir}/`, "");
 }
 
-function runPython(
+async function runPython(
   request: Build,
   program: string,
   cwd: string,
   args: readonly string[],
 ): Promise<CommandResult> {
-  return runCommand({
+  const result = await runCommand({
     program: request.pythonPath,
     args: ["-c", program, ...args],
     cwd,
@@ -103,4 +103,11 @@ function runPython(
     env: { PYTHONHASHSEED: "0" },
     signal: request.signal,
   });
+  if (result.exitCode === 127) {
+    throw new EnokiError(
+      "ENOKI_RUNTIME_UNAVAILABLE",
+      `there is no Python at ${request.pythonPath}`,
+    );
+  }
+  return result;
 }
