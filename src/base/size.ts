@@ -12,6 +12,15 @@ export function parseSizeBytes(text: string): number | undefined {
   return Number(match[1]) * (UNITS_BYTES[(match[2] as string).toLowerCase()] as number);
 }
 
+/** Writes a number of bytes as the shortest exact size, the inverse of {@link parseSizeBytes}. */
+export function formatExactSize(sizeBytes: number): string {
+  for (const unit of ["g", "m", "k"]) {
+    const size = UNITS_BYTES[unit] as number;
+    if (sizeBytes >= size && sizeBytes % size === 0) return `${sizeBytes / size}${unit}`;
+  }
+  return String(sizeBytes);
+}
+
 /** Writes a number of bytes for people: `5 B`, `1.5 KiB`, `3.0 MiB`. */
 export function formatSizeBytes(sizeBytes: number): string {
   let size = sizeBytes;
