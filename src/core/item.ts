@@ -1,0 +1,107 @@
+import { assert } from "../base/assert.js";
+import { ByteReader, varintSize, writeVarint } from "./codec.js";
+import { compareDots, dotSize, readDot, writeDot, type Dot } from "./dot.js";
+import { TAG, type Tag, type TypedValue } from "./value.js";
+
+/** One stored version of a key: a value or a tombstone, and where it came from. */
+export interface Version {
+  readonly dot: Dot;
+  readonly hlc: number;
+  /** The tag `tombstone` means that the key was deleted. */
+  readonly value: TypedValue;
+  /** Absolute time of expiry; 0 = never. */
+  readonly expiresAtMs: number;
+  /** The 16 bytes of the id of the invocation that wrote it. */
+  readonly invocation: Uint8Array | undefined;
+  /**
+   * Stays until a later version names it in `replaces`, even where a greater version wins: the CRDT
+   * types under `lww`, and plain versions that replaced a pinned one (see `live-set.ts`).
+   */
+  readonly isPinned: boolean;
+}
+
+/** Size of an invocation id. */
+export const INVOCATION_BYTES = 16;
+
+const TAG_MASK = 0x0f;
+const HAS_EXPIRY = 0x10;
+const HAS_INVOCATION = 0x20;
+const IS_PINNED = 0x40;
+
+const EMPTY = new Uint8Array(0);
+
+/** What a deleted key holds. */
+export const TOMBSTONE: TypedValue = { tag: TAG.tombstone, bytes: EMPTY };
+
+/** Orders versions by (hlc, origin, counter): the greatest wins under `lww`. */
+export function compareVersions(left: Version, right: Version): number {
+  return left.hlc - right.hlc || compareDots(left.dot, right.dot);
+}
+
+/** The dots of `versions`, in the same order. */
+export function dotsOf(versions: readonly Version[]): Dot[] {
+  return versions.map((version) => version.dot);
+}
+
+/** Bytes that {@link writeVersion} takes. */
+export function versionSize(version: Version): number {
+  const valueBytes = version.value.bytes.length;
+  let size =
+    1 + dotSize(version.dot) + varintSize(version.hlc) + varintSize(valueBytes) + valueBytes;
+  if (version.expiresAtMs !== 0) size += varintSize(version.expiresAtMs);
+  if (version.invocation) size += INVOCATION_BYTES;
+  return size;
+}
+
+/** Writes one version at `offset` and returns the offset behind it. */
+export function writeVersion(target: Uint8Array, offset: number, version: Version): number {
+  const { dot, hlc, value, expiresAtMs, invocation, isPinned } = version;
+  let header: number = value.tag;
+  if (expiresAtMs !== 0) header |= HAS_EXPIRY;
+  if (invocation) header |= HAS_INVOCATION;
+  if (isPinned) header |= IS_PINNED;
+  target[offset] = header;
+  let at = writeDot(target, offset + 1, dot);
+  at = writeVarint(target, at, hlc);
+  if (expiresAtMs !== 0) at = writeVarint(target, at, expiresAtMs);
+  if (invocation) {
+    assert(invocation.length === INVOCATION_BYTES, "an invocation id has 16 bytes");
+    target.set(invocation, at);
+    at += INVOCATION_BYTES;
+  }
+  at = writeVarint(target, at, value.bytes.length);
+  target.set(value.bytes, at);
+  return at + value.bytes.length;
+}
+
+/** Reads what {@link writeVersion} wrote; its bytes are views of the source. */
+export function readVersion(reader: ByteReader): Version {
+  const header = reader.byte();
+  const tag = header & TAG_MASK;
+  assert(header < 0x80 && tag <= TAG.map, "an encoded version has an unknown type");
+  const dot = readDot(reader);
+  const hlc = reader.varint();
+  const expiresAtMs = header & HAS_EXPIRY ? reader.varint() : 0;
+  const invocation = header & HAS_INVOCATION ? reader.take(INVOCATION_BYTES) : undefined;
+  const bytes = reader.take(reader.varint());
+  const isPinned = (header & IS_PINNED) !== 0;
+  return { dot, hlc, value: { tag: tag as Tag, bytes }, expiresAtMs, invocation, isPinned };
+}
+
+/** The value of an item row: its live versions, which must be in the order of their dots. */
+export function encodeItem(versions: readonly Version[]): Uint8Array {
+  let size = 0;
+  for (const version of versions) size += versionSize(version);
+  const bytes = new Uint8Array(size);
+  let offset = 0;
+  for (const version of versions) offset = writeVersion(bytes, offset, version);
+  return bytes;
+}
+
+/** Reads an item row; the values are views of `bytes`, nothing is copied. */
+export function decodeItem(bytes: Uint8Array): Version[] {
+  const reader = new ByteReader(bytes);
+  const versions: Version[] = [];
+  while (!reader.isAtEnd) versions.push(readVersion(reader));
+  return versions;
+}

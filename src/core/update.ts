@@ -1,0 +1,44 @@
+import type { Dot } from "./dot.js";
+import type { TypedValue } from "./value.js";
+
+/** One write of a commit, as the caller asks for it. */
+export interface Mutation {
+  /** The item key: UTF-8, or the platform's own (first byte 0xFF). */
+  readonly key: Uint8Array;
+  /** `undefined` deletes. */
+  readonly value: TypedValue | undefined;
+  /** Absolute; 0 = never. */
+  readonly expiresAtMs: number;
+  /** What it supersedes: all live versions (a blind write), or only those that were read. */
+  readonly replaces: "all" | readonly Dot[];
+}
+
+/** What all writes of a commit have in common. */
+export interface Stamp {
+  readonly wallMs: number;
+  /** The 16 bytes of the id of the invocation that writes. */
+  readonly invocation?: Uint8Array | undefined;
+}
+
+/** One key of an {@link Update}. */
+export interface UpdateEntry {
+  readonly key: Uint8Array;
+  readonly value: TypedValue;
+  readonly expiresAtMs: number;
+  /** The dots that were live at the origin and are superseded. */
+  readonly replaces: readonly Dot[];
+  readonly isPinned: boolean;
+}
+
+/** A commit on its way to the other members. */
+export interface Update {
+  readonly dot: Dot;
+  readonly hlc: number;
+  /**
+   * What the origin had applied since its previous commit (or, for the first commit of a started
+   * replica, all it had applied), without its own commits, which precede this one by their counter.
+   */
+  readonly deps: readonly Dot[];
+  readonly invocation: Uint8Array | undefined;
+  readonly entries: readonly UpdateEntry[];
+}
