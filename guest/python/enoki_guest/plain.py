@@ -1,0 +1,43 @@
+"""Calls of a plain `def`: one after another on the main thread."""
+
+from .failure import describe
+from .protocol import CANCEL, FAILED, INVOKE, PING, PONG, READY, STOP, frame
+
+
+def serve(channel, function, logs):
+    """Runs calls until STOP."""
+    channel.on_inbox = _drop_cancelled(channel)
+    channel.send(frame(READY, 0, b'{"concurrency":1}'))
+    while True:
+        kind, id, payload = channel.next_frame()
+        if kind == INVOKE:
+            channel.current = id
+            answer = function.run(id, payload)
+            channel.current = 0
+            logs.end_call(id)
+            channel.send(answer)
+        elif kind == PING:
+            channel.send(frame(PONG, id))
+        elif kind == STOP:
+            return
+
+
+class Cancelled(Exception):
+    """The caller was gone before the call began."""
+
+
+def _drop_cancelled(channel):
+    """A running plain call cannot be interrupted, but one that still waits need not begin."""
+    inbox = channel.inbox
+
+    def look():
+        kind, id, _ = inbox[-1]
+        if kind != CANCEL:
+            return
+        inbox.pop()
+        for waiting in list(inbox):
+            if waiting[0] == INVOKE and waiting[1] == id:
+                inbox.remove(waiting)
+                channel.send(frame(FAILED, id, describe(Cancelled("the caller is gone"), "ENOKI_FUNCTION_ERROR")))
+
+    return look

@@ -1,0 +1,1 @@
+"""What `kv` and `kv.aio` are made of; functions import `kv`."""

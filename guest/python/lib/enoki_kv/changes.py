@@ -1,0 +1,209 @@
+"""What takes more than one operation or is gathered first: update, batches, CRDTs."""
+
+from .errors import Error
+from .requests import entry, json_request, nothing_of, set, value_of
+from .values import duration_ms, encode_value, key_bytes, number, to_typed
+
+ONCE_BYTES_MAX = 256
+_CONFLICT = "ENOKI_VERSION_CONFLICT"
+
+
+class Delete:
+    """The type of `kv.DELETE`."""
+
+    def __repr__(self):
+        return "kv.DELETE"
+
+
+DELETE = Delete()
+
+
+class Committed:
+    """What a batch did: the new version per write (None for a delete); `repeated` if its once key was known."""
+
+    __slots__ = ("repeated", "versions")
+
+    def __init__(self, versions, repeated):
+        self.versions = versions
+        self.repeated = repeated
+
+    def __repr__(self):
+        return f"Committed(versions={self.versions!r}, repeated={self.repeated!r})"
+
+
+class Batch:
+    """Gathers checks and writes; `commit` does all of them or none.
+
+    Here and below, `ask` sends a request: that of `kv` returns the answer, that of `kv.aio` a coroutine.
+    """
+
+    def __init__(self, ask):
+        self._ask = ask
+        self._checks = []
+        self._writes = []
+        self._sends = []
+        self._once = None
+
+    def check(self, key, version):
+        """The batch fails with ENOKI_VERSION_CONFLICT unless `key` has `version` (None: is missing)."""
+        key_bytes(key)
+        if version is not None and not isinstance(version, str):
+            raise Error("ENOKI_INVALID_INPUT", "a version is what `entry` or `set` gave, or None")
+        self._checks.append({"key": key, "version": version})
+        return self
+
+    def set(self, key, val, *, ttl=None):
+        key_bytes(key)
+        write = {"op": "set", "key": key, "value": to_typed(val)}
+        if ttl is not None:
+            write["ttlMs"] = duration_ms(ttl)
+        self._writes.append(write)
+        return self
+
+    def delete(self, key):
+        key_bytes(key)
+        self._writes.append({"op": "delete", "key": key})
+        return self
+
+    def increment(self, key, n=1):
+        key_bytes(key)
+        self._writes.append({"op": "increment", "key": key, "n": number(n)})
+        return self
+
+    def send(self, function, data=None):
+        """Calls `function` with `data` once the batch is committed, asynchronously and at least once."""
+        if not isinstance(function, str):
+            raise Error("ENOKI_INVALID_NAME", "the name of a function is a str")
+        encode_value(data)
+        self._sends.append({"function": function, "data": to_typed(data)})
+        return self
+
+    def once(self, key):
+        """The batch takes effect once, however often it is committed with this key."""
+        self._once = once_key(key)
+        return self
+
+    def request(self):
+        body = {"op": "batch", "checks": self._checks, "writes": self._writes, "sends": self._sends, "once": self._once}
+        return json_request(body, lambda reply: Committed(reply["versions"], reply["repeated"]))
+
+    def commit(self):
+        return self._ask(self.request())
+
+
+def once_key(key):
+    """Checks the key of an effect that must happen once."""
+    if not isinstance(key, str) or not 0 < len(key.encode("utf-8", "replace")) <= ONCE_BYTES_MAX:
+        raise Error("ENOKI_INVALID_INPUT", f"a once key is a str of 1 to {ONCE_BYTES_MAX} bytes")
+    return key
+
+
+class Update:
+    """One `update`: first ask `read`, then `write(entry, result of fn)`; on a conflict begin again."""
+
+    def __init__(self, key, once):
+        self.read = entry(key)
+        self._key = key
+        self._once = None if once is None else once_key(once)
+        self._tries = 0
+
+    def write(self, found, value):
+        """The request that stores `value` if nothing has changed since `found`; None if there is nothing to do."""
+        version = found.version if found else None
+        if self._once is None:
+            if value is None or (value is DELETE and not found):
+                return None
+            if value is not DELETE:
+                return set(self._key, value, if_version=version, if_absent=version is None)
+        batch = Batch(None).check(self._key, version)
+        if value is DELETE:
+            batch.delete(self._key)
+        elif value is not None:
+            batch.set(self._key, value)
+        if self._once is not None:
+            batch.once(self._once)
+        return batch.request()
+
+    def pause_s(self, error):
+        """Seconds to wait before trying again after `error`; raises it unless it is a conflict."""
+        if error.code != _CONFLICT:
+            raise error
+        self._tries += 1
+        if self._tries < 4:
+            return 0.0
+        from random import random
+
+        # why: many instances that lost together must not come back together.
+        return random() * min(0.05, 0.0002 * 2 ** min(self._tries, 12))
+
+
+def increment(key, n):
+    key_bytes(key)
+    return json_request({"op": "increment", "key": key, "n": number(n)}, value_of)
+
+
+class Counter:
+    """A number that concurrent additions add up in."""
+
+    def __init__(self, key, ask):
+        key_bytes(key)
+        self._key = key
+        self._ask = ask
+
+    def add(self, n=1):
+        return self._ask(json_request({"op": "counter.add", "key": self._key, "n": number(n)}, value_of))
+
+    def value(self):
+        return self._ask(json_request({"op": "counter.value", "key": self._key}, value_of))
+
+
+class SetOf:
+    """A set of JSON values."""
+
+    def __init__(self, key, ask):
+        key_bytes(key)
+        self._key = key
+        self._ask = ask
+
+    def add(self, x):
+        return self._change("set.add", x)
+
+    def remove(self, x):
+        return self._change("set.remove", x)
+
+    def _change(self, op, member):
+        return self._ask(json_request({"op": op, "key": self._key, "member": member}, nothing_of))
+
+    def value(self):
+        return self._ask(json_request({"op": "set.value", "key": self._key}, value_of))
+
+
+class Map:
+    """Fields with JSON values or counters."""
+
+    def __init__(self, key, ask):
+        key_bytes(key)
+        self._key = key
+        self._ask = ask
+
+    def set(self, f, v):
+        return self._change({"op": "map.set", "field": _field(f), "value": v}, nothing_of)
+
+    def add(self, f, n=1):
+        return self._change({"op": "map.add", "field": _field(f), "n": number(n)}, value_of)
+
+    def remove(self, f):
+        return self._change({"op": "map.remove", "field": _field(f)}, nothing_of)
+
+    def _change(self, request, decode):
+        request["key"] = self._key
+        return self._ask(json_request(request, decode))
+
+    def value(self):
+        return self._ask(json_request({"op": "map.value", "key": self._key}, value_of))
+
+
+def _field(field):
+    if not isinstance(field, str):
+        raise Error("ENOKI_VALUE_UNSUPPORTED", f"the fields of a map are str, not {type(field).__name__}")
+    return field

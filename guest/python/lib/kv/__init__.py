@@ -1,0 +1,211 @@
+"""The key-value store next to the function: its own keygroup, at memory speed.
+
+    import kv
+
+    def call(i: str) -> str:
+        seen = kv.get("seen") + i
+        kv.set("seen", seen)
+        return seen
+
+Values are str, bytes or JSON (dict, list, numbers, bool, None) and come back as what they were. All of it may be
+used from several threads; `kv.aio` has the same names, awaitable.
+"""
+
+from __future__ import annotations
+
+import sys as _sys
+
+from enoki_kv import requests as _requests
+from enoki_kv.changes import DELETE, Batch, Committed, Counter, Map, SetOf, Update
+from enoki_kv.changes import increment as _increment
+from enoki_kv.connection import ask as _ask
+from enoki_kv.connection import channel as _channel
+from enoki_kv.connection import operate as _operate
+from enoki_kv.errors import Error
+from enoki_kv.requests import Entry
+from enoki_kv.values import decode_value as _decode_value
+from enoki_kv.values import key_bytes as _key_bytes
+from enoki_kv.watching import Event, Watch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from types import ModuleType
+    from typing import Any, Union
+
+    from . import aio
+
+    Json = Union[dict, list, str, int, float, bool, None]
+    Value = Union[str, bytes, Json]
+
+__all__ = [
+    "DELETE",
+    "Batch",
+    "Committed",
+    "Counter",
+    "Entry",
+    "Error",
+    "Event",
+    "Map",
+    "SetOf",
+    "Watch",
+    "aio",
+    "batch",
+    "counter",
+    "delete",
+    "entry",
+    "exists",
+    "get",
+    "get_many",
+    "increment",
+    "keygroup",
+    "keys",
+    "map",
+    "scan",
+    "set",
+    "set_of",
+    "siblings",
+    "update",
+    "watch",
+]
+
+_GET = _requests.GET
+_pack_u16 = _requests.pack_u16
+
+
+def get(key: str, default: Any = "") -> Any:
+    """The value of `key`; `default` if it is missing or expired."""
+    name = _key_bytes(key)
+    reply = _operate(_GET, _pack_u16(len(name)) + name)
+    if not reply[1]:
+        return default
+    return _decode_value(reply[2], reply[3:])
+
+
+def entry(key: str) -> Entry | None:
+    """The value with its version and expiry; None if it is missing."""
+    return _ask(_requests.entry(key))
+
+
+def set(
+    key: str, val: Value, *, ttl: str | None = None, if_version: str | None = None, if_absent: bool = False
+) -> str:
+    """Stores `val` and returns its version; a failed condition raises ENOKI_VERSION_CONFLICT."""
+    return _ask(_requests.set(key, val, ttl, if_version, if_absent))
+
+
+def delete(key: str) -> bool:
+    """Deletes `key`; says whether it existed."""
+    return _ask(_requests.delete(key))
+
+
+def exists(key: str) -> bool:
+    return _ask(_requests.exists(key))
+
+
+def get_many(keys: Iterable[str]) -> dict[str, Value]:
+    """The values of those `keys` that exist."""
+    values = {}
+    for some in _requests.in_groups(keys):
+        values.update(_ask(_requests.get_many(some)))
+    return values
+
+
+def scan(
+    start: str = "",
+    end: str | None = None,
+    prefix: str | None = None,
+    limit: int | None = None,
+    reverse: bool = False,
+) -> Iterator[tuple[str, Value]]:
+    """Pairs (key, value) in the order of the keys' UTF-8; `start` is included, `end` is not."""
+    return _pages(_requests.Scan(start, end, prefix, limit, reverse, False))
+
+
+def keys(
+    start: str = "",
+    end: str | None = None,
+    prefix: str | None = None,
+    limit: int | None = None,
+    reverse: bool = False,
+) -> Iterator[str]:
+    """Like `scan`, without the values."""
+    return _pages(_requests.Scan(start, end, prefix, limit, reverse, True))
+
+
+def _pages(pages):
+    while not pages.done:
+        yield from _ask(pages.request())
+
+
+def update(key: str, fn: Callable[[Any], Any], once: str | None = None) -> Any:
+    """Replaces the value by `fn(value)`, atomically, and returns it; `fn` may run more than once.
+
+    `fn` gets None for a missing key. If it returns None, the key stays as it is; `kv.DELETE` deletes it.
+    With `once`, the effect happens once for that key, however often it is asked for.
+    """
+    plan = Update(key, once)
+    while True:
+        found = _ask(plan.read)
+        value = fn(found.value if found else None)
+        request = plan.write(found, value)
+        if request is None:
+            return None
+        try:
+            done = _ask(request)
+        except Error as error:
+            pause_s = plan.pause_s(error)
+        else:
+            if once is not None and done.repeated:
+                return get(key, None)
+            return None if value is DELETE else value
+        if pause_s:
+            from time import sleep
+
+            sleep(pause_s)
+
+
+def increment(key: str, n: float = 1) -> float:
+    """Adds `n` to the counter at `key` and returns its value."""
+    return _ask(_increment(key, n))
+
+
+def counter(k: str) -> Counter:
+    return Counter(k, _ask)
+
+
+def set_of(k: str) -> SetOf:
+    return SetOf(k, _ask)
+
+
+def map(k: str) -> Map:
+    return Map(k, _ask)
+
+
+def batch() -> Batch:
+    """Several writes that happen together or not at all; ends with `.commit()`."""
+    return Batch(_ask)
+
+
+def siblings(key: str) -> list[Value]:
+    """All concurrent values of `key`."""
+    return _ask(_requests.siblings(key))
+
+
+def watch(start: str | None = None, *, prefix: str | None = None) -> Watch:
+    """An iterator over the changes of the keys from `start` on, or with `prefix`."""
+    return Watch(start, prefix)
+
+
+def keygroup(name: str) -> ModuleType:
+    """The same methods on another keygroup."""
+    _requests.check_own_keygroup(name, _channel().keygroup)
+    return _sys.modules[__name__]
+
+
+def __getattr__(name):
+    if name == "aio":
+        from importlib import import_module
+
+        return import_module("kv.aio")
+    raise AttributeError(f"module 'kv' has no attribute {name!r}")
