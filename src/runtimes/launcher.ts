@@ -1,0 +1,179 @@
+import { createHash } from "node:crypto";
+import { mkdirSync, rmSync } from "node:fs";
+import { EnokiError } from "../core/errors.js";
+import { silentLogger, type Logger } from "../ports/logger.js";
+import type { GuestProcess, Launcher, LauncherReport, LaunchRequest } from "../ports/runtime.js";
+import type { CageKeeper } from "./cage.js";
+import { CgroupKeeper } from "./cgroup-cage.js";
+import { openCgroupHome } from "./cgroup-location.js";
+import type { Guardian } from "./guardian.js";
+import { stopGuest, type GuestHost, type GuestPrograms, type WarmGuest } from "./guest-host.js";
+import { Instance } from "./instance.js";
+import { probeNode, probePython, type Interpreter } from "./probes.js";
+import { ProcessStarter } from "./process-starter.js";
+import { WarmPool } from "./warm-pool.js";
+import { WatchedKeeper } from "./watched-cage.js";
+
+export type { GuestPrograms } from "./guest-host.js";
+
+/** How many processes wait for work, and how long. */
+export interface WarmOptions {
+  /** Processes kept per kind in use; 0 = none. */
+  readonly sizeMax?: number;
+  /** Unused for this long, a pool ends its processes. */
+  readonly idleMs?: number;
+  /** How long after a launch its pool is refilled. */
+  readonly refillDelayMs?: number;
+}
+
+/** What a launcher is made from. */
+export interface LauncherOptions {
+  /** A private directory of this node, below its data directory; made if missing. */
+  readonly runDir: string;
+  readonly guests: GuestPrograms;
+  readonly nodePath?: string;
+  readonly pythonPath?: string;
+  readonly logger?: Logger;
+  readonly warm?: WarmOptions;
+  readonly guardian: Guardian;
+  /** `watched` does without control groups, for machines and tests that have none. */
+  readonly limits?: "auto" | "watched";
+}
+
+const WARM_DEFAULTS = { sizeMax: 2, idleMs: 60_000, refillDelayMs: 50 };
+
+/** Finds out what this machine can do and makes its launcher. */
+export async function createLauncher(options: LauncherOptions): Promise<Launcher> {
+  mkdirSync(options.runDir, { recursive: true, mode: 0o700 });
+  const [node, python, keeper] = await Promise.all([
+    probeNode(options.nodePath),
+    probePython(options.pythonPath),
+    openKeeper(options),
+  ]);
+  const report: LauncherReport = {
+    isolations: ["process"],
+    sandboxMissing: "not built yet",
+    memoryLimit: keeper.memoryLimit,
+    kinds: { node: kindReport(node), python: kindReport(python) },
+  };
+  const { runDir, guests, guardian, logger = silentLogger } = options;
+  const host = { runDir, guests, guardian, logger, keeper, interpreters: { node, python } };
+  return new PooledLauncher(report, host, { ...WARM_DEFAULTS, ...options.warm });
+}
+
+class PooledLauncher implements Launcher {
+  readonly report: LauncherReport;
+  readonly #host: GuestHost;
+  readonly #warm: Required<WarmOptions>;
+  readonly #processes: ProcessStarter;
+  readonly #pools = new Map<string, WarmPool<WarmGuest>>();
+  readonly #instances = new Set<Instance>();
+  #isClosed = false;
+
+  constructor(report: LauncherReport, host: GuestHost, warm: Required<WarmOptions>) {
+    this.report = report;
+    this.#host = host;
+    this.#warm = warm;
+    this.#processes = new ProcessStarter(host);
+  }
+
+  async launch(request: LaunchRequest): Promise<GuestProcess> {
+    if (this.#isClosed) throw new EnokiError("ENOKI_DRAINING", "the launcher is closed");
+    this.#check(request);
+    const guest = await this.#takeGuest(request);
+    try {
+      const instance = await this.#dress(guest, request);
+      if (this.#isClosed) await instance.kill(0);
+      return instance;
+    } catch (error) {
+      await stopGuest(guest);
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await Promise.all([...this.#instances].map((instance) => instance.kill(0)));
+    await Promise.all([...this.#pools.values()].map((pool) => pool.close()));
+    await this.#processes.close();
+    await this.#host.keeper.close();
+    rmSync(this.#host.runDir, { recursive: true, force: true });
+  }
+
+  /** Gives a guest its limits and its function. */
+  async #dress(guest: WarmGuest, request: LaunchRequest): Promise<Instance> {
+    guest.cage.limit(request.limits);
+    const guestArtefactDir = await guest.place(request.artefactDir);
+    const { handle, cage } = guest;
+    const instance: Instance = new Instance({
+      handle,
+      cage,
+      guestArtefactDir,
+      onGone: async () => {
+        this.#instances.delete(instance);
+        await guest.cleanUp();
+      },
+    });
+    this.#instances.add(instance);
+    return instance;
+  }
+
+  async #takeGuest(request: LaunchRequest): Promise<WarmGuest> {
+    const start = this.#startFor(request);
+    return this.#pool(request, start).take() ?? (await start());
+  }
+
+  #startFor(request: LaunchRequest): () => Promise<WarmGuest> {
+    return request.kind === "python"
+      ? () => this.#processes.forkPython()
+      : () => this.#processes.startNode();
+  }
+
+  #pool(request: LaunchRequest, start: () => Promise<WarmGuest>): WarmPool<WarmGuest> {
+    const network = request.isolation === "sandbox" ? request.network : "host";
+    const key = `${request.isolation}/${request.kind}/${network}`;
+    const existing = this.#pools.get(key);
+    if (existing !== undefined) return existing;
+    const pool = new WarmPool<WarmGuest>({
+      ...this.#warm,
+      start,
+      isAlive: (guest) => !guest.handle.hasEnded,
+      stop: stopGuest,
+      onStartFailed: (cause) =>
+        this.#host.logger.warn({ pool: key, cause: String(cause) }, "no warm process"),
+    });
+    this.#pools.set(key, pool);
+    return pool;
+  }
+
+  #check({ isolation, kind }: LaunchRequest): void {
+    const { isolations, sandboxMissing, kinds } = this.report;
+    if (!isolations.includes(isolation)) {
+      throw new EnokiError(
+        "ENOKI_RUNTIME_UNAVAILABLE",
+        `no ${isolation} isolation here: ${sandboxMissing ?? ""}`,
+      );
+    }
+    const found = kinds[kind];
+    if ("missing" in found) throw new EnokiError("ENOKI_RUNTIME_UNAVAILABLE", found.missing);
+  }
+}
+
+/** Control groups where they are writable, else a timer that looks. */
+async function openKeeper(options: LauncherOptions): Promise<CageKeeper> {
+  // why: the name is the node's, so that only its own leftovers are cleaned.
+  const identity = createHash("sha256").update(options.runDir).digest("hex").slice(0, 16);
+  const home = options.limits === "watched" ? undefined : openCgroupHome(`enoki-${identity}`);
+  if (home === undefined) return new WatchedKeeper();
+  const keeper = new CgroupKeeper(home);
+  await keeper.clean();
+  for (const dir of keeper.cgroups) options.guardian.addCgroup(dir);
+  return keeper;
+}
+
+function kindReport(interpreter: Interpreter): { version: string } | { missing: string } {
+  return "missing" in interpreter
+    ? { missing: interpreter.missing }
+    : { version: interpreter.version };
+}
