@@ -1,0 +1,1 @@
+export { type DriverUnderTest, runStorageContract } from "./storage-contract.js";
