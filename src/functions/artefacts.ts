@@ -53,37 +53,47 @@ export async function createArtefactStore(dir: string): Promise<ArtefactStore> {
   const path = (hash: string): string => join(dir, checkHash(hash));
   const has = (hash: string): Promise<boolean> => exists(join(path(hash), MANIFEST_NAME));
 
+  const remove = async (hash: string): Promise<void> => {
+    // Away from its name first, so that no half-removed artefact is ever found under it.
+    const doomed = scratchDir();
+    try {
+      await rename(path(hash), doomed);
+    } catch (error) {
+      if (errorCode(error) === "ENOENT") return;
+      throw error;
+    }
+    await rm(doomed, { recursive: true });
+  };
+  const keep = async (staged: string): Promise<StoredArtefact> => {
+    const manifest = await readManifestOf(staged);
+    const hash = hashManifest(manifest);
+    if (!(await has(hash))) {
+      await writeFileSynced(join(staged, MANIFEST_NAME), writeManifest(manifest));
+      await makeDurable(
+        staged,
+        manifest.map((file) => file.path),
+      );
+      // Someone may have added the same content in the meantime, or meddled with the folder.
+      if (!(await has(hash))) await remove(hash);
+      await renameUnlessThere(staged, path(hash));
+      await syncPath(dir);
+    }
+    const sizeBytes = manifest.reduce((sum, file) => sum + file.sizeBytes, 0);
+    return { hash, sizeBytes, files: manifest.length };
+  };
+
   return {
     scratchDir,
     path,
     has,
+    remove,
     async add(builtDir) {
       const staged = await stage(builtDir, scratchDir());
-      const manifest = await readManifestOf(staged);
-      const hash = hashManifest(manifest);
-      if (await has(hash)) await rm(staged, { recursive: true });
-      else {
-        await writeFileSynced(join(staged, MANIFEST_NAME), writeManifest(manifest));
-        await makeDurable(
-          staged,
-          manifest.map((file) => file.path),
-        );
-        await publish(staged, path(hash));
-        await syncPath(dir);
-      }
-      const sizeBytes = manifest.reduce((sum, file) => sum + file.sizeBytes, 0);
-      return { hash, sizeBytes, files: manifest.length };
-    },
-    async remove(hash) {
-      // Away from its name first, so that no half-removed artefact is ever found under it.
-      const doomed = scratchDir();
       try {
-        await rename(path(hash), doomed);
-      } catch (error) {
-        if (errorCode(error) === "ENOENT") return;
-        throw error;
+        return await keep(staged);
+      } finally {
+        await rm(staged, { recursive: true, force: true });
       }
-      await rm(doomed, { recursive: true });
     },
     async list() {
       return (await readdir(dir)).filter((name) => HASH.test(name)).sort();
@@ -110,7 +120,7 @@ async function stage(builtDir: string, target: string): Promise<string> {
   return target;
 }
 
-/** Makes every file read-only and waits until all of them, and the folders, are on disk. */
+/** Makes every file read-only and waits until all of them, and their folders, are on disk. */
 async function makeDurable(dir: string, files: readonly string[]): Promise<void> {
   const folders = new Set<string>([dir]);
   const waiting = [...files];
@@ -129,16 +139,17 @@ async function makeDurable(dir: string, files: readonly string[]): Promise<void>
       folders.add(join(dir, ...parts.slice(0, depth)));
     }
   }
-  for (const folder of folders) await syncPath(folder);
+  for (const folder of folders) {
+    await chmod(folder, 0o755);
+    await syncPath(folder);
+  }
 }
 
-async function publish(staged: string, target: string): Promise<void> {
+async function renameUnlessThere(staged: string, target: string): Promise<void> {
   try {
     await rename(staged, target);
   } catch (error) {
-    // Someone else added the same content in the meantime.
     if (errorCode(error) !== "ENOTEMPTY" && errorCode(error) !== "EEXIST") throw error;
-    await rm(staged, { recursive: true });
   }
 }
 
