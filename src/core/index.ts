@@ -33,8 +33,26 @@ export {
 } from "./rows.js";
 export { STORAGE_FORMAT, type Identity, type MembershipRecord } from "./meta.js";
 export type { Policy } from "./live-set.js";
-export type { Mutation, Stamp, Update, UpdateEntry } from "./update.js";
-export { Replica, type CommitEffects, type Founding, type OpenOptions } from "./replica.js";
+export type {
+  CommitEffects,
+  Mutation,
+  ReceiveEffects,
+  Stamp,
+  Update,
+  UpdateEntry,
+} from "./update.js";
+export type {
+  CatchUpAnswer,
+  CatchUpChunk,
+  CatchUpCursor,
+  CatchUpEnd,
+  CatchUpRecord,
+  CatchUpRequest,
+  ChunkBudget,
+  LiveEntry,
+} from "./catch-up.js";
+export type { Founding, OpenOptions } from "./opening.js";
+export { Replica } from "./replica.js";
 export { isExpired, versionToken, visibleValue, visibleVersions } from "./visible.js";
 export {
   applyDelta,

@@ -1,5 +1,5 @@
 import { includesDot, compareDots, type Dot } from "./dot.js";
-import { compareVersions, encodeItem, type Version } from "./item.js";
+import { compareVersions, dotsOf, encodeItem, type Version } from "./item.js";
 import { expiryRowKey, garbageRowKey, indexRowKey, PRESENT, type RowWrite } from "./rows.js";
 import { isCrdt, TAG, type TypedValue } from "./value.js";
 
@@ -45,6 +45,12 @@ export function greatestOf(versions: readonly Version[]): Version | undefined {
     if (compareVersions(version, greatest as Version) > 0) greatest = version;
   }
   return greatest;
+}
+
+/** The live dots that a write supersedes. What is no longer live was superseded before. */
+export function replacedDots(live: readonly Version[], replaces: "all" | readonly Dot[]): Dot[] {
+  const dots = dotsOf(live);
+  return replaces === "all" ? dots : dots.filter((dot) => includesDot(replaces, dot));
 }
 
 /** Whether a new version of that type is pinned, given the live versions that it replaces. */

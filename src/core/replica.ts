@@ -1,66 +1,43 @@
 import { assert } from "../base/assert.js";
-import { ByteMap } from "./byte-map.js";
-import { dotsOf, decodeItem, TOMBSTONE, type Version } from "./item.js";
-import { compareOrigins, includesDot, type Dot, type Origin } from "./dot.js";
-import { hlcFromMs, hlcToMs, tick } from "./hlc.js";
-import { applyVersion, pins, pushRowChanges, type Policy } from "./live-set.js";
+import { Acknowledgements } from "./acknowledgements.js";
 import {
-  checkFormat,
-  formatWrite,
+  answerRequest,
+  type CatchUpAnswer,
+  type CatchUpChunk,
+  type CatchUpCursor,
+  type CatchUpRequest,
+  type ChunkBudget,
+} from "./catch-up.js";
+import { Collector } from "./collect.js";
+import { decodeItem, TOMBSTONE, type Version } from "./item.js";
+import { compareOrigins, type Dot, type Origin } from "./dot.js";
+import { hlcFromMs, hlcToMs, tick } from "./hlc.js";
+import { HeldUpdates } from "./held-updates.js";
+import { ItemChanges } from "./item-changes.js";
+import { applyVersion, pins, pushRowChanges, replacedDots, type Policy } from "./live-set.js";
+import {
+  floorWrite,
   identityWrite,
-  readIdentity,
-  readRecord,
-  readState,
   recordWrite,
   stateWrite,
   type Identity,
   type MembershipRecord,
 } from "./meta.js";
+import { openStore, type Loaded, type OpenOptions } from "./opening.js";
 import { itemRowKey, type RowReader, type RowWrite } from "./rows.js";
-import type { Mutation, Stamp, Update, UpdateEntry } from "./update.js";
+import { Staging } from "./staging.js";
+import {
+  lastPerKey,
+  type CommitEffects,
+  type Mutation,
+  type ReceiveEffects,
+  type Stamp,
+  type Update,
+  type UpdateEntry,
+} from "./update.js";
 import { Vector } from "./vector.js";
 
-/** What a new replica is. Without it, it is the founder and only member of generation 1. */
-export interface Founding {
-  readonly generation: number;
-  /** The epoch at which this member joined: its name. */
-  readonly epoch: number;
-  readonly record: MembershipRecord;
-  /** True for the founder; everyone else serves after its first catch-up. */
-  readonly isServing: boolean;
-}
-
-/** How a replica is opened. */
-export interface OpenOptions {
-  readonly wallMs: number;
-  readonly policy: Policy;
-  /**
-   * True if the stored state is certainly all that was ever acknowledged or sent: after a clean
-   * stop, in `strict`, under the same OS boot, or when an aborted transaction made the host throw
-   * the previous object away. False raises `restart`; the returned writes must then be on stable
-   * storage before the first commit.
-   */
-  readonly resumes: boolean;
-  readonly founding?: Founding;
-  /** The `hlc` of the object that was thrown away in this process; else the stored bound counts. */
-  readonly hlc?: number;
-}
-
-/** What a commit did; the writes are to be stored in the transaction that was read. */
-export interface CommitEffects {
-  readonly dot: Dot;
-  readonly hlc: number;
-  readonly writes: RowWrite[];
-  /** To be sent to all members, once it is stored. */
-  readonly update: Update;
-}
-
-const FOUNDER: Founding = {
-  generation: 1,
-  epoch: 1,
-  record: { epoch: 1, members: [1], past: [] },
-  isServing: true,
-};
+const CHUNK_BUDGET: ChunkBudget = { keysMax: 256, bytesMax: 1024 * 1024 };
 
 const NO_DOTS: readonly Dot[] = [];
 
@@ -83,51 +60,33 @@ export class Replica {
   #hlc: number;
   #hlcBound: number;
   #isStateDirty = false;
+  readonly #floor: Vector;
+  readonly #held = new HeldUpdates();
+  readonly #staging = new Staging();
+  readonly #acknowledgements = new Acknowledgements();
+  readonly #collector = new Collector();
   /** What was applied of other origins since the last own commit. */
   #news: Vector;
 
-  private constructor(
-    policy: Policy,
-    loaded: { identity: Identity; record: MembershipRecord; vector: Vector; hlcBound: number },
-    hlc: number,
-  ) {
+  private constructor(policy: Policy, loaded: Loaded) {
     this.policy = policy;
     this.#identity = loaded.identity;
     this.#record = loaded.record;
     this.#vector = loaded.vector;
+    this.#floor = loaded.floor;
     this.#hlcBound = loaded.hlcBound;
-    this.#hlc = hlc;
+    this.#hlc = loaded.hlc;
     const own = (dot: Dot): boolean => compareOrigins(dot, loaded.identity) === 0;
     this.#news = new Vector(loaded.vector.entries().filter((dot) => !own(dot)));
   }
 
   /**
-   * Opens the replica in a store, or creates it in an empty one. Cheap: four rows.
+   * Opens the replica in a store, or creates it in an empty one. Cheap: a handful of rows.
    * @throws EnokiError `ENOKI_STORAGE_FORMAT` if the store was written in another format
    */
   static open(reader: RowReader, options: OpenOptions): { replica: Replica; writes: RowWrite[] } {
-    if (!checkFormat(reader)) return Replica.#create(options);
-    const stored = readIdentity(reader);
-    const { vector, hlcBound } = readState(reader);
-    const identity = options.resumes ? stored : { ...stored, restart: stored.restart + 1 };
-    const loaded = { identity, record: readRecord(reader), vector, hlcBound };
-    const replica = new Replica(options.policy, loaded, options.hlc ?? hlcBound);
-    return { replica, writes: options.resumes ? [] : [identityWrite(identity)] };
-  }
-
-  static #create(options: OpenOptions): { replica: Replica; writes: RowWrite[] } {
-    const { record, generation, epoch, isServing } = options.founding ?? FOUNDER;
-    const identity = { generation, epoch, restart: 0, isServing };
-    const hlcBound = hlcFromMs(options.wallMs);
-    const loaded = { identity, record, vector: new Vector(), hlcBound };
-    const replica = new Replica(options.policy, loaded, hlcBound);
-    const writes = [
-      formatWrite(),
-      identityWrite(identity),
-      recordWrite(record),
-      stateWrite(loaded),
-    ];
-    return { replica, writes };
+    const { loaded, writes } = openStore(reader, options);
+    return { replica: new Replica(options.policy, loaded), writes };
   }
 
   /** Who this replica is. */
@@ -229,21 +188,181 @@ export class Replica {
     return [stateWrite({ hlcBound: this.#hlcBound, vector: this.#vector })];
   }
 
+  /**
+   * Step 2: takes an update that its origin has sent, in any order and any number of times, and
+   * whatever waited for it.
+   */
+  receive(reader: RowReader, update: Update): ReceiveEffects {
+    const { dot } = update;
+    if (!this.#identity.isServing || this.#vector.covers(dot) || this.#isFenced(update)) {
+      return { writes: [], applied: [], outcome: "ignored" };
+    }
+    if (!this.#isNext(update)) {
+      return { writes: [], applied: [], outcome: this.#held.hold(update) ? "held" : "dropped" };
+    }
+    const changes = new ItemChanges(reader, this.policy);
+    this.#apply(changes, update);
+    const applied = [update, ...this.#drainHeld(changes)];
+    return { writes: changes.writes(), applied, outcome: "applied" };
+  }
+
+  /** Step 3: begins to catch up from the member `from`. The answers go to {@link receiveChunk}. */
+  catchUpRequest(reader: RowReader, from: number): CatchUpRequest {
+    const isFresh = !this.#identity.isServing;
+    const vector = isFresh ? new Vector() : this.#vector.clone();
+    return { id: this.#staging.begin(reader, from), member: this.#identity.epoch, vector, isFresh };
+  }
+
+  /** Breaks off a catch-up whose link broke, or that takes too long. */
+  cancelCatchUp(id: number): void {
+    this.#staging.cancel(id);
+  }
+
+  /**
+   * Answers another member's request with the next chunk. Pass the cursor of the answer before it;
+   * the answer without a cursor is the last.
+   */
+  serveCatchUp(
+    reader: RowReader,
+    request: CatchUpRequest,
+    cursor?: CatchUpCursor,
+    budget: ChunkBudget = CHUNK_BUDGET,
+  ): CatchUpAnswer {
+    const isMember = this.#record.members.includes(request.member);
+    if (!this.#identity.isServing || !isMember) return { type: "refused" };
+    const sender = { vector: this.#vector, hlc: this.#hlc, floor: this.#floor };
+    return answerRequest(reader, request, { cursor, sender, budget });
+  }
+
+  /** True when a `reset` is right: this replica lacks what its members have collected. */
+  mustRejoin(floor: Vector): boolean {
+    return !this.#vector.includes(floor);
+  }
+
+  /** Takes a chunk that a request brought; the last one installs everything at once. */
+  receiveChunk(reader: RowReader, chunk: CatchUpChunk): ReceiveEffects {
+    if (!this.#staging.accepts(chunk)) return { writes: [], applied: [], outcome: "ignored" };
+    if (!chunk.end) {
+      return { writes: this.#staging.stageWrites(chunk), applied: [], outcome: "held" };
+    }
+    const changes = new ItemChanges(reader, this.policy);
+    const writes = this.#staging.install(reader, chunk, changes, {
+      policy: this.policy,
+      vector: this.#vector,
+    });
+    this.#joinVector(chunk.end.vector);
+    this.observe(chunk.end.hlc);
+    if (!this.#floor.includes(chunk.end.floor)) {
+      this.#floor.join(chunk.end.floor);
+      writes.push(floorWrite(this.#floor));
+    }
+    if (!this.#identity.isServing) {
+      this.#identity = { ...this.#identity, isServing: true };
+      writes.push(identityWrite(this.#identity));
+    }
+    const applied = this.#drainHeld(changes);
+    for (const write of changes.writes()) writes.push(write);
+    return { writes, applied, outcome: "applied" };
+  }
+
+  /** Acts under a newer membership record from now on; an older one is ignored. */
+  adopt(record: MembershipRecord): RowWrite[] {
+    if (record.epoch <= this.#record.epoch) return [];
+    this.#record = record;
+    this.#acknowledgements.clear();
+    this.#staging.keepOnly(record.members);
+    this.#held.prune(this.#vector, (update) => this.#isFenced(update));
+    return [recordWrite(record)];
+  }
+
+  /**
+   * Notes that all commits up to `vector` are on stable storage. Take a clone of {@link vector}
+   * before the sync begins, and pass it when the sync has ended.
+   */
+  durable(vector: Vector): void {
+    this.#acknowledgements.durable(vector);
+  }
+
+  /** What this replica has on stable storage, as far as it was told; for heartbeats. */
+  get durableVector(): Vector {
+    return this.#acknowledgements.durableVector;
+  }
+
+  /** Notes the durable vector that a member sent under the record of `epoch`. */
+  acknowledge(member: number, epoch: number, durableVector: Vector): void {
+    if (epoch !== this.#record.epoch || !this.#record.members.includes(member)) return;
+    this.#acknowledgements.note(member, durableVector, this.#vector);
+  }
+
+  /**
+   * Removes tombstones and expired versions that every member has on stable storage, and rows of
+   * broken catch-ups; looks at no more than `limit` rows of each kind and goes on from there at the
+   * next call.
+   */
+  collect(
+    reader: RowReader,
+    options: { readonly limit: number; readonly wallMs: number },
+  ): RowWrite[] {
+    const writes = this.#staging.dropLeftovers(reader, options.limit);
+    const { isServing, epoch } = this.#identity;
+    if (!isServing || !this.#record.members.includes(epoch)) return writes;
+    const isStable = this.#acknowledgements.stability(epoch, this.#record, this.#vector);
+    const terms = { policy: this.policy, nowMs: this.nowMs(options.wallMs), isStable };
+    const changes = new ItemChanges(reader, this.policy);
+    const dots = this.#collector.collect(reader, changes, terms, options.limit);
+    if (dots.length === 0) return writes;
+    for (const dot of dots) this.#floor.raise(dot);
+    return [...writes, ...changes.writes(), floorWrite(this.#floor)];
+  }
+
+  /** True if nothing of that origin may be applied directly: not a member, or restarted since. */
+  #isFenced({ dot }: Update): boolean {
+    return !this.#record.members.includes(dot.epoch) || this.#vector.hasLaterRestart(dot);
+  }
+
+  #isNext(update: Update): boolean {
+    const { dot, deps } = update;
+    return this.#vector.get(dot) + 1 === dot.counter && this.#vector.coversAll(deps);
+  }
+
+  #apply(changes: ItemChanges, update: Update): void {
+    const { dot, hlc, invocation } = update;
+    for (const { key, value, expiresAtMs, replaces, isPinned } of update.entries) {
+      const version = { dot, hlc, value, expiresAtMs, invocation, isPinned };
+      changes.set(key, applyVersion(this.policy, changes.get(key), version, replaces));
+    }
+    this.#vector.advance(dot);
+    this.#news.raise(dot);
+    this.observe(hlc);
+    this.#isStateDirty = true;
+  }
+
+  #drainHeld(changes: ItemChanges): Update[] {
+    const applied: Update[] = [];
+    if (this.#held.size === 0) return applied;
+    for (;;) {
+      this.#held.prune(this.#vector, (held) => this.#isFenced(held));
+      const update = this.#held.takeReady((held) => this.#isNext(held));
+      if (!update) return applied;
+      this.#apply(changes, update);
+      applied.push(update);
+    }
+  }
+
+  #joinVector(vector: Vector): void {
+    for (const dot of vector.entries()) {
+      if (this.#vector.covers(dot)) continue;
+      assert(compareOrigins(dot, this.#identity) !== 0, "a peer knows more of us than we do");
+      this.#vector.raise(dot);
+      this.#news.raise(dot);
+    }
+    this.#isStateDirty = true;
+  }
+
   #takeNews(): readonly Dot[] {
     if (this.#news.size === 0) return NO_DOTS;
     const deps = this.#news.entries();
     this.#news = new Vector();
     return deps;
   }
-}
-
-function replacedDots(live: readonly Version[], replaces: "all" | readonly Dot[]): Dot[] {
-  const dots = dotsOf(live);
-  return replaces === "all" ? dots : dots.filter((dot) => includesDot(replaces, dot));
-}
-
-function lastPerKey(mutations: readonly Mutation[]): Iterable<Mutation> {
-  const last = new ByteMap<Mutation>();
-  for (const mutation of mutations) last.set(mutation.key, mutation);
-  return last.values();
 }

@@ -1,4 +1,6 @@
+import { ByteMap } from "./byte-map.js";
 import type { Dot } from "./dot.js";
+import type { RowWrite } from "./rows.js";
 import type { TypedValue } from "./value.js";
 
 /** One write of a commit, as the caller asks for it. */
@@ -41,4 +43,29 @@ export interface Update {
   readonly deps: readonly Dot[];
   readonly invocation: Uint8Array | undefined;
   readonly entries: readonly UpdateEntry[];
+}
+
+/** What a commit did; the writes are to be stored in the transaction that was read. */
+export interface CommitEffects {
+  readonly dot: Dot;
+  readonly hlc: number;
+  readonly writes: RowWrite[];
+  /** To be sent to all members, once it is stored. */
+  readonly update: Update;
+}
+
+/** What a received message did; the writes are to be stored in the transaction that was read. */
+export interface ReceiveEffects {
+  readonly writes: RowWrite[];
+  /** The updates that took effect, in their order. */
+  readonly applied: readonly Update[];
+  /** `held`: it waits for earlier ones. `dropped`: it would, but there is no room: catch up. */
+  readonly outcome: "applied" | "held" | "dropped" | "ignored";
+}
+
+/** One mutation per key: the last one. */
+export function lastPerKey(mutations: readonly Mutation[]): Iterable<Mutation> {
+  const last = new ByteMap<Mutation>();
+  for (const mutation of mutations) last.set(mutation.key, mutation);
+  return last.values();
 }
