@@ -1,0 +1,21 @@
+/** Talks to a node over HTTP: `import { connect } from "enoki/client"`. */
+export { connect, type Client, type ClientOptions } from "./client.js";
+export type { CallOptions, CallResponse, SentInvocation } from "./calls.js";
+export type { FunctionsClient } from "./functions-client.js";
+export type { InvocationsClient } from "./invocations-client.js";
+export type { ClientSetOptions, KeygroupClient, TypedEntry, ValueType } from "./keygroup.js";
+export type { KeygroupsClient } from "./keygroups-client.js";
+export type { ExportLine } from "./transfer.js";
+export type {
+  Explanation,
+  FunctionConfig,
+  FunctionInfo,
+  InvocationInfo,
+  KeygroupInfo,
+  KeygroupSettings,
+  LogEntry,
+  NodeInfo,
+  RevisionInfo,
+} from "./types.js";
+export { DELETE } from "../guest/types.js";
+export { EnokiError } from "../core/errors.js";

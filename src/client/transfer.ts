@@ -1,0 +1,45 @@
+import type { JsonValue } from "../channel/values.js";
+import type { Transport } from "./transport.js";
+
+/** One key in an export: one line of JSON. CRDTs carry their whole state. */
+export interface ExportLine {
+  readonly key: string;
+  readonly value: JsonValue | { readonly t: string; readonly v: unknown };
+  readonly expiresAt?: unknown;
+}
+
+/** An import is sent in parts of about this size: a request has a limit, an export has none. */
+const PART_CHARACTERS = 1024 * 1024;
+
+/**
+ * Sends exported lines, in as many requests as they need, and returns how many keys were written.
+ * When one fails, the parts before it stay.
+ */
+export async function importLines(
+  admin: Transport,
+  keygroupPath: string,
+  lines: AsyncIterable<ExportLine> | Iterable<ExportLine>,
+): Promise<number> {
+  let imported = 0;
+  let part: string[] = [];
+  let partCharacters = 0;
+  const send = async (): Promise<void> => {
+    if (part.length === 0) return;
+    const answer = await admin.json<{ imported: number }>(`${keygroupPath}/import`, {
+      method: "POST",
+      headers: new Headers({ "content-type": "application/x-ndjson" }),
+      body: `${part.join("\n")}\n`,
+    });
+    imported += answer.imported;
+    part = [];
+    partCharacters = 0;
+  };
+  for await (const line of lines) {
+    const text = JSON.stringify(line);
+    if (partCharacters + text.length > PART_CHARACTERS) await send();
+    part.push(text);
+    partCharacters += text.length;
+  }
+  await send();
+  return imported;
+}
