@@ -1,0 +1,146 @@
+import { EnokiError } from "../core/errors.js";
+import { FRAME, type FrameWriter } from "../channel/frames.js";
+import { InvokeView } from "../channel/invoke.js";
+import { CallScope } from "./call-scope.js";
+import { CallContext, InvalidInputError } from "./context.js";
+import { describeError } from "./failure.js";
+import { fromWebResponse, isWebResponse, type OutputWriter } from "./output.js";
+import { InvalidResultError } from "./reply.js";
+import type { Runtime } from "./runtime.js";
+
+interface RunningCall {
+  readonly id: number;
+  readonly view: InvokeView;
+  readonly context: CallContext;
+}
+
+/** The calls of an instance, from INVOKE to RESULT or FAILED. Each is answered exactly once. */
+export class Calls {
+  readonly #writer: FrameWriter;
+  readonly #output: OutputWriter;
+  readonly #scope = new CallScope<RunningCall>();
+  readonly #running = new Map<number, RunningCall>();
+  #runtime: Runtime | undefined;
+  /** Called when the last call has ended, after {@link whenIdle}. */
+  #onIdle: (() => void) | undefined;
+  /** Called with the id of each call that has ended. */
+  readonly #onEnd: (callId: number) => void;
+
+  constructor(writer: FrameWriter, output: OutputWriter, onEnd: (callId: number) => void) {
+    this.#writer = writer;
+    this.#output = output;
+    this.#onEnd = onEnd;
+  }
+
+  /** Says how calls are handed to the author's code. */
+  use(runtime: Runtime): void {
+    this.#runtime = runtime;
+  }
+
+  /** Id of the call that the running code belongs to; 0 outside a call. */
+  readonly currentId = (): number => this.#scope.current?.id ?? 0;
+
+  /** Id of the running call with this invocation id; 0 if there is none. */
+  idOf(invocationId: string | undefined): number {
+    for (const { id, view } of this.#running.values()) {
+      if (view.invocationId === invocationId) return id;
+    }
+    return this.currentId();
+  }
+
+  /** Runs `action` as a part of the call with this id. */
+  runAs(callId: number, action: () => void): void {
+    const call = this.#running.get(callId);
+    if (call) this.#scope.within(call, action);
+    else action();
+  }
+
+  /** Takes INVOKE: the author's code starts at once. */
+  invoke(callId: number, payload: Buffer): void {
+    const view = new InvokeView(payload);
+    const call: RunningCall = { id: callId, view, context: new CallContext(view) };
+    this.#running.set(callId, call);
+    this.#scope.run(call, this.#start);
+  }
+
+  /** Takes CANCEL. */
+  cancel(callId: number): void {
+    const call = this.#running.get(callId);
+    if (call) CallContext.cancel(call.context);
+  }
+
+  /** Fails the call that the running code belongs to; false if there is none. */
+  failCurrent(error: unknown): boolean {
+    const call = this.#scope.current;
+    if (!call || !this.#running.has(call.id)) return false;
+    this.#fail(call, error);
+    return true;
+  }
+
+  /** Calls `onIdle` as soon as no call runs. */
+  whenIdle(onIdle: () => void): void {
+    this.#onIdle = onIdle;
+    if (this.#running.size === 0) onIdle();
+  }
+
+  readonly #start = (call: RunningCall): void => {
+    let result: unknown;
+    try {
+      result = (this.#runtime as Runtime).start(call.view, call.context);
+    } catch (error) {
+      this.#fail(call, error);
+      return;
+    }
+    this.#settle(call, result);
+  };
+
+  #settle(call: RunningCall, result: unknown): void {
+    if (typeof result === "object" && result !== null) {
+      if (isThenable(result)) {
+        result.then(
+          (value) => this.#settle(call, value),
+          (error) => this.#fail(call, error),
+        );
+        return;
+      }
+      if (isWebResponse(result)) {
+        this.#settle(call, fromWebResponse(result));
+        return;
+      }
+    }
+    if (!this.#running.has(call.id)) return;
+    try {
+      this.#output.write(call.id, result);
+    } catch (error) {
+      this.#fail(call, error);
+      return;
+    }
+    this.#end(call);
+  }
+
+  #fail(call: RunningCall, error: unknown): void {
+    if (!this.#running.has(call.id)) return;
+    const failure = describeError(error, codeOf(error));
+    this.#writer.frame(FRAME.failed, call.id, JSON.stringify(failure));
+    this.#end(call);
+  }
+
+  #end(call: RunningCall): void {
+    this.#onEnd(call.id);
+    this.#running.delete(call.id);
+    this.#scope.finish(call);
+    if (this.#onIdle && this.#running.size === 0) this.#onIdle();
+  }
+}
+
+function isThenable(result: object): result is PromiseLike<unknown> {
+  return typeof (result as { then?: unknown }).then === "function";
+}
+
+/** Which of the codes of FAILED an error stands for. */
+function codeOf(error: unknown): string {
+  if (error instanceof InvalidInputError) return "ENOKI_INVALID_INPUT";
+  if (error instanceof InvalidResultError) return "ENOKI_INVALID_RESULT";
+  const isTooLarge = error instanceof EnokiError && error.code === "ENOKI_OUTPUT_TOO_LARGE";
+  return isTooLarge ? "ENOKI_OUTPUT_TOO_LARGE" : "ENOKI_FUNCTION_ERROR";
+}

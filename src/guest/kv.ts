@@ -1,0 +1,233 @@
+import { EnokiError } from "../core/errors.js";
+import { LIMITS } from "../core/limits.js";
+import { OPERATION } from "../channel/frames.js";
+import * as codec from "../channel/operations.js";
+import * as replies from "../channel/replies.js";
+import type { JsonValue } from "../channel/values.js";
+import { KvBatch } from "./kv-batch.js";
+import { counterOf, decodeNumber, mapOf, setOf } from "./kv-crdt.js";
+import { KvScan, type ScanArgument } from "./kv-scan.js";
+import { Updater, type UpdateFunction } from "./kv-update.js";
+import { KvWatch } from "./kv-watch.js";
+import {
+  checkAmount,
+  checkBound,
+  checkKey,
+  decodeJsonValue,
+  decodeValue,
+  encodeValue,
+  parseTtlMs,
+} from "./kv-values.js";
+import type { Operations } from "./operations.js";
+import {
+  DELETE,
+  type Batch,
+  type Counter,
+  type Entry,
+  type Json,
+  type Kv,
+  type MapOf,
+  type Scan,
+  type ScanOptions,
+  type ScanRange,
+  type SetOf,
+  type SetOptions,
+  type Update,
+  type Value,
+  type WatchEvent,
+} from "./types.js";
+
+/** The keygroup of a function, as its code sees it. */
+export class Keygroup implements Kv {
+  readonly DELETE: typeof DELETE = DELETE;
+  readonly #operations: Operations;
+  readonly #ownName: () => string;
+  readonly #updater: Updater;
+
+  constructor(operations: Operations, ownName: () => string) {
+    this.#operations = operations;
+    this.#ownName = ownName;
+    this.#updater = new Updater(operations, this);
+  }
+
+  get<T>(key: string, defaultValue?: unknown): Promise<T> {
+    return this.#keyOperation(OPERATION.get, key, decodeGet, defaultValue) as Promise<T>;
+  }
+
+  entry<T>(key: string): Promise<Entry<T> | undefined> {
+    return this.#keyOperation(OPERATION.entry, key, decodeEntry<T>, undefined);
+  }
+
+  set(key: string, value: Value, options?: SetOptions): Promise<string> {
+    return attempt(() => {
+      const request = toSetOperation(key, value, options);
+      return this.#operations.send(
+        (writer, id, callId) => codec.encodeSet(writer, id, callId, request),
+        replies.decodeSetReply,
+        undefined,
+      );
+    });
+  }
+
+  delete(key: string): Promise<boolean> {
+    return this.#keyOperation(OPERATION.delete, key, replies.decodeFlagReply, undefined);
+  }
+
+  exists(key: string): Promise<boolean> {
+    return this.#keyOperation(OPERATION.exists, key, replies.decodeFlagReply, undefined);
+  }
+
+  async getMany<T>(keys: Iterable<string>): Promise<Map<string, T>> {
+    const unique = [...new Set(keys)].map(checkKey);
+    if (unique.length > LIMITS.batchOperationsMax) {
+      throw new EnokiError("ENOKI_INVALID_INPUT", "getMany takes at most 1,000 keys");
+    }
+    if (unique.length === 0) return new Map();
+    return this.#operations.send(
+      (writer, id, callId) => codec.encodeGetMany(writer, id, callId, unique),
+      decodeMany<T>,
+      unique,
+    );
+  }
+
+  scan<T>(from?: ScanArgument, options?: ScanOptions): Scan<[key: string, value: T]> {
+    return new KvScan<[string, T]>(this.#operations, from, options, false);
+  }
+
+  keys(from?: string | ScanRange, options?: ScanOptions): Scan<string> {
+    return new KvScan<string>(this.#operations, from, options, true);
+  }
+
+  update<T extends Value>(
+    key: string,
+    fn: (value: T | undefined) => Update<T> | Promise<Update<T>>,
+    options?: { readonly once?: string },
+  ): Promise<T | undefined> {
+    return attempt(() =>
+      this.#updater.update(checkKey(key), fn as UpdateFunction, options?.once),
+    ) as Promise<T | undefined>;
+  }
+
+  increment(key: string, n = 1): Promise<number> {
+    return attempt(() =>
+      this.#operations.json(
+        { op: "increment", key: checkKey(key), n: checkAmount(n) },
+        decodeNumber,
+      ),
+    );
+  }
+
+  counter(key: string): Counter {
+    return counterOf(this.#operations, checkKey(key));
+  }
+
+  setOf<T extends Json>(key: string): SetOf<T> {
+    return setOf<T>(this.#operations, checkKey(key));
+  }
+
+  map(key: string): MapOf {
+    return mapOf(this.#operations, checkKey(key));
+  }
+
+  batch(): Batch {
+    return new KvBatch(this.#operations);
+  }
+
+  siblings<T>(key: string): Promise<T[]> {
+    return attempt(() =>
+      this.#operations.json({ op: "siblings", key: checkKey(key) }, decodeSiblings<T>),
+    );
+  }
+
+  watch<T>(from: string | { readonly prefix: string }): AsyncIterableIterator<WatchEvent<T>> {
+    const range =
+      typeof from === "string" ? { start: checkBound(from) } : { prefix: checkBound(from.prefix) };
+    return new KvWatch<T>(this.#operations, range);
+  }
+
+  keygroup(name: string): Kv {
+    if (name === this.#ownName()) return this;
+    return new Proxy(this, { get: (target, member) => forbid(target, member, name) });
+  }
+
+  #keyOperation<T, D>(
+    kind: number,
+    key: string,
+    decode: (payload: Buffer, detail: D) => T,
+    detail: D,
+  ): Promise<T> {
+    return attempt(() => {
+      checkKey(key);
+      return this.#operations.send(
+        (writer, id, callId) => codec.encodeKeyOperation(writer, id, callId, kind, key),
+        decode,
+        detail,
+      );
+    });
+  }
+}
+
+/** Turns an exception of a check into a rejection: every method of `kv` is awaitable. */
+function attempt<T>(start: () => Promise<T>): Promise<T> {
+  try {
+    return start();
+  } catch (error) {
+    return Promise.reject(error as Error);
+  }
+}
+
+/** What a foreign keygroup offers: every method rejects; the rest stays as it is. */
+function forbid(own: Keygroup, member: string | symbol, name: string): unknown {
+  if (member === "keygroup") return (other: string) => own.keygroup(other);
+  const value: unknown = Reflect.get(own, member, own);
+  if (typeof value !== "function") return value;
+  return () =>
+    Promise.reject(new EnokiError("ENOKI_FORBIDDEN", `no right to the keygroup ${name}`));
+}
+
+function toSetOperation(
+  key: string,
+  value: Value,
+  options: SetOptions | undefined,
+): codec.SetOperation {
+  checkKey(key);
+  const { tag, content } = encodeValue(value);
+  if (!options) return { key, tag, value: content };
+  const { ttl, ifVersion, ifAbsent } = options;
+  if (ifVersion !== undefined && ifAbsent === true) {
+    throw new EnokiError("ENOKI_INVALID_INPUT", "ifVersion and ifAbsent exclude each other");
+  }
+  if (ifVersion !== undefined && typeof ifVersion !== "string") {
+    throw new EnokiError("ENOKI_INVALID_INPUT", "ifVersion is a version: a string");
+  }
+  const ttlMs = ttl === undefined ? undefined : parseTtlMs(ttl);
+  return { key, tag, value: content, ifVersion, ifAbsent: ifAbsent === true, ttlMs };
+}
+
+function decodeGet(payload: Buffer, defaultValue: unknown): unknown {
+  const found = replies.decodeGetReply(payload);
+  return found ? decodeValue(found.tag, found.bytes) : defaultValue;
+}
+
+function decodeEntry<T>(payload: Buffer): Entry<T> | undefined {
+  const found = replies.decodeEntryReply(payload);
+  if (!found) return undefined;
+  return {
+    value: decodeValue(found.tag, found.bytes) as T,
+    version: found.version,
+    expiresAt: found.expiresAtMs === 0 ? undefined : new Date(found.expiresAtMs),
+  };
+}
+
+function decodeMany<T>(payload: Buffer, keys: readonly string[]): Map<string, T> {
+  const found = new Map<string, T>();
+  for (const [i, value] of replies.decodeGetManyReply(payload, keys.length).entries()) {
+    if (value) found.set(keys[i] as string, decodeValue(value.tag, value.bytes) as T);
+  }
+  return found;
+}
+
+function decodeSiblings<T>(payload: Buffer): T[] {
+  const { values } = replies.decodeJsonReply(payload) as { values: readonly JsonValue[] };
+  return values.map((value) => decodeJsonValue(value) as T);
+}

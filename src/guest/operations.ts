@@ -1,0 +1,96 @@
+import { EnokiError, type ErrorCode } from "../core/errors.js";
+import type { FrameWriter } from "../channel/frames.js";
+import { decodeErrorReply, isErrorReply } from "../channel/replies.js";
+import { encodeJsonOperation } from "../channel/operations.js";
+
+type Decode = (payload: Buffer, detail: unknown) => unknown;
+
+interface Pending {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+  readonly decode: Decode;
+  readonly detail: unknown;
+}
+
+/** Sends operations to the node and hands each reply to whoever waits for it. */
+export class Operations {
+  readonly #writer: FrameWriter;
+  readonly #currentCallId: () => number;
+  readonly #pending = new Map<number, Pending>();
+  readonly #watches = new Map<number, (payload: Buffer) => void>();
+  #lastId = 0;
+
+  constructor(writer: FrameWriter, currentCallId: () => number) {
+    this.#writer = writer;
+    this.#currentCallId = currentCallId;
+  }
+
+  /**
+   * Sends what `encode` writes; resolves with what `decode` makes of the reply. `detail` is handed
+   * to `decode`, so that hot operations need no closure there.
+   */
+  send<T, D>(
+    encode: (writer: FrameWriter, id: number, callId: number) => void,
+    decode: (payload: Buffer, detail: D) => T,
+    detail: D,
+  ): Promise<T> {
+    const id = this.#nextId();
+    return new Promise((resolve, reject) => {
+      encode(this.#writer, id, this.#currentCallId());
+      this.#pending.set(id, { resolve, reject, decode: decode as Decode, detail } as Pending);
+    });
+  }
+
+  /** Sends a JSON operation. */
+  json<T>(request: unknown, decode: (payload: Buffer, detail: undefined) => T): Promise<T> {
+    return this.send(
+      (writer, id, callId) => encodeJsonOperation(writer, id, callId, request),
+      decode,
+      undefined,
+    );
+  }
+
+  /** Starts a watch: its events go to `onEvent` until {@link unwatch}. */
+  watch(
+    request: unknown,
+    onEvent: (payload: Buffer) => void,
+  ): { readonly id: number; readonly started: Promise<void> } {
+    const id = this.#lastId + 1;
+    this.#watches.set(id, onEvent);
+    return { id, started: this.json(request, () => undefined) };
+  }
+
+  /** Ends a watch. */
+  async unwatch(id: number): Promise<void> {
+    if (!this.#watches.delete(id)) return;
+    await this.json({ op: "unwatch", watch: id }, () => undefined);
+  }
+
+  /** Takes a REPLY. */
+  onReply(id: number, payload: Buffer): void {
+    const pending = this.#pending.get(id);
+    if (!pending) return;
+    this.#pending.delete(id);
+    try {
+      if (isErrorReply(payload)) pending.reject(toError(decodeErrorReply(payload)));
+      else pending.resolve(pending.decode(payload, pending.detail));
+    } catch (error) {
+      pending.reject(error as Error);
+    }
+  }
+
+  /** Takes an EVENT. */
+  onEvent(watchId: number, payload: Buffer): void {
+    this.#watches.get(watchId)?.(payload);
+  }
+
+  #nextId(): number {
+    this.#lastId = this.#lastId >= 0xffffffff ? 1 : this.#lastId + 1;
+    return this.#lastId;
+  }
+}
+
+function toError(reply: Readonly<Record<string, unknown>>): EnokiError {
+  const { code, message, ...extra } = reply;
+  return new EnokiError(code as ErrorCode, String(message), extra);
+}
