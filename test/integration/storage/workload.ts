@@ -46,12 +46,15 @@ export class Model {
     if (number < this.#number) return `went back from transaction ${this.#number} to ${number}`;
     while (this.#number < number) this.#apply(++this.#number);
     const rows = store.range({});
-    if (rows.length !== this.#rows.size) return `${rows.length} rows, not ${this.#rows.size}, after ${number}`;
+    if (rows.length !== this.#rows.size)
+      return `${rows.length} rows, not ${this.#rows.size}, after ${number}`;
     for (const { key, value } of rows) {
       const name = Buffer.from(key).toString();
-      if (!this.#rows.get(name)?.equals(value)) return `${name} has the wrong value after ${number}`;
+      if (!this.#rows.get(name)?.equals(value))
+        return `${name} has the wrong value after ${number}`;
       const single = store.get(key);
-      if (!single || Buffer.compare(single, value) !== 0) return `get and range differ on ${name} after ${number}`;
+      if (!single || Buffer.compare(single, value) !== 0)
+        return `get and range differ on ${name} after ${number}`;
     }
     return undefined;
   }
