@@ -89,7 +89,9 @@ export function answerRequest(
   const { id } = request;
   const { cursor, sender, budget } = from;
   const floor = sender.floor.clone();
-  if (!request.isFresh && !request.vector.includes(floor)) return { type: "reset", id, floor };
+  if (!cursor && !request.isFresh && !request.vector.includes(floor)) {
+    return { type: "reset", id, floor };
+  }
   const position = (cursor?.position ?? request.vector).clone();
   const walk = { position, senderVector: sender.vector, known: request.vector };
   const { records, isDone } = walkIndex(reader, walk, budget);

@@ -1,3 +1,5 @@
+// Over 350 lines, because the three steps share one state that nothing else may touch.
+
 import { assert } from "../base/assert.js";
 import { Acknowledgements } from "./acknowledgements.js";
 import {

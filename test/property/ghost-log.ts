@@ -1,0 +1,74 @@
+import { compareDots, equalDots, formatDot, type Dot } from "../../src/core/dot.js";
+import { compareVersions, type Version } from "../../src/core/item.js";
+import type { Policy } from "../../src/core/live-set.js";
+import type { Update } from "../../src/core/update.js";
+import { isCrdt, TAG } from "../../src/core/value.js";
+import type { Vector } from "../../src/core/vector.js";
+
+interface Ghost {
+  readonly update: Update;
+  /** All that the origin had applied when it committed. */
+  readonly past: Vector;
+}
+
+interface Write {
+  readonly version: Version;
+  readonly replaces: readonly Dot[];
+}
+
+/**
+ * Every commit ever made, kept aside: it knows what a replica with a given vector must show, by the
+ * plainest possible rules, and shares no code with the core's live sets.
+ */
+export class GhostLog {
+  readonly #commits = new Map<string, Ghost>();
+  readonly #writes = new Map<string, Write[]>();
+
+  add(update: Update, past: Vector): void {
+    const name = formatDot(update.dot);
+    if (this.#commits.has(name)) throw new Error(`DOT REUSE ${name}`);
+    this.#commits.set(name, { update, past: past.clone() });
+    const { dot, hlc, invocation } = update;
+    for (const { key, value, expiresAtMs, replaces } of update.entries) {
+      const version = { dot, hlc, value, expiresAtMs, invocation, isPinned: false };
+      const text = key.join();
+      this.#writes.set(text, [...(this.#writes.get(text) ?? []), { version, replaces }]);
+    }
+  }
+
+  /** Throws unless everything covered was applied after all it depends on. */
+  checkCausality(vector: Vector): void {
+    for (const [name, { update, past }] of this.#commits) {
+      if (vector.covers(update.dot) && !vector.includes(past)) throw new Error(`CAUSALITY ${name}`);
+    }
+    for (const last of vector.entries()) {
+      for (let counter = 1; counter <= last.counter; counter++) {
+        const name = formatDot({ ...last, counter });
+        if (!this.#commits.has(name)) throw new Error(`INVENTED ${name}`);
+      }
+    }
+  }
+
+  /** What a replica with that vector must show of a key, in the order of dots. */
+  visible(policy: Policy, vector: Vector, key: Uint8Array, nowMs: number): Version[] {
+    const applied = (this.#writes.get(key.join()) ?? []).filter(({ version }) =>
+      vector.covers(version.dot),
+    );
+    const isReplaced = ({ version }: Write): boolean =>
+      applied.some((other) => other.replaces.some((dot) => equalDots(dot, version.dot)));
+    const isShown = ({ version }: Write): boolean =>
+      version.value.tag !== TAG.tombstone &&
+      !(version.expiresAtMs !== 0 && version.expiresAtMs <= nowMs);
+    let shown = applied.filter((write) => !isReplaced(write) && isShown(write));
+    if (policy === "lww" && applied.length > 0) {
+      const winner = applied.reduce((best, write) =>
+        compareVersions(write.version, best.version) > 0 ? write : best,
+      );
+      const isPlainWin = !isCrdt(winner.version.value.tag) && isShown(winner);
+      shown = isPlainWin ? [winner] : shown.filter(({ version }) => isCrdt(version.value.tag));
+    }
+    return shown
+      .map(({ version }) => version)
+      .sort((left, right) => compareDots(left.dot, right.dot));
+  }
+}
