@@ -3,11 +3,11 @@ import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { assert } from "../base/assert.js";
 import { equalBytes } from "../base/bytes.js";
-import { EnokiError } from "../core/errors.js";
 import type { RangeOptions, Row, Storage, Transaction } from "../ports/storage.js";
 import { type Checkpoint, CheckpointFile, META_PAGES_SIZE_BYTES } from "./checkpoint-file.js";
 import { assertKey, assertSynchronous } from "./checks.js";
 import { type LmdbDatabase, openEnvironment } from "./lmdb-environment.js";
+import { toStorageError } from "./lmdb-errors.js";
 import { readRange, readValue } from "./lmdb-reads.js";
 
 /** A read transaction of LMDB: as long as it lives, no page of its state is written over. */
@@ -36,6 +36,7 @@ export class LmdbStorage implements Storage {
   readonly #database: LmdbDatabase;
   readonly #dataFile: FileHandle;
   readonly #checkpointFile: CheckpointFile;
+  readonly #folder: string;
   readonly #bootId: string;
   readonly #onClose: () => void;
   #checkpoint: Checkpoint;
@@ -48,7 +49,8 @@ export class LmdbStorage implements Storage {
   #durableCommits = 0;
   #runningCommits = 0;
   #running: Promise<void> | undefined;
-  #queued: Promise<void> | undefined;
+  /** The sync that has not begun yet. */
+  #next: Promise<void> | undefined;
   /** Set once the disk failed under a sync: what the page cache holds may then never reach it. */
   #failure: unknown;
 
@@ -59,6 +61,7 @@ export class LmdbStorage implements Storage {
     checkpointFile: CheckpointFile,
     checkpoint: Checkpoint,
   ) {
+    this.#folder = options.folder;
     this.#bootId = options.bootId;
     this.#onClose = options.onClose;
     this.#database = database;
@@ -105,7 +108,7 @@ export class LmdbStorage implements Storage {
         assertSynchronous(result);
       });
     } catch (error) {
-      throw toStorageError(error);
+      throw toStorageError(error, this.#folder);
     } finally {
       transaction.end();
       this.#isInTransaction = false;
@@ -119,15 +122,10 @@ export class LmdbStorage implements Storage {
     assert(!this.#isInTransaction, "a transaction cannot sync");
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (this.#durableCommits === this.#commits) return Promise.resolve();
-    if (!this.#running) return this.#startSync();
-    if (this.#runningCommits === this.#commits) return this.#running;
+    if (this.#running && this.#runningCommits === this.#commits) return this.#running;
     // A sync that began before a commit does not count for it: one more follows, for all who wait.
-    const next = (): Promise<void> => {
-      this.#queued = undefined;
-      return this.#startSync();
-    };
-    this.#queued ??= this.#running.then(next, next);
-    return this.#queued;
+    this.#next ??= this.#syncNext();
+    return this.#next;
   }
 
   async close(): Promise<void> {
@@ -144,21 +142,30 @@ export class LmdbStorage implements Storage {
     }
   }
 
-  #startSync(): Promise<void> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+  /** Waits for the running sync and for what else this turn of the event loop writes, then syncs. */
+  async #syncNext(): Promise<void> {
+    // Whoever asked for the running sync hears of its failure; the next is a new attempt.
+    await this.#running?.catch(() => undefined);
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#next = undefined;
+    if (this.#failure !== undefined) throw this.#failure;
+    this.#running = this.#syncNow();
+    try {
+      await this.#running;
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  async #syncNow(): Promise<void> {
     const commits = this.#commits;
     this.#runningCommits = commits;
-    this.#running = this.#advanceCheckpoint().then(
-      () => {
-        this.#durableCommits = commits;
-        this.#running = undefined;
-      },
-      (error: unknown) => {
-        this.#running = undefined;
-        throw toStorageError(error);
-      },
-    );
-    return this.#running;
+    try {
+      await this.#advanceCheckpoint();
+      this.#durableCommits = commits;
+    } catch (error) {
+      throw toStorageError(error, this.#folder);
+    }
   }
 
   /** Everything up to the first `await` happens between two transactions: it sees one state. */
@@ -187,7 +194,7 @@ export class LmdbStorage implements Storage {
     try {
       await this.#dataFile.datasync();
     } catch (error) {
-      this.#failure = toStorageError(error);
+      this.#failure = toStorageError(error, this.#folder);
       throw error;
     }
   }
@@ -238,12 +245,4 @@ class LmdbTransaction implements Transaction {
 
 function pinLatest(database: LmdbDatabase): Pin {
   return database.useReadTransaction();
-}
-
-/** Codes of LMDB and of the system for "no space": the map or the disk is full, or the quota is used up. */
-const NO_SPACE_CODES: ReadonlySet<unknown> = new Set([-30792, 28, 122, "ENOSPC", "EDQUOT"]);
-
-function toStorageError(error: unknown): unknown {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return NO_SPACE_CODES.has(code) ? new EnokiError("ENOKI_DISK_FULL") : error;
 }
