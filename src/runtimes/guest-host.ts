@@ -25,6 +25,8 @@ export interface GuestHost {
   readonly logger: Logger;
   readonly keeper: CageKeeper;
   readonly interpreters: Readonly<Record<GuestKind, Interpreter>>;
+  /** The Python guest, compiled; made on the first call. */
+  readonly pythonGuestDir: () => Promise<string>;
 }
 
 /** A started guest that has no function yet. */

@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, rmSync } from "node:fs";
+import { assert } from "../base/assert.js";
 import { EnokiError } from "../core/errors.js";
 import { silentLogger, type Logger } from "../ports/logger.js";
 import type { GuestProcess, Launcher, LauncherReport, LaunchRequest } from "../ports/runtime.js";
+import type { SandboxMode } from "./bubblewrap.js";
 import type { CageKeeper } from "./cage.js";
 import { CgroupKeeper } from "./cgroup-cage.js";
 import { openCgroupHome } from "./cgroup-location.js";
@@ -11,6 +13,9 @@ import { stopGuest, type GuestHost, type GuestPrograms, type WarmGuest } from ".
 import { Instance } from "./instance.js";
 import { probeNode, probePython, type Interpreter } from "./probes.js";
 import { ProcessStarter } from "./process-starter.js";
+import { compilePythonGuest } from "./python-guest.js";
+import { probeSandbox } from "./sandbox-probe.js";
+import { SandboxStarter } from "./sandbox-starter.js";
 import { WarmPool } from "./warm-pool.js";
 import { WatchedKeeper } from "./watched-cage.js";
 
@@ -36,6 +41,8 @@ export interface LauncherOptions {
   readonly logger?: Logger;
   readonly warm?: WarmOptions;
   readonly guardian: Guardian;
+  /** Which kind of sandbox to use where both work; for tests. */
+  readonly sandboxMode?: SandboxMode;
   /** `watched` does without control groups, for machines and tests that have none. */
   readonly limits?: "auto" | "watched";
 }
@@ -45,20 +52,36 @@ const WARM_DEFAULTS = { sizeMax: 2, idleMs: 60_000, refillDelayMs: 50 };
 /** Finds out what this machine can do and makes its launcher. */
 export async function createLauncher(options: LauncherOptions): Promise<Launcher> {
   mkdirSync(options.runDir, { recursive: true, mode: 0o700 });
-  const [node, python, keeper] = await Promise.all([
+  const [node, python, sandbox, keeper] = await Promise.all([
     probeNode(options.nodePath),
     probePython(options.pythonPath),
+    probeSandbox(options.sandboxMode),
     openKeeper(options),
   ]);
   const report: LauncherReport = {
-    isolations: ["process"],
-    sandboxMissing: "not built yet",
+    ...("missing" in sandbox
+      ? { isolations: ["process"], sandboxMissing: sandbox.missing }
+      : { isolations: ["process", "sandbox"] }),
     memoryLimit: keeper.memoryLimit,
     kinds: { node: kindReport(node), python: kindReport(python) },
   };
   const { runDir, guests, guardian, logger = silentLogger } = options;
-  const host = { runDir, guests, guardian, logger, keeper, interpreters: { node, python } };
-  return new PooledLauncher(report, host, { ...WARM_DEFAULTS, ...options.warm });
+  let pythonGuest: Promise<string> | undefined;
+  const pythonGuestDir = (): Promise<string> => {
+    assert(!("missing" in python), "launch() checks that the interpreter exists");
+    return (pythonGuest ??= compilePythonGuest(python.path, guests.pythonDir, runDir, logger));
+  };
+  const host: GuestHost = {
+    runDir,
+    guests,
+    guardian,
+    logger,
+    keeper,
+    interpreters: { node, python },
+    pythonGuestDir,
+  };
+  const sandboxes = "missing" in sandbox ? undefined : new SandboxStarter(host, sandbox);
+  return new PooledLauncher(report, host, sandboxes, { ...WARM_DEFAULTS, ...options.warm });
 }
 
 class PooledLauncher implements Launcher {
@@ -66,12 +89,19 @@ class PooledLauncher implements Launcher {
   readonly #host: GuestHost;
   readonly #warm: Required<WarmOptions>;
   readonly #processes: ProcessStarter;
+  readonly #sandboxes: SandboxStarter | undefined;
   readonly #pools = new Map<string, WarmPool<WarmGuest>>();
   readonly #instances = new Set<Instance>();
   #isClosed = false;
 
-  constructor(report: LauncherReport, host: GuestHost, warm: Required<WarmOptions>) {
+  constructor(
+    report: LauncherReport,
+    host: GuestHost,
+    sandboxes: SandboxStarter | undefined,
+    warm: Required<WarmOptions>,
+  ) {
     this.report = report;
+    this.#sandboxes = sandboxes;
     this.#host = host;
     this.#warm = warm;
     this.#processes = new ProcessStarter(host);
@@ -125,18 +155,27 @@ class PooledLauncher implements Launcher {
   }
 
   #startFor(request: LaunchRequest): () => Promise<WarmGuest> {
+    if (request.isolation === "sandbox") {
+      const sandboxes = this.#sandboxes;
+      assert(sandboxes !== undefined, "launch() checks that the isolation exists");
+      const { kind, network } = request;
+      const { tmpBytes } = request.limits;
+      return () => sandboxes.start({ kind, network, tmpBytes });
+    }
     return request.kind === "python"
       ? () => this.#processes.forkPython()
       : () => this.#processes.startNode();
   }
 
   #pool(request: LaunchRequest, start: () => Promise<WarmGuest>): WarmPool<WarmGuest> {
-    const network = request.isolation === "sandbox" ? request.network : "host";
-    const key = `${request.isolation}/${request.kind}/${network}`;
+    const key = poolKey(request);
     const existing = this.#pools.get(key);
     if (existing !== undefined) return existing;
+    const sizeMax =
+      request.isolation === "sandbox" ? Math.min(1, this.#warm.sizeMax) : this.#warm.sizeMax;
     const pool = new WarmPool<WarmGuest>({
       ...this.#warm,
+      sizeMax,
       start,
       isAlive: (guest) => !guest.handle.hasEnded,
       stop: stopGuest,
@@ -158,6 +197,13 @@ class PooledLauncher implements Launcher {
     const found = kinds[kind];
     if ("missing" in found) throw new EnokiError("ENOKI_RUNTIME_UNAVAILABLE", found.missing);
   }
+}
+
+/** Guests differ before they have a function only in what a sandbox fixes at its start. */
+function poolKey({ isolation, kind, network, limits }: LaunchRequest): string {
+  return isolation === "process"
+    ? `process/${kind}`
+    : `sandbox/${kind}/${network}/${limits.tmpBytes}`;
 }
 
 /** Control groups where they are writable, else a timer that looks. */

@@ -15,7 +15,7 @@ export type Interpreter =
 const PYTHON_MINOR_MIN = 9;
 
 const PYTHON_FACTS =
-  "import sys; print(sys.executable, *sys.version_info[:3], sys.base_prefix, sys.base_exec_prefix, sep='\\n')";
+  "import os, sys; print(os.path.realpath(sys.executable), *sys.version_info[:3], sys.base_prefix, sys.base_exec_prefix, sep='\\n')";
 
 /**
  * Finds the real Python: the `python3` on PATH may be a shim that costs 50 ms per start.

@@ -77,11 +77,10 @@ export class ProcessStarter {
     const name = nextGuestName("python");
     const tmpDir = makePrivateDir(host, "tmp", name);
     const cage = host.keeper.create(name);
-    const pycacheDir = makePrivateDir(host, "pycache");
-    const main = join(host.guests.pythonDir, "main.py");
+    const main = join(await host.pythonGuestDir(), "main.py");
     const handle = await spawnGuest({
       command: interpreterPath(host, "python"),
-      args: ["-I", "-S", main, "--fork-server", "--fd", CHANNEL_FD, "--pycache", pycacheDir],
+      args: ["-I", "-S", "-B", main, "--fork-server", "--fd", CHANNEL_FD],
       env: guestEnvironment(process.env, tmpDir),
       cwd: tmpDir,
       joinFiles: cage.joinFiles,
