@@ -124,18 +124,8 @@ export class Instance {
     this.#calls.set(callId, call);
     call.isStarted = true;
     call.onAbandoned = () => this.#timedOut(callId);
-    const { request } = call;
-    encodeInvoke(this.#writer, callId, {
-      timeoutMs: Math.max(0, Math.round(call.deadlineMs - this.#clock.monotonicMs())),
-      invocationId: call.id,
-      method: request.method,
-      path: request.path,
-      query: request.query,
-      contentType: request.contentType,
-      idempotencyKey: request.idempotencyKey,
-      headers: request.headers,
-      body: request.body,
-    });
+    const timeoutMs = Math.max(0, Math.round(call.deadlineMs - this.#clock.monotonicMs()));
+    encodeInvoke(this.#writer, callId, timeoutMs, call.idBytes, call.request);
   }
 
   /** Lets running calls end, then the process. Resolves when it is gone. */

@@ -1,0 +1,122 @@
+import type { FunctionName, InvocationId } from "../../core/ids.js";
+import { LIMITS } from "../../core/limits.js";
+import type { Clock } from "../../ports/clock.js";
+import type { InvocationSummary } from "../types.js";
+import type { OutboxStore } from "./outbox-store.js";
+import * as rows from "./rows.js";
+
+/** What is held in memory of a stored result. */
+interface Shelved {
+  readonly store: OutboxStore;
+  readonly summary: InvocationSummary;
+  readonly idempotencyKey: string;
+  readonly sizeBytes: number;
+}
+
+const SWEEP_INTERVAL_MS = 60_000;
+
+/**
+ * The results of finished invocations: each is kept for a day, or until its function's results
+ * exceed their space, the oldest going first.
+ */
+export class ResultShelf {
+  readonly #clock: Clock;
+  /** Per function, oldest first. */
+  readonly #shelves = new Map<string, Map<InvocationId, Shelved>>();
+  readonly #byId = new Map<InvocationId, Shelved>();
+  readonly #sizes = new Map<string, number>();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#timer = setInterval(() => this.sweep(), SWEEP_INTERVAL_MS).unref();
+  }
+
+  /** Notes a result that is stored; older ones may be dropped for it. */
+  add(store: OutboxStore, id: InvocationId, result: rows.StoredResult, sizeBytes: number): void {
+    this.#remove(id);
+    const shelved: Shelved = {
+      store,
+      summary: summaryOf(id, result),
+      idempotencyKey: result.idempotencyKey,
+      sizeBytes,
+    };
+    const shelf = this.#shelves.get(result.function) ?? new Map<InvocationId, Shelved>();
+    this.#shelves.set(result.function, shelf);
+    shelf.set(id, shelved);
+    this.#byId.set(id, shelved);
+    this.#sizes.set(result.function, (this.#sizes.get(result.function) ?? 0) + sizeBytes);
+    this.#trim(result.function);
+  }
+
+  /** Reads a result from its store. */
+  read(id: InvocationId): rows.StoredResult | undefined {
+    const row = this.#byId.get(id)?.store.rows.get(rows.resultKey(id));
+    return row && rows.decodeResult(row);
+  }
+
+  summary(id: InvocationId): InvocationSummary | undefined {
+    return this.#byId.get(id)?.summary;
+  }
+
+  *summaries(): Iterable<InvocationSummary> {
+    for (const shelved of this.#byId.values()) yield shelved.summary;
+  }
+
+  /** Its row is gone already. */
+  forget(id: InvocationId): void {
+    this.#remove(id);
+  }
+
+  dropStore(name: string): void {
+    for (const [id, shelved] of this.#byId) if (shelved.store.name === name) this.#remove(id);
+  }
+
+  /** Drops what has become too old. */
+  sweep(): void {
+    for (const name of this.#shelves.keys()) this.#trim(name);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #trim(name: string): void {
+    const oldestMs = this.#clock.nowMs() - LIMITS.resultsKeptMs;
+    for (const [id, shelved] of this.#shelves.get(name) ?? []) {
+      const isTooMuch = (this.#sizes.get(name) ?? 0) > LIMITS.resultsBytesMax;
+      if (!isTooMuch && (shelved.summary.finishedAtMs ?? 0) >= oldestMs) return;
+      this.#remove(id);
+      const writes = [rows.dropRow(rows.resultKey(id))];
+      if (shelved.idempotencyKey !== "") {
+        writes.push(rows.dropRow(rows.idempotencyRowKey(name, shelved.idempotencyKey)));
+      }
+      // A row that survives a failure here is found and dropped after the next start.
+      shelved.store.commitLocal(() => ({ writes, value: undefined })).catch(() => {});
+    }
+  }
+
+  #remove(id: InvocationId): void {
+    const shelved = this.#byId.get(id);
+    if (!shelved) return;
+    const name = shelved.summary.function;
+    this.#byId.delete(id);
+    this.#shelves.get(name)?.delete(id);
+    this.#sizes.set(name, (this.#sizes.get(name) ?? 0) - shelved.sizeBytes);
+  }
+}
+
+function summaryOf(id: InvocationId, result: rows.StoredResult): InvocationSummary {
+  const { outcome } = result;
+  return {
+    id,
+    function: result.function as FunctionName,
+    state: "done",
+    tries: result.tries,
+    createdAtMs: result.createdAtMs,
+    finishedAtMs: result.finishedAtMs,
+    ...("code" in outcome
+      ? { lastError: { code: outcome.code, message: outcome.message } }
+      : { status: outcome.status }),
+  };
+}

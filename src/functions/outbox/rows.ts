@@ -1,0 +1,125 @@
+import { ROW_PREFIX, type RowWrite } from "../../core/rows.js";
+import { EnokiError, isErrorCode, type ErrorCode } from "../../core/errors.js";
+import type { InvocationId } from "../../core/ids.js";
+import type { CallRequest, CallResponse } from "../call.js";
+
+/**
+ * The outbox's rows among a keygroup's local rows (`docs/internals/storage-format.md`):
+ * `p q <id>` a waiting or dead invocation, `p r <id>` a result, `p k <function> 0 <key>` the id that
+ * an idempotency key stands for. Head and body: u32 length of the head, the head as JSON, the body.
+ */
+const KIND = { entry: 0x71, result: 0x72, idempotency: 0x6b } as const;
+
+/** Why an invocation failed last. */
+export interface StoredFailure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly extra: Readonly<Record<string, unknown>>;
+}
+
+/** What is stored of an invocation that waits, or that was given up (`isDead`). */
+export interface StoredEntry {
+  readonly function: string;
+  readonly request: CallRequest;
+  readonly createdAtMs: number;
+  readonly tries: number;
+  /** Not tried again before; wall clock. */
+  readonly notBeforeMs: number;
+  readonly isDead: boolean;
+  readonly finishedAtMs: number;
+  readonly lastError: StoredFailure | undefined;
+}
+
+/** What is stored of an invocation that ended, well or not. */
+export interface StoredResult {
+  readonly function: string;
+  readonly idempotencyKey: string;
+  readonly createdAtMs: number;
+  readonly finishedAtMs: number;
+  readonly tries: number;
+  readonly outcome: CallResponse | StoredFailure;
+}
+
+/** Bounds of all rows of one kind. */
+export function rangeOf(kind: keyof typeof KIND): { start: Buffer; end: Buffer } {
+  const start = Buffer.of(ROW_PREFIX.local, KIND[kind]);
+  return { start, end: Buffer.of(ROW_PREFIX.local, KIND[kind] + 1) };
+}
+
+/** Row of a waiting or dead invocation. */
+export function entryKey(id: InvocationId): Buffer {
+  return idKey(KIND.entry, id);
+}
+
+/** Row of a result. */
+export function resultKey(id: InvocationId): Buffer {
+  return idKey(KIND.result, id);
+}
+
+/** Row of an idempotency key of one function. */
+export function idempotencyRowKey(functionName: string, idempotencyKey: string): Buffer {
+  const name = Buffer.from(`${functionName}\0${idempotencyKey}`, "utf8");
+  return Buffer.concat([Buffer.of(ROW_PREFIX.local, KIND.idempotency), name]);
+}
+
+/** The id in the key of an entry's or result's row. */
+export function idOf(rowKey: Uint8Array): InvocationId {
+  return Buffer.from(rowKey).toString("hex", 2) as InvocationId;
+}
+
+export function encodeEntry(entry: StoredEntry): Buffer {
+  const { request, ...rest } = entry;
+  const { body, ...head } = request;
+  return joinParts({ ...rest, request: head }, body);
+}
+
+export function decodeEntry(row: Uint8Array): StoredEntry {
+  const { head, body } = splitParts<StoredEntry>(row);
+  return { ...head, request: { ...head.request, body: body.length === 0 ? undefined : body } };
+}
+
+export function encodeResult(result: StoredResult): Buffer {
+  const { outcome, ...rest } = result;
+  if ("code" in outcome) return joinParts({ ...rest, outcome }, undefined);
+  const { body, ...head } = outcome;
+  return joinParts({ ...rest, outcome: head }, body);
+}
+
+export function decodeResult(row: Uint8Array): StoredResult {
+  const { head, body } = splitParts<StoredResult>(row);
+  const { outcome } = head;
+  return "code" in outcome ? head : { ...head, outcome: { ...outcome, body } };
+}
+
+/** What is kept of an error. */
+export function failureOf(error: EnokiError): StoredFailure {
+  return { code: error.code, message: error.message, extra: error.extra };
+}
+
+/** The error that a stored failure stands for. */
+export function errorOf(failure: StoredFailure): EnokiError {
+  const code = isErrorCode(failure.code) ? failure.code : "ENOKI_INTERNAL";
+  return new EnokiError(code, failure.message, failure.extra);
+}
+
+/** A row to delete. */
+export function dropRow(key: Buffer): RowWrite {
+  return { key, value: undefined };
+}
+
+function idKey(kind: number, id: InvocationId): Buffer {
+  return Buffer.concat([Buffer.of(ROW_PREFIX.local, kind), Buffer.from(id, "hex")]);
+}
+
+function joinParts(head: object, body: Buffer | undefined): Buffer {
+  const json = Buffer.from(JSON.stringify(head), "utf8");
+  const length = Buffer.allocUnsafe(4);
+  length.writeUInt32LE(json.length);
+  return Buffer.concat(body ? [length, json, body] : [length, json]);
+}
+
+function splitParts<T>(row: Uint8Array): { head: T; body: Buffer } {
+  const bytes = Buffer.from(row.buffer, row.byteOffset, row.byteLength);
+  const end = 4 + bytes.readUInt32LE(0);
+  return { head: JSON.parse(bytes.toString("utf8", 4, end)) as T, body: bytes.subarray(end) };
+}

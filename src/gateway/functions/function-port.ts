@@ -1,0 +1,238 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+
+import { EnokiError } from "../../core/errors.js";
+import { LIMITS } from "../../core/limits.js";
+import type { CallRequest, CallResponse } from "../../functions/call.js";
+import type { FunctionHost } from "../../functions/function-host.js";
+import type { FreshInvocationId } from "../../functions/invocation-ids.js";
+import type { Logger } from "../../ports/logger.js";
+import { problemResponse } from "../problem.js";
+import { readBody } from "./body.js";
+import { readHead, type RequestHead } from "./request-head.js";
+import { parseTarget, type RequestTarget } from "./request-target.js";
+
+/** What the gateway answers for an invocation id. */
+export type StoredOutcome =
+  | { readonly state: "waiting" }
+  | { readonly state: "done"; readonly response: CallResponse | EnokiError };
+
+/** What the function port is built from. */
+export interface FunctionPortOptions {
+  readonly find: (name: string) => FunctionHost | undefined;
+  readonly nextId: () => FreshInvocationId;
+  /** Stores an asynchronous invocation and gives its id; rejects with an `EnokiError`. */
+  readonly enqueue: (host: FunctionHost, fresh: FreshInvocationId, request: CallRequest) => Promise<string>;
+  /** @throws EnokiError `ENOKI_INVOCATION_NOT_FOUND` */
+  readonly outcome: (id: string) => StoredOutcome;
+  /** Functions take calls without a token; their callers' `Authorization` is theirs to see. */
+  readonly arePublic: boolean;
+  /** Throws `ENOKI_UNAUTHORIZED` unless the caller may invoke. */
+  readonly authorize: (authorization: string) => void;
+  readonly isDraining: () => boolean;
+  readonly logger: Logger;
+}
+
+const RESERVED_PREFIX = "_";
+const INVOCATIONS_PATH = "/_enoki/invocations/";
+const ID_HEADER = "Enoki-Invocation-Id";
+/** Headers that a function may not set itself: they belong to the connection. */
+const CONNECTION_HEADERS = new Set(["connection", "keep-alive", "transfer-encoding", "content-length", "upgrade", "date"]);
+
+/**
+ * The HTTP entry for calls: `ANY /<function>[/path]`.
+ *
+ * On the hot path nothing is awaited and no per-request closure chain is built: the request is cut,
+ * handed to the function's host, and answered when its call is settled.
+ */
+export function createFunctionPort(options: FunctionPortOptions): Server {
+  const server = createServer({ keepAlive: true, noDelay: true }, (request, response) => {
+    try {
+      handle(options, request, response);
+    } catch (error) {
+      sendError(options, response, error);
+    }
+  });
+  // The calls have deadlines of their own; a slow client may take its time within Node's limits.
+  server.requestTimeout = 0;
+  return server;
+}
+
+function handle(options: FunctionPortOptions, request: IncomingMessage, response: ServerResponse): void {
+  const target = parseTarget(request.url ?? "/");
+  const host = options.find(target.name);
+  if (!host) {
+    request.resume();
+    answerPlatform(options, request, response, target);
+    return;
+  }
+  const head = readHead(request.rawHeaders, options.arePublic);
+  options.authorize(head.authorization);
+  if (options.isDraining()) throw new EnokiError("ENOKI_DRAINING");
+  if (!head.hasBody) {
+    invoke(options, host, request, response, target, head, undefined);
+    return;
+  }
+  readBody(request, LIMITS.requestBodyBytesMax, (body) => {
+    try {
+      if (body instanceof EnokiError) {
+        response.setHeader("Connection", "close");
+        throw body;
+      }
+      invoke(options, host, request, response, target, head, body.length === 0 ? undefined : body);
+    } catch (error) {
+      sendError(options, response, error);
+    }
+  });
+}
+
+function invoke(
+  options: FunctionPortOptions,
+  host: FunctionHost,
+  request: IncomingMessage,
+  response: ServerResponse,
+  target: RequestTarget,
+  head: RequestHead,
+  body: Buffer | undefined,
+): void {
+  const fresh = options.nextId();
+  const callRequest: CallRequest = {
+    method: request.method ?? "GET",
+    path: target.path,
+    query: target.query,
+    contentType: head.contentType,
+    idempotencyKey: checkedKey(head.idempotencyKey),
+    headers: head.joined,
+    body,
+  };
+  if (head.isAsync) {
+    accept(options, host, response, fresh, callRequest);
+    return;
+  }
+  const call = host.submit({
+    id: fresh.id,
+    idBytes: fresh.bytes,
+    request: callRequest,
+    timeoutMs: head.timeoutMs,
+    settled: (outcome) => {
+      if (outcome instanceof EnokiError) sendError(options, response, outcome, fresh.id);
+      else sendResult(response, outcome, fresh.id);
+    },
+  });
+  // A caller that leaves frees its place in the queue; a call that has begun is left to its end.
+  response.once("close", () => {
+    if (!call.isStarted) call.abandon(new EnokiError("ENOKI_TIMEOUT", "the caller left"));
+  });
+}
+
+function accept(
+  options: FunctionPortOptions,
+  host: FunctionHost,
+  response: ServerResponse,
+  fresh: FreshInvocationId,
+  request: CallRequest,
+): void {
+  options.enqueue(host, fresh, request).then(
+    (id) => {
+      response.writeHead(202, [ID_HEADER, id, "Location", INVOCATIONS_PATH + id, "Content-Length", "0"]);
+      response.end();
+    },
+    (error: unknown) => sendError(options, response, error),
+  );
+}
+
+function checkedKey(idempotencyKey: string): string {
+  if (Buffer.byteLength(idempotencyKey) <= LIMITS.idempotencyKeyBytesMax) return idempotencyKey;
+  throw new EnokiError(
+    "ENOKI_INVALID_INPUT",
+    `Idempotency-Key may have ${LIMITS.idempotencyKeyBytesMax} bytes`,
+  );
+}
+
+/** Everything on this port that is no function. */
+function answerPlatform(
+  options: FunctionPortOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+  target: RequestTarget,
+): void {
+  if (target.name === "") {
+    response.writeHead(200, { "Content-Type": "text/plain; charset=utf-8" });
+    response.end("Enoki: call a function at /<name>\n");
+    return;
+  }
+  options.authorize(request.headers.authorization ?? "");
+  const url = `/${target.name}${target.path}`;
+  if (!url.startsWith(INVOCATIONS_PATH)) {
+    const isReserved = target.name.startsWith(RESERVED_PREFIX);
+    throw isReserved
+      ? new EnokiError("ENOKI_NOT_FOUND", `there is nothing at ${url.slice(0, 100)}`)
+      : new EnokiError("ENOKI_FUNCTION_NOT_FOUND", `there is no function "${target.name.slice(0, 63)}" here`);
+  }
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    response.setHeader("Allow", "GET, HEAD");
+    throw new EnokiError("ENOKI_METHOD_NOT_ALLOWED", `results are read with GET`);
+  }
+  const id = url.slice(INVOCATIONS_PATH.length);
+  const outcome = options.outcome(id);
+  if (outcome.state === "waiting") {
+    response.writeHead(202, [ID_HEADER, id, "Retry-After", "1", "Content-Length", "0"]);
+    response.end();
+    return;
+  }
+  if (outcome.response instanceof EnokiError) sendError(options, response, outcome.response, id);
+  else sendResult(response, outcome.response, id);
+}
+
+function sendResult(response: ServerResponse, result: CallResponse, id: string): void {
+  if (response.headersSent || response.destroyed) return;
+  const { body, contentType } = result;
+  const status = result.status;
+  if (!Number.isInteger(status) || status < 200 || status > 999) {
+    response.statusCode = 500;
+    const { headers, body: problem } = problemResponse(
+      new EnokiError("ENOKI_INVALID_RESULT", `${status} is not a status that a function may return`),
+    );
+    response.writeHead(500, { ...headers, [ID_HEADER]: id });
+    response.end(problem);
+    return;
+  }
+  const headers: string[] = [ID_HEADER, id];
+  if (contentType !== "") headers.push("Content-Type", contentType);
+  if (result.headers !== "") pushHeaders(headers, result.headers);
+  // 204 and 304 have no body by definition; a length would break the framing of some clients.
+  if (status !== 204 && status !== 304) headers.push("Content-Length", String(body.length));
+  try {
+    response.writeHead(status, headers);
+    response.end(body);
+  } catch {
+    // A header that HTTP does not allow; Node checks them in writeHead, before anything is sent.
+    const { headers: problemHeaders, body: problem } = problemResponse(
+      new EnokiError("ENOKI_INVALID_RESULT", "the function returned a header that HTTP does not allow"),
+    );
+    response.writeHead(500, { ...problemHeaders, [ID_HEADER]: id });
+    response.end(problem);
+  }
+}
+
+function pushHeaders(headers: string[], joined: string): void {
+  const parts = joined.split("\0");
+  for (let i = 0; i + 1 < parts.length; i += 2) {
+    const name = parts[i] as string;
+    if (!CONNECTION_HEADERS.has(name.toLowerCase())) headers.push(name, parts[i + 1] as string);
+  }
+}
+
+function sendError(
+  options: FunctionPortOptions,
+  response: ServerResponse,
+  error: unknown,
+  id?: string,
+): void {
+  if (response.headersSent || response.destroyed) return;
+  if (!(error instanceof EnokiError)) {
+    options.logger.error({ error: error instanceof Error ? error.stack : String(error) }, "a request failed");
+  }
+  const { status, headers, body } = problemResponse(error);
+  response.writeHead(status, id === undefined ? headers : { ...headers, [ID_HEADER]: id });
+  response.end(body);
+}

@@ -1,0 +1,86 @@
+import { parseDurationMs } from "../../base/duration.js";
+import { EnokiError } from "../../core/errors.js";
+
+/** What the gateway itself needs from a request's headers, and the form in which all travel on. */
+export interface RequestHead {
+  readonly contentType: string;
+  readonly idempotencyKey: string;
+  readonly authorization: string;
+  /** `undefined` = not asked for. */
+  readonly timeoutMs: number | undefined;
+  readonly isAsync: boolean;
+  readonly hasBody: boolean;
+  /** `name\0value\0…` with lower-case names; hop-by-hop headers and credentials for us left out. */
+  readonly joined: string;
+}
+
+/** Longest Enoki-Timeout that is taken; longer ones are cut to the function's own anyway. */
+const TIMEOUT_MS_MAX = 24 * 3_600_000;
+
+/**
+ * Reads `rawHeaders` (name, value, name, value …) in one pass. A token that is meant for the node
+ * does not travel on, so `Authorization` is only kept where functions are public.
+ * @throws EnokiError `ENOKI_INVALID_INPUT` for an `Enoki-Timeout` that is no duration
+ */
+export function readHead(
+  rawHeaders: readonly string[],
+  keepsAuthorization: boolean,
+): RequestHead {
+  let contentType = "";
+  let idempotencyKey = "";
+  let authorization = "";
+  let timeoutMs: number | undefined;
+  let isAsync = false;
+  let hasBody = false;
+  let joined = "";
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = (rawHeaders[i] as string).toLowerCase();
+    const value = rawHeaders[i + 1] as string;
+    switch (name) {
+      case "connection":
+      case "keep-alive":
+      case "upgrade":
+      case "expect":
+        continue;
+      case "content-type":
+        contentType = value;
+        break;
+      case "content-length":
+        hasBody ||= value !== "0";
+        break;
+      case "transfer-encoding":
+        hasBody = true;
+        continue;
+      case "idempotency-key":
+        idempotencyKey = value;
+        break;
+      case "authorization":
+        authorization = value;
+        if (!keepsAuthorization) continue;
+        break;
+      case "enoki-timeout":
+        timeoutMs = readTimeoutMs(value);
+        break;
+      case "prefer":
+        isAsync ||= /(?:^|[\s,;])respond-async(?:$|[\s,;])/i.test(value);
+        break;
+      case "x-tinyfaas-async":
+        isAsync = true;
+        break;
+      default:
+    }
+    joined += `${name}\0${value}\0`;
+  }
+  return { contentType, idempotencyKey, authorization, timeoutMs, isAsync, hasBody, joined };
+}
+
+function readTimeoutMs(text: string): number {
+  const timeoutMs = parseDurationMs(text.trim());
+  if (timeoutMs === undefined || timeoutMs === 0) {
+    throw new EnokiError(
+      "ENOKI_INVALID_INPUT",
+      "Enoki-Timeout is not a duration such as 200ms, 5s or 10m",
+    );
+  }
+  return Math.min(timeoutMs, TIMEOUT_MS_MAX);
+}

@@ -1,0 +1,231 @@
+import { FRAME, OPERATION } from "../channel/frames.js";
+import type { FrameWriter } from "../channel/frames.js";
+import {
+  decodeGetMany,
+  decodeJsonOperation,
+  decodeKeyOperation,
+  decodeScan,
+  decodeSet,
+  operationKind,
+} from "../channel/operations.js";
+import { ChannelError } from "../channel/payload.js";
+import {
+  encodeEntryReply,
+  encodeErrorReply,
+  encodeFlagReply,
+  encodeGetManyReply,
+  encodeGetReply,
+  encodeJsonReply,
+  encodeScanReply,
+  encodeSetReply,
+} from "../channel/replies.js";
+import { toJsonValue } from "../channel/values.js";
+import { EnokiError } from "../core/errors.js";
+import { TAG, type Tag } from "../core/value.js";
+import type { Logger } from "../ports/logger.js";
+import { executeJsonOperation } from "./json-operations.js";
+import { checkKey } from "./keys.js";
+import type { Keygroup } from "./keygroup.js";
+import type { WriteOutcome, WriteRequest } from "./types.js";
+
+/**
+ * Serves one instance's operations from one keygroup: the one that belongs to its function. The
+ * channel decides which; nothing in a payload can name another.
+ */
+export class KeygroupOperations {
+  readonly #keygroup: Keygroup;
+  readonly #logger: Logger;
+  readonly #watches = new Map<number, () => void>();
+  #isClosed = false;
+
+  /** Operations served so far, for tests that count work. */
+  operationsTotal = 0;
+
+  constructor(keygroup: Keygroup, logger: Logger) {
+    this.#keygroup = keygroup;
+    this.#logger = logger;
+  }
+
+  /** Answers operation `id` on `writer`, at once (reads) or at the end of the turn (writes). */
+  serve(writer: FrameWriter, id: number, invocation: Uint8Array | undefined, payload: Buffer): void {
+    this.operationsTotal += 1;
+    try {
+      this.#serve(writer, id, invocation, payload);
+    } catch (error) {
+      if (error instanceof ChannelError) throw error;
+      this.#refuse(writer, id, error);
+    }
+  }
+
+  /** The instance is gone: its watches end, and answers still to come are dropped. */
+  close(): void {
+    this.#isClosed = true;
+    for (const unwatch of this.#watches.values()) unwatch();
+    this.#watches.clear();
+  }
+
+  #serve(writer: FrameWriter, id: number, invocation: Uint8Array | undefined, payload: Buffer): void {
+    const kind = operationKind(payload);
+    switch (kind) {
+      case OPERATION.get:
+        encodeGetReply(writer, id, this.#keygroup.getBytes(keyOf(payload)));
+        return;
+      case OPERATION.entry: {
+        const entry = this.#keygroup.entryBytes(keyOf(payload));
+        encodeEntryReply(
+          writer,
+          id,
+          entry && { ...entry, tag: entry.value.tag, bytes: entry.value.bytes },
+        );
+        return;
+      }
+      case OPERATION.exists:
+        encodeFlagReply(writer, id, this.#keygroup.getBytes(keyOf(payload)) !== undefined);
+        return;
+      case OPERATION.getMany:
+        encodeGetManyReply(
+          writer,
+          id,
+          decodeGetMany(payload).map((key) => this.#keygroup.getBytes(checkKey(key))),
+        );
+        return;
+      case OPERATION.scan: {
+        const request = decodeScan(payload);
+        encodeScanReply(
+          writer,
+          id,
+          this.#keygroup.scanBytes({ ...request, end: request.end, prefix: request.prefix }),
+          request.keysOnly,
+        );
+        return;
+      }
+      case OPERATION.set:
+        this.#write(writer, id, setRequest(payload, invocation), (outcome) =>
+          encodeSetReply(writer, id, outcome.results[0]?.version ?? ""),
+        );
+        return;
+      case OPERATION.delete: {
+        const key = keyOf(payload).toString("utf8");
+        this.#write(writer, id, { writes: [{ op: "delete", key }], ...by(invocation) }, (outcome) =>
+          encodeFlagReply(writer, id, outcome.results[0]?.existed ?? false),
+        );
+        return;
+      }
+      case OPERATION.json:
+        this.#serveJson(writer, id, invocation, decodeJsonOperation(payload));
+        return;
+      default:
+        throw new ChannelError(`unknown operation ${kind}`);
+    }
+  }
+
+  #write(
+    writer: FrameWriter,
+    id: number,
+    request: WriteRequest,
+    answer: (outcome: WriteOutcome) => void,
+  ): void {
+    this.#keygroup.submit(
+      request,
+      (outcome) => {
+        if (!this.#isClosed) answer(outcome);
+      },
+      (error) => this.#refuse(writer, id, error),
+    );
+  }
+
+  #serveJson(
+    writer: FrameWriter,
+    id: number,
+    invocation: Uint8Array | undefined,
+    request: Readonly<Record<string, unknown>>,
+  ): void {
+    if (request["op"] === "watch") {
+      this.#watch(writer, id, request);
+      return;
+    }
+    if (request["op"] === "unwatch") {
+      const watch = request["watch"];
+      if (typeof watch === "number") {
+        this.#watches.get(watch)?.();
+        this.#watches.delete(watch);
+      }
+      encodeJsonReply(writer, id, {});
+      return;
+    }
+    executeJsonOperation(this.#keygroup, request, by(invocation)).then(
+      (reply) => {
+        if (!this.#isClosed) encodeJsonReply(writer, id, reply);
+      },
+      (error: unknown) => this.#refuse(writer, id, error),
+    );
+  }
+
+  #watch(writer: FrameWriter, id: number, request: Readonly<Record<string, unknown>>): void {
+    const start = request["start"];
+    const prefix = request["prefix"];
+    const unwatch = this.#keygroup.watch(
+      {
+        ...(typeof start === "string" ? { start } : {}),
+        ...(typeof prefix === "string" ? { prefix } : {}),
+      },
+      ({ key, value, version }) => {
+        const event = { key, value: value === undefined ? null : toJsonValue(value), version };
+        writer.frame(FRAME.event, id, JSON.stringify(event));
+      },
+    );
+    this.#watches.set(id, unwatch);
+    encodeJsonReply(writer, id, {});
+  }
+
+  #refuse(writer: FrameWriter, id: number, error: unknown): void {
+    if (this.#isClosed) return;
+    if (error instanceof EnokiError) {
+      encodeErrorReply(writer, id, { ...error.extra, code: error.code, message: error.message });
+      return;
+    }
+    this.#logger.error({ error: error instanceof Error ? error.stack : String(error) }, "an operation failed");
+    encodeErrorReply(writer, id, { code: "ENOKI_INTERNAL", message: "the node has a bug" });
+  }
+}
+
+function keyOf(payload: Buffer): Buffer {
+  return checkKey(decodeKeyOperation(payload));
+}
+
+function by(invocation: Uint8Array | undefined): { writer?: Uint8Array } {
+  return invocation ? { writer: invocation } : {};
+}
+
+/** A plain or conditional set of one key. */
+function setRequest(payload: Buffer, invocation: Uint8Array | undefined): WriteRequest {
+  const request = decodeSet(payload);
+  const key = checkKey(request.key).toString("utf8");
+  if (request.ifVersion !== undefined && request.ifAbsent) {
+    throw new EnokiError("ENOKI_INVALID_INPUT", "ifVersion and ifAbsent exclude each other");
+  }
+  const { ttlMs } = request;
+  if (ttlMs !== undefined && !(ttlMs > 0 && Number.isFinite(ttlMs))) {
+    throw new EnokiError("ENOKI_INVALID_INPUT", "a ttl is longer than nothing");
+  }
+  return {
+    writes: [
+      {
+        op: "set",
+        key,
+        value: { tag: plainTag(request.tag), bytes: request.value },
+        ...(ttlMs === undefined ? {} : { ttlMs }),
+      },
+    ],
+    ...(request.ifVersion === undefined && !request.ifAbsent
+      ? {}
+      : { checks: [{ key, version: request.ifVersion ?? null }] }),
+    ...by(invocation),
+  };
+}
+
+/** @throws EnokiError `ENOKI_VALUE_UNSUPPORTED` for a tag that no writer may send */
+function plainTag(tag: number): Tag {
+  if (tag === TAG.str || tag === TAG.bytes || tag === TAG.json) return tag;
+  throw new EnokiError("ENOKI_VALUE_UNSUPPORTED", `no plain value has the tag ${tag}`);
+}

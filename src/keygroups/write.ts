@@ -1,0 +1,87 @@
+import { formatDot } from "../core/dot.js";
+import type { KeygroupName } from "../core/ids.js";
+import { LIMITS } from "../core/limits.js";
+import type { RowWrite } from "../core/rows.js";
+import { TAG } from "../core/value.js";
+import { visibleValue } from "../core/visible.js";
+import { onceItemKey } from "./keys.js";
+import type { WriteOutcome, WriteRequest } from "./types.js";
+import { planWrites, type WriteContext } from "./write-plan.js";
+
+/** Sends of a request as local rows of its commit, and what begins once they are committed. */
+export interface EncodedSends {
+  readonly writes: readonly RowWrite[];
+  readonly committed: () => void;
+}
+
+/** Turns the sends of a request to `keygroup` into rows. Throws an `EnokiError` to refuse. */
+export type SendEncoder = (
+  keygroup: KeygroupName,
+  sends: NonNullable<WriteRequest["sends"]>,
+) => EncodedSends;
+
+/** A write request, decided: the rows to store with it. */
+export interface AppliedWrite {
+  readonly outcome: WriteOutcome;
+  readonly writes: readonly RowWrite[];
+  /** User keys that changed. */
+  readonly touched: readonly Uint8Array[];
+  /** To be called once it is committed. */
+  readonly committed: () => void;
+}
+
+const nothing = (): void => {};
+
+/**
+ * Decides a request inside the transaction of its turn: conditions, operations, sends and the
+ * effect-once key become one commit with one dot, or nothing.
+ */
+export function applyWrite(
+  context: WriteContext,
+  request: WriteRequest,
+  encodeSends: (sends: NonNullable<WriteRequest["sends"]>) => EncodedSends,
+): AppliedWrite {
+  const onceKey = request.once === undefined ? undefined : onceItemKey(request.once);
+  const earlier = onceKey && readOutcome(context, onceKey);
+  if (earlier) return { outcome: { ...earlier, repeated: true }, writes: [], touched: [], committed: nothing };
+
+  const plan = planWrites(context, request);
+  const sends = request.sends?.length ? encodeSends(request.sends) : undefined;
+  const version = formatDot(context.replica.nextDot());
+  const outcome: WriteOutcome = {
+    results: plan.results.map(({ isDelete, ...result }) => ({
+      version: isDelete ? null : version,
+      ...result,
+    })),
+    repeated: false,
+  };
+  const mutations = [...plan.mutations];
+  if (onceKey) {
+    mutations.push({
+      key: onceKey,
+      value: { tag: TAG.json, bytes: Buffer.from(JSON.stringify(outcome), "utf8") },
+      expiresAtMs: context.wallMs + LIMITS.onceKeptMs,
+      replaces: "all",
+    });
+  }
+  if (mutations.length === 0) {
+    return { outcome, writes: sends?.writes ?? [], touched: [], committed: sends?.committed ?? nothing };
+  }
+  const effects = context.replica.commit(context.reader, mutations, {
+    wallMs: context.wallMs,
+    invocation: request.writer,
+  });
+  return {
+    outcome,
+    writes: sends ? [...effects.writes, ...sends.writes] : effects.writes,
+    touched: plan.mutations.map((mutation) => mutation.key),
+    committed: sends?.committed ?? nothing,
+  };
+}
+
+function readOutcome(context: WriteContext, onceKey: Uint8Array): WriteOutcome | undefined {
+  const { replica, reader, wallMs } = context;
+  const value = visibleValue(replica.policy, replica.read(reader, onceKey), replica.nowMs(wallMs));
+  if (!value) return undefined;
+  return JSON.parse(Buffer.from(value.bytes).toString("utf8")) as WriteOutcome;
+}

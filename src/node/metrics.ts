@@ -1,0 +1,63 @@
+import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
+
+import type { Functions } from "../functions/functions.js";
+import type { FunctionStatus } from "../functions/types.js";
+import type { Keygroups } from "../keygroups/keygroups.js";
+
+/** What the metrics are read from. */
+export interface MetricsSources {
+  readonly functions: Functions;
+  readonly keygroups: Keygroups;
+}
+
+/**
+ * Makes the node's metrics in a registry of its own and returns the way to print them. Everything
+ * is read when it is asked for, so counting costs nothing on the way of a call.
+ */
+export function createNodeMetrics({ functions, keygroups }: MetricsSources): () => Promise<string> {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, prefix: "enoki_node_" });
+  const perFunction = (
+    Kind: typeof Counter<"function"> | typeof Gauge<"function">,
+    name: string,
+    help: string,
+    read: (status: FunctionStatus) => number,
+  ): void => {
+    const metric: Counter<"function"> | Gauge<"function"> = new Kind({
+      name,
+      help,
+      labelNames: ["function"],
+      registers: [registry],
+      collect() {
+        metric.reset();
+        for (const host of functions.hosts()) metric.inc({ function: host.name }, read(host.status));
+      },
+    });
+  };
+  perFunction(Counter, "enoki_invocations_total", "Calls that were submitted", (s) => s.invocationsTotal);
+  perFunction(Counter, "enoki_invocation_failures_total", "Calls that ended in an error or a 5xx", (s) => s.failuresTotal);
+  perFunction(Counter, "enoki_cold_starts_total", "Instances that were started", (s) => s.coldStartsTotal);
+  perFunction(Gauge, "enoki_instances", "Instances that run", (s) => s.instances);
+  perFunction(Gauge, "enoki_calls_running", "Calls that run", (s) => s.running);
+  perFunction(Gauge, "enoki_calls_queued", "Calls that wait for an instance", (s) => s.queued);
+  const perKeygroup = (name: string, help: string, read: (work: Work) => number): void => {
+    new Counter({
+      name,
+      help,
+      labelNames: ["keygroup"],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const keygroup of keygroups.list()) this.inc({ keygroup: keygroup.name }, read(keygroup.work));
+      },
+    });
+  };
+  perKeygroup("enoki_commits_total", "Store transactions", (work) => work.commitsTotal);
+  perKeygroup("enoki_syncs_total", "Syncs asked of the store", (work) => work.syncsTotal);
+  return () => registry.metrics();
+}
+
+interface Work {
+  readonly commitsTotal: number;
+  readonly syncsTotal: number;
+}
