@@ -13,9 +13,7 @@ const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 const CRDT_TAGS = { counter: TAG.counter, set: TAG.set, map: TAG.map } as const;
 
 /** A value in an export: a plain one, or the state of a CRDT in base64. */
-export type ExportedValue =
-  | JsonValue
-  | { readonly t: keyof typeof CRDT_TAGS; readonly v: string };
+export type ExportedValue = JsonValue | { readonly t: keyof typeof CRDT_TAGS; readonly v: string };
 
 /**
  * Reads a plain value from its form `{"t","v"}` in JSON.

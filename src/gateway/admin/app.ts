@@ -1,0 +1,116 @@
+import { Hono } from "hono";
+
+import { EnokiError } from "../../core/errors.js";
+import type { Logger } from "../../ports/logger.js";
+import { createTokenCheck, refuseForeignPages } from "../auth.js";
+import { problemResponse } from "../problem.js";
+import type { AdminDeps } from "./deps.js";
+import { describeApi, OPENAPI_PATH } from "./openapi.js";
+import { json } from "./responses.js";
+import { matchesTemplate, route, splitUrl, type AdminRoute } from "./route.js";
+import { functionRoutes } from "./routes/functions.js";
+import { invocationRoutes } from "./routes/invocations.js";
+import { itemRoutes } from "./routes/items.js";
+import { keygroupRoutes } from "./routes/keygroups.js";
+import { keyRoutes } from "./routes/keys.js";
+import { nodeRoutes } from "./routes/node.js";
+import { operationRoutes } from "./routes/operations.js";
+import { tinyfaasRoutes } from "./tinyfaas.js";
+
+/** The table that the router and the OpenAPI document are both made from. */
+export function adminRoutes(deps: AdminDeps): AdminRoute[] {
+  const routes: AdminRoute[] = [
+    ...nodeRoutes(deps),
+    ...functionRoutes(deps),
+    ...invocationRoutes(deps),
+    ...keygroupRoutes(deps),
+    ...keyRoutes(deps),
+    ...operationRoutes(deps),
+    ...itemRoutes(deps),
+    ...tinyfaasRoutes(deps),
+  ];
+  let description: unknown;
+  routes.push(
+    route({
+      method: "GET",
+      path: OPENAPI_PATH,
+      id: "describeApi",
+      tag: "node",
+      summary: "This API as OpenAPI 3.1",
+      responses: { 200: { description: "The document", contentType: "application/json" } },
+      handle: () => json((description ??= describeApi(routes, deps.node().version))),
+    }),
+  );
+  return routes;
+}
+
+/** Builds the admin port as a function from requests to responses; who listens is not its matter. */
+export function createAdminApp(deps: AdminDeps): Hono {
+  const routes = adminRoutes(deps);
+  const openPaths = new Set(routes.filter((row) => row.isOpen === true).map((row) => row.path));
+  const checkToken = createTokenCheck(deps.adminToken);
+  // why: hono would decode the path in its own lenient way; we route and decode what was sent.
+  const app = new Hono({ getPath: (request) => splitUrl(request.url).path });
+
+  app.use("*", async (context, next) => {
+    if (!openPaths.has(splitUrl(context.req.raw.url).path)) {
+      checkToken(context.req.raw.headers.get("authorization") ?? undefined);
+      if (deps.adminToken === undefined) refuseForeignPages(context.req.raw.headers);
+    }
+    await next();
+    context.res.headers.set("X-Content-Type-Options", "nosniff");
+  });
+  for (const row of routes) {
+    app.on(row.method, honoPath(row.path), async ({ req }) => {
+      try {
+        return await row.answer(req.raw);
+      } catch (error) {
+        if (!row.onError) throw error;
+        logBug(deps.logger, error);
+        return row.onError(error);
+      }
+    });
+  }
+  app.notFound(({ req }) => answerUnknown(routes, req.raw));
+  app.onError((error) => {
+    logBug(deps.logger, error);
+    return toResponse(error);
+  });
+  return app;
+}
+
+/** `{name}` as hono writes it. */
+export function honoPath(template: string): string {
+  return template.replaceAll(/\{(\w+)\}/g, ":$1");
+}
+
+/** Answers a request that no row takes. */
+function answerUnknown(routes: readonly AdminRoute[], request: Request): Response {
+  const { path } = splitUrl(request.url);
+  const rows = routes.filter((row) => matchesTemplate(row.path, path));
+  const own = rows.find((row) => row.onWrongMethod)?.onWrongMethod?.();
+  if (own) return own;
+  if (rows.length > 0) {
+    const allow = rows.flatMap(({ method }) => (method === "GET" ? ["GET", "HEAD"] : [method]));
+    return toResponse(
+      new EnokiError("ENOKI_METHOD_NOT_ALLOWED", `${path} takes ${allow.join(", ")}`, { allow }),
+    );
+  }
+  if (/^\/v1\/keygroups\/[^/]+\/keys\/$/.test(path)) {
+    // why: URLs have no way to say "", "." or ".."; clients turn all of them into this path.
+    const detail = "a key is never empty; the keys . and .. go through …/operations";
+    return toResponse(new EnokiError("ENOKI_INVALID_KEY", detail));
+  }
+  return toResponse(new EnokiError("ENOKI_NOT_FOUND", `there is no ${path}`));
+}
+
+function toResponse(error: unknown): Response {
+  const { status, headers, body } = problemResponse(error);
+  return new Response(body, { status, headers });
+}
+
+function logBug(logger: Logger, error: unknown): void {
+  if (error instanceof EnokiError && error.code !== "ENOKI_INTERNAL") return;
+  const stack = error instanceof Error ? (error.stack ?? String(error)) : String(error);
+  logger.error({ error: stack }, "an admin request failed");
+}

@@ -1,0 +1,41 @@
+import type { Logger } from "../../ports/logger.js";
+import type { FunctionsFacade, InvocationsFacade } from "../../functions/facade.js";
+import type { KeygroupsFacade } from "../../keygroups/types.js";
+import type { GuestKind, Isolation } from "../../ports/runtime.js";
+
+/** What a node tells about itself (`GET /v1/node`). */
+export interface NodeInfo {
+  readonly name: string;
+  readonly version: string;
+  /** Base URLs; `null` = the port is off. */
+  readonly addresses: { readonly functions: string | null; readonly admin: string | null };
+  readonly runtimes: Readonly<
+    Record<GuestKind, { readonly version: string } | { readonly missing: string }>
+  >;
+  readonly isolation: {
+    readonly available: readonly Isolation[];
+    /** Why `sandbox` is not available, and the fix. */
+    readonly sandboxMissing?: string;
+    readonly memoryLimit: string;
+  };
+  readonly storage: { readonly driver: string; readonly dataDir: string | null };
+}
+
+/** Everything that the admin port works with; the composition root brings it together. */
+export interface AdminDeps {
+  readonly functions: FunctionsFacade;
+  readonly invocations: InvocationsFacade;
+  readonly keygroups: KeygroupsFacade;
+  readonly node: () => NodeInfo;
+  /** False while starting and while draining. */
+  readonly isReady: () => boolean;
+  /** All metrics in Prometheus's text format. */
+  readonly metrics: () => Promise<string>;
+  /** `undefined` = no token is asked for. */
+  readonly adminToken: string | undefined;
+  /** Base URL of the function port, without a slash at the end. */
+  readonly functionUrl: () => string;
+  /** Allow tinyFaaS's `/uploadURL`: the node then fetches what a client names. */
+  readonly allowUploadUrl: boolean;
+  readonly logger: Logger;
+}

@@ -1,0 +1,189 @@
+import { z } from "zod";
+
+import { parseFunctionName } from "../../../core/ids.js";
+import type { FunctionRecord } from "../../../functions/types.js";
+import { flagField, integerField } from "../../../input/fields.js";
+import { readJson } from "../body.js";
+import { readDeployForm } from "../deploy-form.js";
+import type { AdminDeps } from "../deps.js";
+import { json, noContent } from "../responses.js";
+import { route, type AdminRoute } from "../route.js";
+import { functionConfigSchema, functionSchema, logLineSchema, revisionSchema } from "../schemas.js";
+import { eventStream, lineStream, NDJSON } from "../streams.js";
+import { showFunction, showLogLine, showRevisions } from "../views.js";
+
+const LOG_TAIL_DEFAULT = 1000;
+const LOG_TAIL_MAX = 1_000_000;
+
+const rollbackSchema = z.strictObject({ revision: z.int().min(1).optional() });
+
+/** Functions, their revisions and logs. */
+export function functionRoutes(deps: AdminDeps): AdminRoute[] {
+  return [...inventoryRoutes(deps), ...changeRoutes(deps), logRoute(deps)];
+}
+
+function show(deps: AdminDeps, record: FunctionRecord): z.input<typeof functionSchema> {
+  return showFunction(record, deps.functions.status(record.name), deps.functionUrl());
+}
+
+function inventoryRoutes(deps: AdminDeps): AdminRoute[] {
+  const { functions } = deps;
+  return [
+    route({
+      method: "GET",
+      path: "/v1/functions",
+      id: "listFunctions",
+      tag: "functions",
+      summary: "All functions of this node",
+      responses: {
+        200: {
+          description: "All functions",
+          contentType: "application/json",
+          schema: z.strictObject({ functions: z.array(functionSchema) }),
+        },
+      },
+      handle: () => json({ functions: functions.list().map((record) => show(deps, record)) }),
+    }),
+    route({
+      method: "GET",
+      path: "/v1/functions/{name}",
+      id: "getFunction",
+      tag: "functions",
+      summary: "One function",
+      responses: {
+        200: {
+          description: "The function",
+          contentType: "application/json",
+          schema: functionSchema,
+        },
+      },
+      handle: (call) => json(show(deps, functions.describe(parseFunctionName(call.param("name"))))),
+    }),
+    route({
+      method: "GET",
+      path: "/v1/functions/{name}/revisions",
+      id: "listRevisions",
+      tag: "functions",
+      summary: "The revisions of a function, newest first",
+      responses: {
+        200: {
+          description: "All revisions that are kept",
+          contentType: "application/json",
+          schema: z.strictObject({ revisions: z.array(revisionSchema) }),
+        },
+      },
+      handle: (call) => {
+        const record = functions.describe(parseFunctionName(call.param("name")));
+        return json({ revisions: showRevisions(record) });
+      },
+    }),
+  ];
+}
+
+function changeRoutes(deps: AdminDeps): AdminRoute[] {
+  const { functions } = deps;
+  return [
+    route({
+      method: "PUT",
+      path: "/v1/functions/{name}",
+      id: "deployFunction",
+      tag: "functions",
+      summary: "Deploy a function or a new revision of it",
+      requestBody: {
+        description: "The code as a zip, and how it is to run",
+        contentType: "multipart/form-data",
+        schema: z.strictObject({
+          archive: z.string().meta({ format: "binary", description: "A zip" }),
+          config: functionConfigSchema.optional(),
+        }),
+      },
+      responses: {
+        200: {
+          description: "The new revision serves",
+          contentType: "application/json",
+          schema: functionSchema,
+        },
+        201: {
+          description: "The new function serves",
+          contentType: "application/json",
+          schema: functionSchema,
+        },
+      },
+      handle: async (call) => {
+        const name = parseFunctionName(call.param("name"));
+        const { record, isNew } = await functions.deploy(await readDeployForm(call.request, name));
+        return json(show(deps, record), isNew ? 201 : 200);
+      },
+    }),
+    route({
+      method: "DELETE",
+      path: "/v1/functions/{name}",
+      id: "deleteFunction",
+      tag: "functions",
+      summary: "Remove a function; its keygroup stays unless data=delete",
+      query: z.strictObject({ data: z.literal("delete").optional() }),
+      responses: { 204: { description: "It is gone" } },
+      handle: async (call) => {
+        const name = parseFunctionName(call.param("name"));
+        await functions.remove(name, { deleteData: call.query.data === "delete" });
+        return noContent();
+      },
+    }),
+    route({
+      method: "POST",
+      path: "/v1/functions/{name}/rollback",
+      id: "rollbackFunction",
+      tag: "functions",
+      summary: "Serve an earlier revision again; without a number the previous one",
+      requestBody: {
+        description: "Which revision; may be empty",
+        contentType: "application/json",
+        schema: rollbackSchema,
+      },
+      responses: {
+        200: {
+          description: "That revision serves",
+          contentType: "application/json",
+          schema: functionSchema,
+        },
+      },
+      handle: async (call) => {
+        const name = parseFunctionName(call.param("name"));
+        const { revision } = await readJson(call.request, rollbackSchema);
+        return json(show(deps, await functions.rollback(name, revision)));
+      },
+    }),
+  ];
+}
+
+function logRoute({ functions, logger }: AdminDeps): AdminRoute {
+  return route({
+    method: "GET",
+    path: "/v1/functions/{name}/logs",
+    id: "readLogs",
+    tag: "functions",
+    summary: "The last lines of a function's log; with follow=true also those to come",
+    query: z.strictObject({
+      tail: integerField(0, LOG_TAIL_MAX).optional(),
+      follow: flagField.optional(),
+    }),
+    responses: {
+      200: { description: "A line per line", contentType: NDJSON, schema: logLineSchema },
+    },
+    handle: (call) => {
+      const { name } = functions.describe(parseFunctionName(call.param("name")));
+      const lines = functions.logs(name, call.query.tail ?? LOG_TAIL_DEFAULT).map(showLogLine);
+      if (call.query.follow !== true || !call.wantsBody) {
+        return lineStream(
+          lines.map((line) => JSON.stringify(line)),
+          NDJSON,
+          logger,
+        );
+      }
+      // why: no line is lost in between, because the tail and the subscription are of one turn.
+      return eventStream(call.request, lines, (send) =>
+        functions.followLogs(name, (line) => send(showLogLine(line))),
+      );
+    },
+  });
+}

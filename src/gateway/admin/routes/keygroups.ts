@@ -1,0 +1,108 @@
+import { z } from "zod";
+
+import { parseKeygroupName } from "../../../core/ids.js";
+import type { KeygroupConfig, KeygroupFacade } from "../../../keygroups/types.js";
+import { readJson } from "../body.js";
+import type { AdminDeps } from "../deps.js";
+import { json, noContent } from "../responses.js";
+import { route, type AdminCall, type AdminRoute } from "../route.js";
+import { keygroupConfigSchema, keygroupSchema, newKeygroupSchema } from "../schemas.js";
+import { showKeygroup } from "../views.js";
+
+const oneKeygroup = (description: string) =>
+  ({ description, contentType: "application/json", schema: keygroupSchema }) as const;
+
+/** The keygroup that the path names. @throws EnokiError `ENOKI_KEYGROUP_NOT_FOUND` */
+export function findKeygroup(deps: AdminDeps, call: AdminCall<unknown>): KeygroupFacade {
+  return deps.keygroups.find(parseKeygroupName(call.param("keygroup")));
+}
+
+/** Keygroups and their settings. */
+export function keygroupRoutes(deps: AdminDeps): AdminRoute[] {
+  const { keygroups } = deps;
+  return [
+    route({
+      method: "GET",
+      path: "/v1/keygroups",
+      id: "listKeygroups",
+      tag: "keygroups",
+      summary: "All keygroups of this node",
+      responses: {
+        200: {
+          description: "All keygroups",
+          contentType: "application/json",
+          schema: z.strictObject({ keygroups: z.array(keygroupSchema) }),
+        },
+      },
+      handle: () =>
+        json({ keygroups: keygroups.list().map((keygroup) => showKeygroup(keygroup.describe())) }),
+    }),
+    route({
+      method: "POST",
+      path: "/v1/keygroups",
+      id: "createKeygroup",
+      tag: "keygroups",
+      summary: "Create a keygroup",
+      requestBody: {
+        description: "Its name, and the settings that differ from the defaults",
+        contentType: "application/json",
+        schema: newKeygroupSchema,
+      },
+      responses: { 201: oneKeygroup("The new keygroup") },
+      handle: async (call) => {
+        const said = await readJson(call.request, newKeygroupSchema);
+        const name = parseKeygroupName(said.name);
+        const keygroup = await keygroups.create(name, toKeygroupConfig(said));
+        return json(showKeygroup(keygroup.describe()), 201);
+      },
+    }),
+    route({
+      method: "GET",
+      path: "/v1/keygroups/{keygroup}",
+      id: "getKeygroup",
+      tag: "keygroups",
+      summary: "One keygroup",
+      responses: { 200: oneKeygroup("The keygroup") },
+      handle: (call) => json(showKeygroup(findKeygroup(deps, call).describe())),
+    }),
+    route({
+      method: "PATCH",
+      path: "/v1/keygroups/{keygroup}",
+      id: "configureKeygroup",
+      tag: "keygroups",
+      summary: "Change settings of a keygroup",
+      requestBody: {
+        description: "The settings to change",
+        contentType: "application/json",
+        schema: keygroupConfigSchema,
+      },
+      responses: { 200: oneKeygroup("The keygroup as it is now") },
+      handle: async (call) => {
+        const { name } = findKeygroup(deps, call);
+        const said = await readJson(call.request, keygroupConfigSchema);
+        const keygroup = await keygroups.configure(name, toKeygroupConfig(said));
+        return json(showKeygroup(keygroup.describe()));
+      },
+    }),
+    route({
+      method: "DELETE",
+      path: "/v1/keygroups/{keygroup}",
+      id: "deleteKeygroup",
+      tag: "keygroups",
+      summary: "Delete a keygroup with everything in it",
+      responses: { 204: { description: "It is gone" } },
+      handle: async (call) => {
+        await keygroups.remove(findKeygroup(deps, call).name);
+        return noContent();
+      },
+    }),
+  ];
+}
+
+function toKeygroupConfig(said: z.output<typeof keygroupConfigSchema>): Partial<KeygroupConfig> {
+  return {
+    ...(said.policy === undefined ? {} : { policy: said.policy }),
+    ...(said.durability === undefined ? {} : { durability: said.durability }),
+    ...(said.ttl === undefined ? {} : { ttlMs: said.ttl ?? 0 }),
+  };
+}

@@ -1,0 +1,212 @@
+import { z } from "zod";
+
+import { cpusField, durationField, sizeField } from "../../input/fields.js";
+import { jsonValueSchema } from "../../keygroups/json-operations.js";
+
+/** What a deploy may say about how a function runs. */
+export const functionConfigSchema = z
+  .strictObject({
+    runtime: z.string().optional(),
+    env: z
+      .record(z.string().regex(/^[^=\0]+$/, "a variable's name has no = in it"), z.string())
+      .optional(),
+    timeout: durationField.optional(),
+    memory: sizeField.optional(),
+    cpu: cpusField.optional(),
+    maxInstances: z.int().min(1).max(10_000).optional(),
+    concurrency: z.int().min(1).max(100_000).optional(),
+    isolation: z.enum(["process", "sandbox"]).optional(),
+    network: z.enum(["none", "host"]).optional(),
+    allowBuild: z.boolean().optional(),
+  })
+  .meta({ id: "FunctionConfig" });
+
+/** How a revision runs, everything said. */
+const effectiveConfigSchema = z
+  .strictObject({
+    env: z.record(z.string(), z.string()),
+    timeout: z.string(),
+    memory: z.string(),
+    cpu: z.string(),
+    maxInstances: z.int(),
+    concurrency: z.int().optional(),
+    isolation: z.enum(["process", "sandbox"]),
+    network: z.enum(["none", "host"]),
+  })
+  .meta({ id: "EffectiveFunctionConfig" });
+
+const count = z.int().min(0);
+const time = z.iso.datetime();
+
+/** A function with its serving revision. */
+export const functionSchema = z
+  .strictObject({
+    name: z.string(),
+    revision: z.int().min(1),
+    runtime: z.string(),
+    entry: z.string(),
+    url: z.string(),
+    keygroup: z.string(),
+    config: effectiveConfigSchema,
+    artefact: z.string(),
+    createdAt: time,
+    status: z.strictObject({
+      instances: count,
+      running: count,
+      queued: count,
+      invocationsTotal: count,
+      failuresTotal: count,
+      coldStartsTotal: count,
+    }),
+  })
+  .meta({ id: "Function" });
+
+/** One deployed version. */
+export const revisionSchema = z
+  .strictObject({
+    number: z.int().min(1),
+    runtime: z.string(),
+    entry: z.string(),
+    artefact: z.string(),
+    artefactSizeBytes: count,
+    config: effectiveConfigSchema,
+    createdAt: time,
+    current: z.boolean(),
+  })
+  .meta({ id: "Revision" });
+
+/** One line of a function's log. */
+export const logLineSchema = z
+  .strictObject({
+    at: time,
+    stream: z.enum(["stdout", "stderr", "platform"]),
+    invocation: z.string().nullable(),
+    text: z.string(),
+  })
+  .meta({ id: "LogLine" });
+
+/** States of an asynchronous invocation. */
+export const invocationStateSchema = z.enum(["queued", "running", "done", "dead"]);
+
+/** An asynchronous invocation. */
+export const invocationSchema = z
+  .strictObject({
+    id: z.string(),
+    function: z.string(),
+    state: invocationStateSchema,
+    tries: count,
+    createdAt: time,
+    finishedAt: time.optional(),
+    status: z.int().optional(),
+    lastError: z.strictObject({ code: z.string(), message: z.string() }).optional(),
+  })
+  .meta({ id: "Invocation" });
+
+const policySchema = z.enum(["lww", "siblings", "merge"]);
+const durabilitySchema = z.enum(["relaxed", "strict"]);
+
+/** Settings of a keygroup in a request; `ttl: null` = values never expire by themselves. */
+export const keygroupConfigSchema = z
+  .strictObject({
+    policy: policySchema.optional(),
+    durability: durabilitySchema.optional(),
+    ttl: durationField.nullable().optional(),
+  })
+  .meta({ id: "KeygroupConfig" });
+
+/** A request for a new keygroup. */
+export const newKeygroupSchema = keygroupConfigSchema
+  .extend({ name: z.string() })
+  .meta({ id: "NewKeygroup" });
+
+/** A keygroup. */
+export const keygroupSchema = z
+  .strictObject({
+    name: z.string(),
+    policy: policySchema,
+    durability: durabilitySchema,
+    ttl: z.string().nullable(),
+    storage: z.string(),
+    keys: count,
+    sizeBytes: count,
+    members: z.array(z.string()),
+  })
+  .meta({ id: "Keygroup" });
+
+/** A page of keys. */
+export const keyPageSchema = z.strictObject({
+  items: z.array(z.strictObject({ key: z.string(), value: jsonValueSchema.optional() })),
+  next: z.string().nullable(),
+});
+
+/** Where the value of a key came from. */
+export const explanationSchema = z
+  .strictObject({
+    key: z.string(),
+    versions: z.array(
+      z.strictObject({
+        version: z.string(),
+        at: time,
+        invocation: z.string().nullable(),
+        type: z.string(),
+        expiresAt: time.nullable(),
+      }),
+    ),
+  })
+  .meta({ id: "Explanation" });
+
+/** One line of a watch. */
+export const watchEventSchema = z
+  .strictObject({ key: z.string(), value: jsonValueSchema.nullable(), version: z.string() })
+  .meta({ id: "WatchEvent" });
+
+/** One line of an export. */
+export const exportedItemSchema = z
+  .strictObject({
+    key: z.string(),
+    value: z.discriminatedUnion("t", [
+      jsonValueSchema,
+      z.strictObject({
+        t: z.enum(["counter", "set", "map"]),
+        v: z.string().describe("state, base64"),
+      }),
+    ]),
+    expiresAt: time.optional(),
+  })
+  .meta({ id: "ExportedItem" });
+
+const guestSchema = z.union([
+  z.strictObject({ version: z.string() }),
+  z.strictObject({ missing: z.string() }),
+]);
+
+/** What a node tells about itself. */
+export const nodeSchema = z
+  .strictObject({
+    name: z.string(),
+    version: z.string(),
+    addresses: z.strictObject({
+      functions: z.string().nullable(),
+      admin: z.string().nullable(),
+    }),
+    runtimes: z.strictObject({ python: guestSchema, node: guestSchema }),
+    isolation: z.strictObject({
+      available: z.array(z.enum(["process", "sandbox"])),
+      sandboxMissing: z.string().optional(),
+      memoryLimit: z.string(),
+    }),
+    storage: z.strictObject({ driver: z.string(), dataDir: z.string().nullable() }),
+  })
+  .meta({ id: "Node" });
+
+/** RFC 9457. */
+export const problemSchema = z
+  .looseObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string(),
+    fix: z.string(),
+  })
+  .meta({ id: "Problem" });

@@ -1,0 +1,136 @@
+import type { z } from "zod";
+
+import { formatDurationMs } from "../../base/duration.js";
+import { formatExactSize } from "../../base/size.js";
+import { assert } from "../../base/assert.js";
+import type {
+  FunctionConfig,
+  FunctionRecord,
+  FunctionStatus,
+  InvocationSummary,
+  LogLine,
+  Revision,
+} from "../../functions/types.js";
+import type { Explanation, KeygroupDescription } from "../../keygroups/types.js";
+import type * as schemas from "./schemas.js";
+
+/** The last millisecond that a date can hold. */
+const TIME_MS_MAX = 8.64e15;
+
+/** Milliseconds since 1970 as ISO 8601. */
+export function isoTime(atMs: number): string {
+  return new Date(Math.min(atMs, TIME_MS_MAX)).toISOString();
+}
+
+/** A function as the API shows it. `functionUrl` is the base of the function port. */
+export function showFunction(
+  record: FunctionRecord,
+  status: FunctionStatus,
+  functionUrl: string,
+): z.input<typeof schemas.functionSchema> {
+  const current = record.revisions.find((revision) => revision.number === record.current);
+  assert(current !== undefined, "a function serves one of its revisions");
+  const { instances, running, queued, invocationsTotal, failuresTotal, coldStartsTotal } = status;
+  return {
+    name: record.name,
+    revision: current.number,
+    runtime: current.runtime,
+    entry: current.entry,
+    url: `${functionUrl}/${record.name}`,
+    keygroup: record.name,
+    config: showConfig(current.config),
+    artefact: current.artefact,
+    createdAt: isoTime(current.createdAtMs),
+    status: { instances, running, queued, invocationsTotal, failuresTotal, coldStartsTotal },
+  };
+}
+
+function showConfig(config: FunctionConfig): z.input<typeof schemas.functionSchema>["config"] {
+  return {
+    env: { ...config.env },
+    timeout: formatDurationMs(config.timeoutMs),
+    memory: formatExactSize(config.memoryBytes),
+    cpu: String(config.cpus),
+    maxInstances: config.maxInstances,
+    ...(config.concurrency === undefined ? {} : { concurrency: config.concurrency }),
+    isolation: config.isolation,
+    network: config.network,
+  };
+}
+
+/** The revisions of a function, newest first. */
+export function showRevisions(record: FunctionRecord): z.input<typeof schemas.revisionSchema>[] {
+  return record.revisions.toReversed().map((revision) => showRevision(revision, record.current));
+}
+
+function showRevision(revision: Revision, current: number): z.input<typeof schemas.revisionSchema> {
+  const { number, runtime, entry, artefact, artefactSizeBytes } = revision;
+  return {
+    number,
+    runtime,
+    entry,
+    artefact,
+    artefactSizeBytes,
+    config: showConfig(revision.config),
+    createdAt: isoTime(revision.createdAtMs),
+    current: number === current,
+  };
+}
+
+/** One line of a log. */
+export function showLogLine(line: LogLine): z.input<typeof schemas.logLineSchema> {
+  const { atMs, stream, invocation, text } = line;
+  return { at: isoTime(atMs), stream, invocation: invocation ?? null, text };
+}
+
+/** An asynchronous invocation. */
+export function showInvocation(
+  invocation: InvocationSummary,
+): z.input<typeof schemas.invocationSchema> {
+  const { id, state, tries, createdAtMs, finishedAtMs, status, lastError } = invocation;
+  return {
+    id,
+    function: invocation.function,
+    state,
+    tries,
+    createdAt: isoTime(createdAtMs),
+    ...(finishedAtMs === undefined ? {} : { finishedAt: isoTime(finishedAtMs) }),
+    ...(status === undefined ? {} : { status }),
+    ...(lastError === undefined
+      ? {}
+      : { lastError: { code: lastError.code, message: lastError.message } }),
+  };
+}
+
+/** A keygroup. */
+export function showKeygroup(
+  description: KeygroupDescription,
+): z.input<typeof schemas.keygroupSchema> {
+  const { name, config, storage, keys, sizeBytes, members } = description;
+  return {
+    name,
+    policy: config.policy,
+    durability: config.durability,
+    ttl: config.ttlMs === 0 ? null : formatDurationMs(config.ttlMs),
+    storage,
+    keys,
+    sizeBytes,
+    members: [...members],
+  };
+}
+
+/** Where the value of a key came from. */
+export function showExplanation(
+  explanation: Explanation,
+): z.input<typeof schemas.explanationSchema> {
+  return {
+    key: explanation.key,
+    versions: explanation.versions.map(({ version, atMs, invocation, type, expiresAtMs }) => ({
+      version,
+      at: isoTime(atMs),
+      invocation: invocation ?? null,
+      type,
+      expiresAt: expiresAtMs === 0 ? null : isoTime(expiresAtMs),
+    })),
+  };
+}
