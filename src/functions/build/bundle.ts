@@ -1,9 +1,17 @@
-import { readFile, realpath, stat } from "node:fs/promises";
-import { join } from "node:path";
-import { build, formatMessages, stop, type BuildOptions, type Metafile } from "esbuild";
+import { readFile, realpath } from "node:fs/promises";
+import { join, sep } from "node:path";
+import {
+  build,
+  formatMessages,
+  stop,
+  type BuildOptions,
+  type Metafile,
+  type Plugin,
+} from "esbuild";
 
 import { EnokiError } from "../../core/errors.js";
-import { COMMONJS_MODULE, enokiModules } from "./enoki-module.js";
+import { enokiModules, LOCATION_MODULE } from "./enoki-module.js";
+import { ownLocation, SELF_REFERENCE } from "./own-location.js";
 
 /** Name of the bundle in `code/`; no user would call a file that. */
 export const BUNDLE_NAME = "index.enoki.mjs";
@@ -23,12 +31,10 @@ export interface Bundle {
   readonly needsPackages: boolean;
 }
 
-/** CommonJS code may call `require` with a computed name; a global collides with no declaration. */
-const BANNER = `import { createRequire as __enokiRequire } from "node:module"; globalThis.require ??= __enokiRequire(import.meta.url);`;
+const TSCONFIG_NAME = "tsconfig.json";
 
-/** Signs that code looks for files next to itself, where a bundle is not. */
-const SELF_REFERENCE =
-  /\b__dirname\b|\b__filename\b|import\.meta\.(?:url|dirname|filename)|require\.resolve\s*\(/;
+/** CommonJS code may call `require` with a computed name; a global collides with no declaration. */
+const BANNER = `import { createRequire as __enokiRequire } from "node:module"; globalThis.require = __enokiRequire(import.meta.url);`;
 
 /**
  * Bundles the function in `dir` into one ES module; with `keepPackages` its npm packages stay
@@ -37,10 +43,12 @@ const SELF_REFERENCE =
  */
 export async function bundle(dir: string, entry: string, keepPackages: boolean): Promise<Bundle> {
   const root = await realpath(dir);
+  const tsconfig = await readTsconfig(root);
   const result = await runEsbuild({
-    ...(await tsconfigOptions(root)),
+    // Only the function's own settings count, never those of a folder above it.
+    ...(tsconfig === undefined ? { tsconfigRaw: {} } : { tsconfig: join(root, TSCONFIG_NAME) }),
     absWorkingDir: root,
-    entryPoints: [{ in: entry, out: BUNDLE_NAME.replace(/\.mjs$/, "") }],
+    entryPoints: [{ in: `./${entry}`, out: BUNDLE_NAME.replace(/\.mjs$/, "") }],
     outdir: root,
     outExtension: { ".js": ".mjs" },
     allowOverwrite: true,
@@ -57,13 +65,12 @@ export async function bundle(dir: string, entry: string, keepPackages: boolean):
     sourcesContent: false,
     loader: { ".node": "copy" },
     logLevel: "silent",
-    inject: [COMMONJS_MODULE],
+    inject: [LOCATION_MODULE],
     banner: { js: BANNER },
-    plugins: [enokiModules],
+    plugins: [enokiModules, onlyWithin(root), ownLocation(root, tsconfig ?? "{}")],
     ...(keepPackages ? { packages: "external" } : {}),
   });
   const inputs = Object.keys(result.metafile.inputs);
-  refuseForeignFiles(result.metafile);
   return {
     files: result.files.map(({ path, contents }) => ({
       name: path.slice(root.length + 1),
@@ -110,26 +117,30 @@ function isBuildFailure(error: unknown): error is { errors: Parameters<typeof fo
   return error instanceof Error && "errors" in error && Array.isArray(error.errors);
 }
 
-/** Only the function's own `tsconfig.json` counts, never one in a folder above it. */
-async function tsconfigOptions(root: string): Promise<BuildOptions> {
-  const path = join(root, "tsconfig.json");
-  const info = await stat(path).catch(() => undefined);
-  return info?.isFile() === true ? { tsconfig: path } : { tsconfigRaw: {} };
+async function readTsconfig(root: string): Promise<string | undefined> {
+  try {
+    return await readFile(join(root, TSCONFIG_NAME), "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
-/** Refuses what was found outside the function's folder: other machines would not have it. */
-function refuseForeignFiles(metafile: Metafile): void {
-  for (const [importer, input] of Object.entries(metafile.inputs)) {
-    for (const { path, original } of input.imports) {
-      if (!path.startsWith("../")) continue;
-      const name = original ?? path;
-      const hint = name.startsWith(".") ? "" : "; is it missing in package.json?";
-      throw new EnokiError(
-        "ENOKI_BUILD_FAILED",
-        `${importer}: ${JSON.stringify(name)} is not in the function's folder${hint}`,
-      );
-    }
-  }
+/**
+ * Refuses what lies outside the function's folder before it is read: other machines would not
+ * have it, and it may be none of the function's business.
+ */
+function onlyWithin(root: string): Plugin {
+  return {
+    name: "folder",
+    setup(build) {
+      build.onLoad({ filter: /.*/, namespace: "file" }, ({ path }) => {
+        if (path.startsWith(root + sep)) return undefined;
+        const hint = path.includes("/node_modules/") ? "; is it missing in package.json?" : "";
+        return { errors: [{ text: `${path} is not in the function's folder${hint}` }] };
+      });
+    },
+  };
 }
 
 async function referToThemselves(root: string, inputs: readonly string[]): Promise<boolean> {

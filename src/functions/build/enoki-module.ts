@@ -12,25 +12,36 @@ export function guestModuleSource(): string {
   return [`const guest = globalThis[Symbol.for("enoki.guest")];`, ...names, ""].join("\n");
 }
 
-/** Gives CommonJS code its `__dirname` and `__filename`: the folder and file of the bundle. */
-const COMMONJS_SOURCE = `export const __dirname = import.meta.dirname;
+/** Name of the function that tells a file of the bundle where its original lies. */
+export const LOCATE = "__enokiLocate";
+
+/** Gives code what a bundle takes from it: where it is. */
+const LOCATION_SOURCE = `import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+export const __dirname = import.meta.dirname;
 export const __filename = import.meta.filename;
+export function ${LOCATE}(path) {
+  const filename = join(__dirname, path);
+  return { filename, dirname: dirname(filename), url: pathToFileURL(filename).href };
+}
 `;
 
-/** The module to inject into a bundle so that {@link COMMONJS_SOURCE} is found. */
-export const COMMONJS_MODULE = "enoki:commonjs";
+/** The module to inject into a bundle so that {@link LOCATION_SOURCE} is found. */
+export const LOCATION_MODULE = "enoki:location";
 
-/** Replaces the imports of `enoki` and {@link COMMONJS_MODULE} by the sources above. */
+/** Replaces the imports of `enoki` and {@link LOCATION_MODULE} by the sources above. */
 export const enokiModules: Plugin = {
   name: "enoki",
   setup(build) {
     const sources: Readonly<Record<string, string>> = {
       enoki: guestModuleSource(),
-      [COMMONJS_MODULE]: COMMONJS_SOURCE,
+      [LOCATION_MODULE]: LOCATION_SOURCE,
     };
-    build.onResolve({ filter: /^enoki(:commonjs)?$/ }, ({ path }) => ({
+    build.onResolve({ filter: /^enoki(:location)?$/ }, ({ path }) => ({
       path,
       namespace: "guest",
+      // Nothing of it is in a bundle that does not use it.
+      sideEffects: false,
     }));
     build.onLoad({ filter: /.*/, namespace: "guest" }, ({ path }) => ({
       contents: sources[path] as string,
