@@ -1,0 +1,222 @@
+import { resolve } from "node:path";
+import { parse as parseYaml } from "yaml";
+
+import { closest } from "../base/closest.js";
+import { EnokiError } from "../core/errors.js";
+import { describeSettings, settingsSchema, type Settings } from "./settings.js";
+
+/** How a node is to run: checked, complete, with units in names. A port of `undefined` is off. */
+export interface NodeConfig extends Omit<
+  Settings,
+  "adminTokenFile" | "config" | "functions" | "naming"
+> {
+  /** Absolute. */
+  readonly dataDir: string;
+  /** Token of the admin port, and of calls where `functions` is `token`. */
+  readonly adminToken: string | undefined;
+  readonly functions: "public" | "token";
+  readonly naming: "memory";
+}
+
+/** Where settings come from. The earlier one wins: flags, environment, file, defaults. */
+export interface ConfigSources {
+  /** By the names of {@link Settings}; what was not said is absent or `undefined`. */
+  readonly flags: Readonly<Record<string, unknown>>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Reads a text file; rejects if it cannot. */
+  readonly readFile: (path: string) => Promise<string>;
+}
+
+/** A configuration, and what its owner should know about it: one line each. */
+export interface LoadedConfig {
+  readonly config: NodeConfig;
+  readonly notices: readonly string[];
+}
+
+/** Variables that belong to the command line or hold secrets, not settings. */
+const OTHER_VARIABLES: readonly string[] = ["ENOKI_NODE", "ENOKI_TOKEN", "ENOKI_ADMIN_TOKEN"];
+
+/** A setting that was said, with the words to name it by. */
+interface Said {
+  readonly value: unknown;
+  readonly source: string;
+}
+
+type SaidSettings = Map<keyof Settings, Said>;
+
+/**
+ * Brings flags, `ENOKI_*` and `node.yaml` together.
+ * @throws EnokiError `ENOKI_INVALID_CONFIG` naming the setting where it was said,
+ * `ENOKI_CREDENTIALS_REQUIRED`, `ENOKI_UNSUPPORTED` for what this release cannot do yet
+ */
+export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> {
+  const fromFlags = readFlags(sources.flags);
+  const fromEnv = readEnv(sources.env);
+  const file = fromFlags.get("config") ?? fromEnv.get("config");
+  const fromFile = file === undefined ? new Map() : await readConfigFile(file, sources);
+  const said: SaidSettings = new Map([...fromFile, ...fromEnv, ...fromFlags]);
+  const settings = check(said);
+  refuseUnsupported(settings, said);
+  const adminToken = await readToken(fromFlags, said, sources);
+  return { config: complete(settings, said, adminToken), notices: notices(settings) };
+}
+
+function readFlags(flags: ConfigSources["flags"]): SaidSettings {
+  const said: SaidSettings = new Map();
+  for (const { key, flag } of describeSettings()) {
+    if (flags[key] !== undefined) said.set(key, { value: flags[key], source: flag });
+  }
+  return said;
+}
+
+function readEnv(env: ConfigSources["env"]): SaidSettings {
+  const said: SaidSettings = new Map();
+  const keys = new Map(describeSettings().map(({ key, env }) => [env, key]));
+  for (const [name, value] of Object.entries(env)) {
+    if (!name.startsWith("ENOKI_") || OTHER_VARIABLES.includes(name)) continue;
+    const key = keys.get(name);
+    if (key === undefined) throw unknown(name, [...keys.keys(), ...OTHER_VARIABLES]);
+    if (value !== undefined && value !== "") said.set(key, { value, source: name });
+  }
+  return said;
+}
+
+async function readConfigFile(file: Said, { readFile }: ConfigSources): Promise<SaidSettings> {
+  const path = String(file.value);
+  const content = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    throw invalid(file.source, `cannot read ${path} (${error.code ?? error.message})`);
+  });
+  const said: SaidSettings = new Map();
+  const keys = new Map(describeSettings().map(({ name, key }) => [name, key]));
+  keys.delete("config");
+  for (const [name, value] of Object.entries(parseMapping(path, content))) {
+    const key = keys.get(name);
+    if (key === undefined) throw unknown(`${path}: ${name}`, keys.keys(), name);
+    said.set(key, { value, source: `${path}: ${name}` });
+  }
+  return said;
+}
+
+function parseMapping(path: string, content: string): Record<string, unknown> {
+  let parsed: unknown;
+  try {
+    parsed = parseYaml(content) ?? {};
+  } catch (error) {
+    throw invalid(path, (error as Error).message.split("\n", 1)[0] as string);
+  }
+  if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) {
+    return parsed as Record<string, unknown>;
+  }
+  throw invalid(path, "expected lines such as `function-port: 8000`");
+}
+
+function check(said: SaidSettings): Settings {
+  const given = Object.fromEntries([...said].map(([key, { value }]) => [key, value]));
+  const result = settingsSchema.safeParse(given);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const source = said.get(issue?.path[0] as keyof Settings)?.source ?? "the configuration";
+  throw invalid(source, issue?.message ?? "it is invalid");
+}
+
+function refuseUnsupported(settings: Settings, said: SaidSettings): void {
+  const refuse = (key: keyof Settings, detail: string): never => {
+    throw new EnokiError("ENOKI_UNSUPPORTED", `${sourceOf(said, key)}: ${detail}`);
+  };
+  if (settings.coapPort !== undefined) refuse("coapPort", "this release speaks no CoAP: use off");
+  if (settings.grpcPort !== undefined) refuse("grpcPort", "this release speaks no gRPC: use off");
+  if (settings.naming.startsWith("etcd://")) {
+    refuse("naming", "this release knows only the naming service memory");
+  }
+  if (settings.naming !== "memory") throw invalid(sourceOf(said, "naming"), "expected memory");
+  if (settings.storage === "memory" && settings.durability === "strict") {
+    throw invalid(sourceOf(said, "durability"), "memory outlives no process; use storage lmdb");
+  }
+}
+
+/** A flag goes before the variable with the token itself, and that before any other setting. */
+async function readToken(
+  fromFlags: SaidSettings,
+  said: SaidSettings,
+  { env, readFile }: ConfigSources,
+): Promise<string | undefined> {
+  const file = said.get("adminTokenFile");
+  const fromEnv = env["ENOKI_ADMIN_TOKEN"];
+  if (fromEnv !== undefined && fromEnv !== "" && !fromFlags.has("adminTokenFile")) {
+    return checkToken("ENOKI_ADMIN_TOKEN", fromEnv);
+  }
+  if (file === undefined) return undefined;
+  const path = String(file.value);
+  const content = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    throw invalid(file.source, `cannot read ${path} (${error.code ?? error.message})`);
+  });
+  return checkToken(file.source, content.trim());
+}
+
+function checkToken(source: string, token: string): string {
+  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  throw invalid(source, "a token is one line of visible ASCII without blanks");
+}
+
+function complete(
+  settings: Settings,
+  said: SaidSettings,
+  adminToken: string | undefined,
+): NodeConfig {
+  const { adminTokenFile: _file, config: _config, functions, naming: _naming, ...rest } = settings;
+  if (!isLoopback(settings.host)) requireCredentials(settings, adminToken);
+  if (functions === "token" && adminToken === undefined) {
+    throw invalid(
+      sourceOf(said, "functions"),
+      "token needs --admin-token-file or ENOKI_ADMIN_TOKEN",
+    );
+  }
+  return {
+    ...rest,
+    dataDir: resolve(settings.dataDir),
+    naming: "memory",
+    functions: functions ?? "public",
+    adminToken,
+  };
+}
+
+function requireCredentials(settings: Settings, adminToken: string | undefined): void {
+  const missing = [];
+  if (settings.adminPort !== undefined && adminToken === undefined) {
+    missing.push("--admin-token-file (or ENOKI_ADMIN_TOKEN)");
+  }
+  if (settings.functionPort !== undefined && settings.functions === undefined) {
+    missing.push("--functions public|token");
+  }
+  if (missing.length === 0) return;
+  const detail = `listening on ${settings.host} reaches beyond this machine and needs ${missing.join(" and ")}`;
+  throw new EnokiError("ENOKI_CREDENTIALS_REQUIRED", detail);
+}
+
+/** True for addresses that only this machine can reach. */
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
+}
+
+function notices(settings: Settings): string[] {
+  const lines = [];
+  if (settings.tinyfaas) lines.push("CoAP and gRPC are off: this release speaks HTTP only");
+  if (settings.linkPort !== undefined) {
+    lines.push("nothing listens on the link port yet: this release runs one node");
+  }
+  return lines;
+}
+
+function sourceOf(said: SaidSettings, key: keyof Settings): string {
+  return said.get(key)?.source ?? key;
+}
+
+function unknown(shown: string, known: Iterable<string>, name = shown): EnokiError {
+  const meant = closest(name, known);
+  const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
+  return invalid(shown, `there is no such setting${hint}`);
+}
+
+function invalid(source: string, detail: string): EnokiError {
+  return new EnokiError("ENOKI_INVALID_CONFIG", `${source}: ${detail}`);
+}

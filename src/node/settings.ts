@@ -1,0 +1,158 @@
+import { z } from "zod";
+
+import { parseNodeName } from "../core/ids.js";
+import { LIMITS } from "../core/limits.js";
+import { durationField, sizeField } from "../input/fields.js";
+
+/** What a setting is called where it is shown, and what it is for. */
+interface About {
+  /** Placeholder of the flag's value; a flag without one takes none. */
+  readonly value?: string;
+  readonly description: string;
+  /** Shown instead of the default, where that depends on something. */
+  readonly shownDefault?: string;
+}
+
+const PORT_MAX = 65_535;
+
+/** A port: a number, `0` for any that is free, or `off`, which is read as `undefined`. */
+const port = z
+  .union([z.string(), z.number()], { error: "expected a port, 0 for any free one, or off" })
+  .transform((given, context) => {
+    if (given === "off") return undefined;
+    const number = /^\d{1,5}$/.test(String(given)) ? Number(given) : Number.NaN;
+    if (number >= 0 && number <= PORT_MAX) return number;
+    context.addIssue(`${JSON.stringify(given)} is no port: use a number, 0 for any, or off`);
+    return z.NEVER;
+  });
+
+const yesOrNo = z
+  .union([z.boolean(), z.enum(["true", "false", "1", "0"])], { error: "expected true or false" })
+  .transform((given) => given === true || given === "true" || given === "1");
+
+const nodeName = z.string({ error: "expected a name" }).transform((given, context) => {
+  try {
+    return parseNodeName(given);
+  } catch (error) {
+    context.addIssue((error as Error).message);
+    return z.NEVER;
+  }
+});
+
+const text = z.string({ error: "expected text" }).min(1, "must not be empty");
+
+const advertised = text.regex(/^(?:none|.+:\d{1,5})$/, "expected HOST:PORT or none");
+
+const bodyLimit = sizeField.refine((sizeBytes) => sizeBytes <= LIMITS.requestBodyBytesMax, {
+  error: "at most 16m",
+});
+
+/**
+ * Every setting of `enoki up`, once: flags, `ENOKI_*`, `node.yaml` and the reference page all come
+ * from here. A setting `drainTimeoutMs` is `--drain-timeout`, `ENOKI_DRAIN_TIMEOUT` and
+ * `drain-timeout`.
+ */
+export const settingsSchema = z.strictObject({
+  name: nodeName.prefault("node").meta({ value: "id", description: "name of the node" }),
+  dataDir: text.prefault(".enoki").meta({ value: "dir", description: "where everything is kept" }),
+  host: text.prefault("127.0.0.1").meta({ value: "host", description: "address to listen on" }),
+  functionPort: port.prefault(8000).meta({ value: "port", description: "calls of functions" }),
+  adminPort: port.prefault(8080).meta({ value: "port", description: "the admin API" }),
+  linkPort: port.prefault("off").meta({
+    value: "port",
+    description: "links to other nodes; accepted, but nothing listens on it yet",
+  }),
+  coapPort: port
+    .prefault("off")
+    .meta({ value: "port", description: "calls over CoAP; only off in this release" }),
+  grpcPort: port
+    .prefault("off")
+    .meta({ value: "port", description: "calls over gRPC; only off in this release" }),
+  tinyfaas: yesOrNo.prefault(false).meta({
+    description:
+      "tinyFaaS's ports: 8000 and 8080; its CoAP and gRPC ports stay off in this release",
+  }),
+  advertise: advertised.optional().meta({
+    value: "host:port",
+    description: "address that other nodes reach this one by, or none; not used yet",
+  }),
+  naming: text
+    .prefault("memory")
+    .meta({ value: "service", description: "naming service; only memory in this release" }),
+  storage: z.enum(["lmdb", "memory"]).prefault("lmdb").meta({
+    value: "driver",
+    description: "lmdb, or memory, which forgets all data when the node ends",
+  }),
+  durability: z.enum(["relaxed", "strict"]).prefault("relaxed").meta({
+    value: "level",
+    description: "of new keygroups: relaxed, or strict, which syncs before it acknowledges",
+  }),
+  isolation: z.enum(["auto", "sandbox", "process"]).prefault("auto").meta({
+    value: "kind",
+    description: "of functions that name none: sandbox, process, or auto: sandbox where it works",
+  }),
+  functions: z.enum(["public", "token"]).optional().meta({
+    value: "access",
+    description: "who may call functions: public = everybody, token = with the admin token",
+    shownDefault: "public on loopback, else it must be said",
+  }),
+  adminTokenFile: text.optional().meta({
+    value: "file",
+    description: "file with the token of the admin port; or give the token in ENOKI_ADMIN_TOKEN",
+  }),
+  allowUploadUrl: yesOrNo
+    .prefault(false)
+    .meta({ description: "allow tinyFaaS's /uploadURL, which lets the node fetch any address" }),
+  bodyLimitBytes: bodyLimit
+    .prefault("16m")
+    .meta({ value: "size", description: "largest body of a call, at most 16m" }),
+  drainTimeoutMs: durationField
+    .prefault("10s")
+    .meta({ value: "duration", description: "time that running calls get when the node ends" }),
+  logFormat: z
+    .enum(["text", "json"])
+    .prefault("text")
+    .meta({ value: "format", description: "format of the node's log: text or json" }),
+  json: yesOrNo
+    .prefault(false)
+    .meta({ description: "print one line of JSON with the addresses once the node is ready" }),
+  config: text.optional().meta({ value: "file", description: "settings in YAML" }),
+});
+
+/** What the schema makes of the settings. */
+export type Settings = z.output<typeof settingsSchema>;
+
+/** A setting as it is called everywhere. */
+export interface SettingDescription {
+  /** Name in {@link Settings}. */
+  readonly key: keyof Settings;
+  /** Name in `node.yaml`, and of the flag without its dashes. */
+  readonly name: string;
+  readonly flag: string;
+  readonly env: string;
+  /** Placeholder of the flag's value; `undefined` for a flag that takes none. */
+  readonly value: string | undefined;
+  readonly shownDefault: string;
+  readonly description: string;
+}
+
+/** All settings in the order in which they are shown. */
+export function describeSettings(): readonly SettingDescription[] {
+  return Object.entries(settingsSchema.shape).map(([key, field]) => {
+    const about = field.meta() as unknown as About;
+    const name = key.replace(/(?:Ms|Bytes)$/, "").replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+    return {
+      key: key as keyof Settings,
+      name,
+      flag: `--${name}`,
+      env: `ENOKI_${name.toUpperCase().replaceAll("-", "_")}`,
+      value: about.value,
+      shownDefault: about.shownDefault ?? shownDefault(field),
+      description: about.description,
+    };
+  });
+}
+
+function shownDefault(field: z.ZodType): string {
+  return field instanceof z.ZodPrefault ? String(field.def.defaultValue) : "";
+}
