@@ -3,7 +3,14 @@ export { connect, type Client, type ClientOptions } from "./client.js";
 export type { CallOptions, CallResponse, SentInvocation } from "./calls.js";
 export type { FunctionsClient } from "./functions-client.js";
 export type { InvocationsClient } from "./invocations-client.js";
-export type { ClientSetOptions, KeygroupClient, TypedEntry, ValueType } from "./keygroup.js";
+export type {
+  ClientSetOptions,
+  KeygroupClient,
+  TypedEntry,
+  TypedWatchEvent,
+  ValueType,
+} from "./keygroup.js";
+export type { PageItem } from "./page-scan.js";
 export type { KeygroupsClient } from "./keygroups-client.js";
 export type { ExportLine } from "./transfer.js";
 export type {

@@ -37,7 +37,7 @@ import {
 } from "../guest/types.js";
 import { jsonOperations } from "./json-operations.js";
 import { query, segment } from "./options.js";
-import { fetchItems, PageScan, toRange } from "./page-scan.js";
+import { fetchItems, PageScan, toRange, type PageItem } from "./page-scan.js";
 import { text, type Body, type ClientAnswer, type Transport } from "./transport.js";
 import { importLines, type ExportLine } from "./transfer.js";
 import type { Explanation } from "./types.js";
@@ -48,6 +48,11 @@ export type ValueType = "str" | "bytes" | "json";
 /** An entry that also says how its value is stored. */
 export interface TypedEntry<T = Stored> extends Entry<T> {
   readonly type: ValueType;
+}
+
+/** A change that also says how the value is stored; `undefined` after a delete. */
+export interface TypedWatchEvent<T = Stored> extends WatchEvent<T> {
+  readonly type: ValueType | undefined;
 }
 
 /** Options of {@link KeygroupClient.set}. */
@@ -145,6 +150,14 @@ export class KeygroupClient implements Kv {
     return new PageScan(map(items, ({ key }) => key));
   }
 
+  /** Keys as the API lists them: values, if asked for, carry the type they are stored with. */
+  items(
+    range: ScanRange,
+    options: { readonly values?: boolean } = {},
+  ): AsyncIterableIterator<PageItem> {
+    return fetchItems(this.#admin, this.#path, toRange(range), options.values === true);
+  }
+
   async update<T extends Value>(
     key: string,
     fn: (value: T | undefined) => Update<T> | Promise<Update<T>>,
@@ -187,7 +200,7 @@ export class KeygroupClient implements Kv {
   watch<T = Stored>(
     from: string | { readonly prefix: string } = "",
     options: { readonly signal?: AbortSignal } = {},
-  ): AsyncIterableIterator<WatchEvent<T>> {
+  ): AsyncIterableIterator<TypedWatchEvent<T>> {
     const range =
       typeof from === "string"
         ? { start: checkBound(from) || undefined }
@@ -196,6 +209,7 @@ export class KeygroupClient implements Kv {
     return map(lines as AsyncGenerator<WatchLine>, ({ key, value, version }) => ({
       key,
       value: value === null ? undefined : (decodeJsonValue(value) as T),
+      type: value?.t,
       version,
     }));
   }

@@ -1,6 +1,6 @@
 import { EnokiError } from "../core/errors.js";
 import { formatDurationMs } from "../base/duration.js";
-import { errorOf } from "./problem.js";
+import { errorOf, RemoteError } from "./problem.js";
 import { readJsonLines } from "./json-lines.js";
 
 /** What `fetch` takes as a body. */
@@ -73,7 +73,10 @@ export class Transport {
       if (!response.ok) {
         throw errorOf(this.url + path, response.status, response.headers, await response.text());
       }
-      if (response.body) yield* readJsonLines(response.body as AsyncIterable<Uint8Array>);
+      if (!response.body) return;
+      for await (const line of readJsonLines(response.body as AsyncIterable<Uint8Array>)) {
+        yield throwIfError(line);
+      }
     } catch (error) {
       if (request.signal?.aborted) return;
       throw this.#explain(error, watch);
@@ -119,6 +122,13 @@ interface Watch {
   readonly timeout: AbortSignal | undefined;
   readonly timeoutMs: number;
   readonly signal: AbortSignal | null;
+}
+
+/** A stream that breaks off says why in its last line. */
+function throwIfError(line: unknown): unknown {
+  const { error } = line as { error?: { code: string; message: string } };
+  if (error !== undefined) throw new RemoteError(error.code, 500, error.message);
+  return line;
 }
 
 function withJson(request: ClientRequest, json: unknown): ClientRequest {

@@ -111,7 +111,13 @@ export interface NodeInfo {
   readonly addresses: { readonly functions?: string | null; readonly admin?: string | null };
   /** Who may call functions: everybody, or whoever has the node's token. */
   readonly access?: "public" | "token";
-  readonly runtimes?: unknown;
-  readonly isolation?: unknown;
-  readonly storage?: unknown;
+  readonly runtimes?: Readonly<
+    Record<string, { readonly version: string } | { readonly missing: string }>
+  >;
+  readonly isolation?: {
+    readonly available: readonly string[];
+    readonly sandboxMissing?: string;
+    readonly memoryLimit: string;
+  };
+  readonly storage?: { readonly driver: string; readonly dataDir: string | null };
 }

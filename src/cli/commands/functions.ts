@@ -1,0 +1,126 @@
+import type { Command } from "commander";
+
+import { formatSizeBytes } from "../../base/size.js";
+import { EnokiError } from "../../core/errors.js";
+import type { FunctionInfo } from "../../client/types.js";
+import { addCommand, addNodeCommand, onNode, type Cli } from "../command.js";
+import { write } from "../io.js";
+import { ago, fields, jsonLine, table } from "../output.js";
+
+/** `enoki functions ls|describe|revisions|rm` */
+export function addFunctionsCommand(program: Command, cli: Cli): void {
+  const functions = addCommand(program, {
+    usage: "functions",
+    description: "list, show and remove functions",
+    examples: ["enoki functions ls"],
+  });
+  addList(functions, cli);
+  addDescribe(functions, cli);
+  addRevisions(functions, cli);
+  addRemove(functions, cli);
+}
+
+function addList(functions: Command, cli: Cli): void {
+  addNodeCommand(functions, {
+    usage: "ls",
+    description: "list all functions",
+    examples: ["enoki functions ls", "enoki functions ls --json | jq -r '.[].url'"],
+  }).action(
+    onNode(cli, async ({ client, io, json }) => {
+      const all = await client.functions.list();
+      if (json) return write(io.stdout, jsonLine(all));
+      const rows = all.map(({ name, runtime, revision, status, url }) => [
+        name,
+        runtime,
+        String(revision),
+        String(status.instances),
+        String(status.invocationsTotal),
+        String(status.failuresTotal),
+        url,
+      ]);
+      const headings = ["NAME", "RUNTIME", "REVISION", "INSTANCES", "CALLS", "FAILED", "URL"];
+      if (rows.length === 0)
+        await write(io.stderr, "no functions yet; `enoki deploy PATH` adds one\n");
+      await write(io.stdout, table(headings, rows));
+    }),
+  );
+}
+
+function addDescribe(functions: Command, cli: Cli): void {
+  addNodeCommand(functions, {
+    usage: "describe <name>",
+    description: "show a function: its configuration and how it is doing",
+    examples: ["enoki functions describe hello"],
+  }).action(
+    onNode(cli, async ({ client, io, json }, name: string) => {
+      const info = await client.functions.get(name);
+      await write(io.stdout, json ? jsonLine(info) : describe(info));
+    }),
+  );
+}
+
+function addRevisions(functions: Command, cli: Cli): void {
+  addNodeCommand(functions, {
+    usage: "revisions <name>",
+    description: "list the revisions of a function that are kept, newest first",
+    examples: ["enoki functions revisions hello"],
+  }).action(
+    onNode(cli, async ({ client, io, json }, name: string) => {
+      const all = await client.functions.revisions(name);
+      if (json) return write(io.stdout, jsonLine(all));
+      const rows = all.map((revision) => [
+        revision.current ? `${revision.number} *` : String(revision.number),
+        revision.runtime,
+        revision.entry,
+        formatSizeBytes(revision.artefactSizeBytes),
+        ago(revision.createdAt, Date.now()),
+      ]);
+      await write(io.stdout, table(["REVISION", "RUNTIME", "ENTRY", "SIZE", "AGE"], rows));
+    }),
+  );
+}
+
+function addRemove(functions: Command, cli: Cli): void {
+  addNodeCommand(functions, {
+    usage: "rm <name>",
+    description: "remove a function; its data stays unless --data delete",
+    examples: ["enoki functions rm hello", "enoki functions rm hello --data delete"],
+  })
+    .option("--data <what>", "keep or delete the function's keygroup", "keep")
+    .action(
+      onNode(cli, async ({ client, io, json, options }, name: string) => {
+        const data = parseData((options as { data: string }).data);
+        await client.functions.remove(name, { data });
+        await write(io.stdout, json ? jsonLine({ removed: name, data }) : `removed ${name}\n`);
+      }),
+    );
+}
+
+function parseData(text: string): "keep" | "delete" {
+  if (text === "keep" || text === "delete") return text;
+  throw new EnokiError("ENOKI_INVALID_INPUT", `--data: expected keep or delete, not ${text}`);
+}
+
+function describe(info: FunctionInfo): string {
+  const { config, status } = info;
+  return fields([
+    ["name", info.name],
+    ["url", info.url],
+    ["runtime", info.runtime],
+    ["entry", info.entry],
+    ["revision", String(info.revision)],
+    ["deployed", `${info.createdAt} (${ago(info.createdAt, Date.now())} ago)`],
+    ["keygroup", info.keygroup],
+    ["timeout", config.timeout],
+    ["memory", config.memory],
+    ["cpu", config.cpu],
+    ["max instances", config.maxInstances?.toString()],
+    ["concurrency", config.concurrency?.toString()],
+    ["isolation", config.isolation],
+    ["network", config.network],
+    ["env", Object.keys(config.env ?? {}).join(", ") || undefined],
+    ["instances", `${status.instances} (running ${status.running}, queued ${status.queued})`],
+    ["calls", `${status.invocationsTotal} (failed ${status.failuresTotal})`],
+    ["cold starts", String(status.coldStartsTotal)],
+  ]);
+}
