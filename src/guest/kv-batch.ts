@@ -3,7 +3,7 @@ import { LIMITS } from "../core/limits.js";
 import { decodeJsonReply } from "../channel/replies.js";
 import type { JsonValue } from "../channel/values.js";
 import { checkAmount, checkKey, encodeJsonValue, parseTtlMs } from "./kv-values.js";
-import type { Operations } from "./operations.js";
+import type { OperationPort } from "./operations.js";
 import type { Batch, BatchResult, Value } from "./types.js";
 
 /** One write of a batch, as it travels. */
@@ -21,7 +21,7 @@ export interface BatchRequest {
 }
 
 /** Sends a batch. */
-export function commitBatch(operations: Operations, batch: BatchRequest): Promise<BatchResult> {
+export function commitBatch(operations: OperationPort, batch: BatchRequest): Promise<BatchResult> {
   return operations.json(
     { op: "batch", ...batch },
     (payload) => decodeJsonReply(payload) as unknown as BatchResult,
@@ -30,14 +30,14 @@ export function commitBatch(operations: Operations, batch: BatchRequest): Promis
 
 /** Gathers the parts of a batch. Checks happen as the parts are given. */
 export class KvBatch implements Batch {
-  readonly #operations: Operations;
+  readonly #operations: OperationPort;
   readonly #checks: BatchRequest["checks"][number][] = [];
   readonly #writes: BatchWrite[] = [];
   readonly #sends: BatchRequest["sends"][number][] = [];
   #once: string | null = null;
   #isCommitted = false;
 
-  constructor(operations: Operations) {
+  constructor(operations: OperationPort) {
     this.#operations = operations;
   }
 

@@ -1,7 +1,7 @@
 import { EnokiError } from "../core/errors.js";
 import { decodeJsonReply } from "../channel/replies.js";
 import { checkAmount, checkJsonMember } from "./kv-values.js";
-import type { Operations } from "./operations.js";
+import type { OperationPort } from "./operations.js";
 import type { Counter, Json, MapOf, SetOf } from "./types.js";
 
 /** Reads `{"value": number}`. */
@@ -18,7 +18,7 @@ function decodeNothing(): undefined {
 }
 
 /** The counter under `key`. */
-export function counterOf(operations: Operations, key: string): Counter {
+export function counterOf(operations: OperationPort, key: string): Counter {
   return {
     add: async (n = 1) =>
       operations.json({ op: "counter.add", key, n: checkAmount(n) }, decodeNumber),
@@ -27,7 +27,7 @@ export function counterOf(operations: Operations, key: string): Counter {
 }
 
 /** The set under `key`. */
-export function setOf<T extends Json>(operations: Operations, key: string): SetOf<T> {
+export function setOf<T extends Json>(operations: OperationPort, key: string): SetOf<T> {
   return {
     add: async (member) =>
       operations.json({ op: "set.add", key, member: checkJsonMember(member) }, decodeNothing),
@@ -38,7 +38,7 @@ export function setOf<T extends Json>(operations: Operations, key: string): SetO
 }
 
 /** The map under `key`. */
-export function mapOf(operations: Operations, key: string): MapOf {
+export function mapOf(operations: OperationPort, key: string): MapOf {
   return {
     set: async (field, value) =>
       operations.json(

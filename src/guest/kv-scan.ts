@@ -3,7 +3,7 @@ import { LIMITS } from "../core/limits.js";
 import { encodeScan, type ScanOperation } from "../channel/operations.js";
 import { decodeScanReply } from "../channel/replies.js";
 import { checkBound, decodeValue } from "./kv-values.js";
-import type { Operations } from "./operations.js";
+import type { OperationPort } from "./operations.js";
 import type { Scan, ScanOptions, ScanRange } from "./types.js";
 
 /** What `scan` and `keys` take first: a start key, or everything in one object. */
@@ -17,7 +17,7 @@ interface Page<T> {
 
 /** A scan that fetches its pages as they are needed. */
 export class KvScan<T> implements Scan<T> {
-  readonly #operations: Operations;
+  readonly #operations: OperationPort;
   readonly #range: ScanOperation<string>;
   #remaining: number;
   #items: readonly T[] = [];
@@ -30,7 +30,7 @@ export class KvScan<T> implements Scan<T> {
 
   /** @throws EnokiError when the bounds are not valid */
   constructor(
-    operations: Operations,
+    operations: OperationPort,
     from: ScanArgument,
     options: ScanOptions | undefined,
     keysOnly: boolean,

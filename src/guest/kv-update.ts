@@ -1,7 +1,7 @@
 import { EnokiError } from "../core/errors.js";
 import { checkOnceKey, commitBatch, type BatchWrite } from "./kv-batch.js";
 import { encodeJsonValue } from "./kv-values.js";
-import type { Operations } from "./operations.js";
+import type { OperationPort } from "./operations.js";
 import { DELETE, type Kv, type Value } from "./types.js";
 
 /** Conflicts before the tries are spread over time. */
@@ -14,12 +14,12 @@ export type UpdateFunction = (value: unknown) => unknown;
 
 /** Read, change, write if unchanged: again until it succeeds. */
 export class Updater {
-  readonly #operations: Operations;
+  readonly #operations: OperationPort;
   readonly #kv: Kv;
   /** The last update of each key in this process: they queue here rather than conflict there. */
   readonly #last = new Map<string, Promise<unknown>>();
 
-  constructor(operations: Operations, kv: Kv) {
+  constructor(operations: OperationPort, kv: Kv) {
     this.#operations = operations;
     this.#kv = kv;
   }

@@ -2,7 +2,7 @@ import { EnokiError } from "../core/errors.js";
 import { parseJsonObject } from "../channel/operations.js";
 import type { JsonValue } from "../channel/values.js";
 import { decodeJsonValue } from "./kv-values.js";
-import type { Operations } from "./operations.js";
+import type { OperationPort } from "./operations.js";
 import type { WatchEvent } from "./types.js";
 
 /** Events that may wait for a slow reader before its watch ends with an error. */
@@ -15,7 +15,7 @@ interface Waiter<T> {
 
 /** A watch from the moment it is made until its loop is left. */
 export class KvWatch<T> implements AsyncIterableIterator<WatchEvent<T>> {
-  readonly #operations: Operations;
+  readonly #operations: OperationPort;
   readonly #id: number;
   readonly #started: Promise<void>;
   readonly #events: WatchEvent<T>[] = [];
@@ -24,7 +24,7 @@ export class KvWatch<T> implements AsyncIterableIterator<WatchEvent<T>> {
   #isDone = false;
 
   constructor(
-    operations: Operations,
+    operations: OperationPort,
     range: { readonly start: string } | { readonly prefix: string },
   ) {
     this.#operations = operations;

@@ -18,7 +18,7 @@ import {
   encodeValue,
   parseTtlMs,
 } from "./kv-values.js";
-import type { Operations } from "./operations.js";
+import { refusedOperations, type OperationPort } from "./operations.js";
 import {
   DELETE,
   type Batch,
@@ -40,13 +40,15 @@ import {
 /** The keygroup of a function, as its code sees it. */
 export class Keygroup implements Kv {
   readonly DELETE: typeof DELETE = DELETE;
-  readonly #operations: Operations;
+  readonly #operations: OperationPort;
+  readonly #own: Keygroup;
   readonly #ownName: () => string;
   readonly #updater: Updater;
 
-  constructor(operations: Operations, ownName: () => string) {
+  constructor(operations: OperationPort, ownName: () => string, own?: Keygroup) {
     this.#operations = operations;
     this.#ownName = ownName;
+    this.#own = own ?? this;
     this.#updater = new Updater(operations, this);
   }
 
@@ -146,8 +148,8 @@ export class Keygroup implements Kv {
   }
 
   keygroup(name: string): Kv {
-    if (name === this.#ownName()) return this;
-    return new Proxy(this, { get: (target, member) => forbid(target, member, name) });
+    if (name === this.#ownName()) return this.#own;
+    return new Keygroup(refusedOperations(name), this.#ownName, this.#own);
   }
 
   #keyOperation<T, D>(
@@ -174,15 +176,6 @@ function attempt<T>(start: () => Promise<T>): Promise<T> {
   } catch (error) {
     return Promise.reject(error as Error);
   }
-}
-
-/** What a foreign keygroup offers: every method rejects; the rest stays as it is. */
-function forbid(own: Keygroup, member: string | symbol, name: string): unknown {
-  if (member === "keygroup") return (other: string) => own.keygroup(other);
-  const value: unknown = Reflect.get(own, member, own);
-  if (typeof value !== "function") return value;
-  return () =>
-    Promise.reject(new EnokiError("ENOKI_FORBIDDEN", `no right to the keygroup ${name}`));
 }
 
 function toSetOperation(

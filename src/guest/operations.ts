@@ -12,8 +12,42 @@ interface Pending {
   readonly detail: unknown;
 }
 
+/** The way to one keygroup. */
+export interface OperationPort {
+  /**
+   * Sends what `encode` writes; resolves with what `decode` makes of the reply. `detail` is handed
+   * to `decode`, so that hot operations need no closure there.
+   */
+  send<T, D>(
+    encode: (writer: FrameWriter, id: number, callId: number) => void,
+    decode: (payload: Buffer, detail: D) => T,
+    detail: D,
+  ): Promise<T>;
+  /** Sends a JSON operation. */
+  json<T>(request: unknown, decode: (payload: Buffer, detail: undefined) => T): Promise<T>;
+  /** Starts a watch: its events go to `onEvent` until {@link unwatch}. */
+  watch(
+    request: unknown,
+    onEvent: (payload: Buffer) => void,
+  ): { readonly id: number; readonly started: Promise<void> };
+  /** Ends a watch. */
+  unwatch(id: number): Promise<void>;
+}
+
+/** The way to a keygroup that was not granted: every operation is refused. */
+export function refusedOperations(keygroup: string): OperationPort {
+  const refuse = (): Promise<never> =>
+    Promise.reject(new EnokiError("ENOKI_FORBIDDEN", `no right to the keygroup ${keygroup}`));
+  return {
+    send: refuse,
+    json: refuse,
+    watch: () => ({ id: 0, started: refuse() }),
+    unwatch: () => Promise.resolve(),
+  };
+}
+
 /** Sends operations to the node and hands each reply to whoever waits for it. */
-export class Operations {
+export class Operations implements OperationPort {
   readonly #writer: FrameWriter;
   readonly #currentCallId: () => number;
   readonly #pending = new Map<number, Pending>();
@@ -25,10 +59,6 @@ export class Operations {
     this.#currentCallId = currentCallId;
   }
 
-  /**
-   * Sends what `encode` writes; resolves with what `decode` makes of the reply. `detail` is handed
-   * to `decode`, so that hot operations need no closure there.
-   */
   send<T, D>(
     encode: (writer: FrameWriter, id: number, callId: number) => void,
     decode: (payload: Buffer, detail: D) => T,
@@ -41,7 +71,6 @@ export class Operations {
     });
   }
 
-  /** Sends a JSON operation. */
   json<T>(request: unknown, decode: (payload: Buffer, detail: undefined) => T): Promise<T> {
     return this.send(
       (writer, id, callId) => encodeJsonOperation(writer, id, callId, request),
@@ -50,7 +79,6 @@ export class Operations {
     );
   }
 
-  /** Starts a watch: its events go to `onEvent` until {@link unwatch}. */
   watch(
     request: unknown,
     onEvent: (payload: Buffer) => void,
@@ -60,7 +88,6 @@ export class Operations {
     return { id, started: this.json(request, () => undefined) };
   }
 
-  /** Ends a watch. */
   async unwatch(id: number): Promise<void> {
     if (!this.#watches.delete(id)) return;
     await this.json({ op: "unwatch", watch: id }, () => undefined);
