@@ -16,7 +16,11 @@ import { GhostLog } from "./ghost-log.js";
 
 /** What a test may plant: it sees every chunk on its way and may deliver others instead. */
 export interface ChunkFault {
-  deliver(session: Session, chunk: CatchUpChunk, to: Replica): CatchUpChunk[];
+  deliver(
+    session: Session,
+    chunk: CatchUpChunk,
+    to: { readonly replica: Replica; readonly store: RowStore },
+  ): CatchUpChunk[];
 }
 
 /** One catch-up on its way. */
@@ -257,7 +261,7 @@ export class Cluster {
     if (!session || !chunk) return;
     session.delivered.push(chunk);
     const member = this.#member(session.to);
-    const chunks = this.#fault?.deliver(session, chunk, member.replica) ?? [chunk];
+    const chunks = this.#fault?.deliver(session, chunk, member) ?? [chunk];
     for (const each of chunks) {
       this.#store(member, member.replica.receiveChunk(member.store, each).writes);
     }

@@ -1,0 +1,110 @@
+import fc from "fast-check";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import type * as CatchUp from "../../src/core/catch-up.js";
+import { equalDots } from "../../src/core/dot.js";
+import type { Version } from "../../src/core/item.js";
+import type * as LiveSet from "../../src/core/live-set.js";
+import type { Policy } from "../../src/core/live-set.js";
+import { Vector } from "../../src/core/vector.js";
+import { runHistory, type ChunkFault, type Step } from "./cluster.js";
+import { catchUpHistory, history } from "./history.js";
+
+/** What is planted now in place of the core's own functions. */
+const planted = vi.hoisted(() => ({ name: "none" }));
+
+vi.mock("../../src/core/catch-up.js", async (importOriginal) => {
+  const real = await importOriginal<typeof CatchUp>();
+  const installRecord: typeof CatchUp.installRecord = (policy, local, live, at, current) => {
+    const isLocal = ({ dot }: CatchUp.LiveEntry): boolean =>
+      local.some((version) => equalDots(version.dot, dot));
+    if (planted.name === "noSkip") {
+      const known = new Vector(
+        live.filter((entry) => isLocal(entry) || !entry.version).map((e) => e.dot),
+      );
+      return real.installRecord(policy, local, live, at, known);
+    }
+    const installed = real.installRecord(policy, local, live, at, current);
+    return planted.name === "torn" ? withoutRepetition(installed) : installed;
+  };
+  return { ...real, installRecord };
+});
+
+vi.mock("../../src/core/live-set.js", async (importOriginal) => {
+  const real = await importOriginal<typeof LiveSet>();
+  const pins: typeof LiveSet.pins = (policy, value, live, replaces) =>
+    real.pins(policy, value, planted.name === "noPins" ? [] : live, replaces);
+  return { ...real, pins };
+});
+
+function withoutRepetition(versions: readonly Version[]): Version[] {
+  return versions.filter(
+    (version, i) => versions.findIndex((other) => equalDots(other.dot, version.dot)) === i,
+  );
+}
+
+/** Applies every record as it arrives; the vector moves at the end. */
+const torn: ChunkFault = {
+  deliver: (session, chunk, to) => {
+    if (chunk.end) return [chunk];
+    const { id } = to.replica.catchUpRequest(to.store, session.from + 1);
+    const end = { vector: to.replica.vector.clone(), hlc: 0, floor: new Vector() };
+    return [chunk, { ...chunk, id, sequence: 0, end }];
+  },
+};
+
+/** Takes what the sender had applied when it began for what it has sent. */
+const vvStart: ChunkFault = {
+  deliver: (session, chunk) => {
+    const vector = session.start;
+    return [{ ...chunk, at: vector, end: chunk.end && { ...chunk.end, vector } }];
+  },
+};
+
+/** Judges every record by the vector of the end, not by that of its own moment. */
+const endCut: ChunkFault = {
+  deliver: (session, { end }) =>
+    end ? session.delivered.map((chunk) => ({ ...chunk, at: end.vector })) : [],
+};
+
+const CHUNK_FAULTS: Readonly<Record<string, ChunkFault>> = { torn, vvStart, endCut };
+
+/** The first broken promise that random histories find, or `none`. */
+function firstFinding(
+  policies: readonly Policy[],
+  steps: fc.Arbitrary<Step[]>,
+  fault?: ChunkFault,
+): string {
+  for (const policy of policies) {
+    const property = fc.property(steps, (history) => runHistory(policy, history, fault));
+    const { errorInstance } = fc.check(property, { seed: 5, numRuns: 3000, endOnFailure: true });
+    if (errorInstance instanceof Error) return errorInstance.message;
+  }
+  return "none";
+}
+
+describe("the property test", () => {
+  beforeEach(() => {
+    planted.name = "none";
+  });
+
+  it.each(["torn", "vvStart", "endCut", "noSkip"])(
+    "finds the faulty catch-up %s",
+    (name) => {
+      planted.name = name;
+      expect(firstFinding(["siblings", "lww"], catchUpHistory, CHUNK_FAULTS[name])).toMatch(
+        /^(STATE|ROWS)/,
+      );
+    },
+    120_000,
+  );
+
+  it("finds a replica that forgets which plain version replaced a CRDT value", () => {
+    planted.name = "noPins";
+    expect(firstFinding(["lww"], history)).toMatch(/^(STATE|ROWS)/);
+  }, 120_000);
+
+  it("finds nothing in the same histories when nothing is planted", () => {
+    const property = fc.property(catchUpHistory, (steps) => runHistory("siblings", steps));
+    fc.assert(property, { seed: 5, numRuns: 300, includeErrorInReport: true });
+  }, 120_000);
+});
