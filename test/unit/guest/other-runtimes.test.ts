@@ -24,30 +24,6 @@ function isAlive(pid: number): boolean {
   }
 }
 
-afterEach, describe, expect, it } from "vitest";
-import { GuestUnderTest } from "../../helpers/fake-node-js.js";
-
-const guests: GuestUnderTest[] = [];
-
-async function deploy(
-  files: Record<string, string>,
-  options: Record<string, unknown>,
-): Promise<GuestUnderTest> {
-  const guest = await GuestUnderTest.start();
-  guests.push(guest);
-  expect(await guest.load(files, options)).toHaveProperty("concurrency");
-  return guest;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 afterEach(async () => {
   await Promise.all(guests.splice(0).map((guest) => guest.close()));
 });
