@@ -1,7 +1,10 @@
 import type { Plugin } from "esbuild";
 
-/** What `import { … } from "enoki"` offers inside a function; the guest provides each of them. */
-export const GUEST_EXPORTS = ["kv", "EnokiError", "response", "call", "send"] as const;
+/**
+ * What `import { … } from "enoki"` offers inside a function, types apart: what the package itself
+ * exports. The guest provides each of them.
+ */
+export const GUEST_EXPORTS = ["kv", "EnokiError", "response"] as const;
 
 /**
  * The source of the module that stands for `enoki` in a function. The guest puts its exports on

@@ -99,7 +99,7 @@ async function runPython(
     program: request.pythonPath,
     args: ["-c", program, ...args],
     cwd,
-    // Sets of constants are written in the order of their hashes.
+    // Before 3.11, sets of constants are written in the order of their hashes.
     env: { PYTHONHASHSEED: "0" },
     signal: request.signal,
   });

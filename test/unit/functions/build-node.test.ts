@@ -2,6 +2,8 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 
+import { GUEST_EXPORTS } from "../../../src/functions/build/enoki-module.js";
+import * as enoki from "../../../src/index.js";
 import { buildFiles, evaluate, hashesOfTwoBuilds } from "../../helpers/function-builds.js";
 import { temporaryFolder, writeFiles } from "../../helpers/temporary-folder.js";
 
@@ -38,6 +40,10 @@ test("`enoki` is the guest's library, for import and for require", async () => {
     "index.cjs": `const { kv } = require("enoki"); exports.call = (input) => kv.get(input);`,
   });
   expect(await evaluate(script, `fn.default.call("a")`)).toBe("value of a");
+});
+
+test("a function can import all that the package exports, and nothing else", () => {
+  expect([...GUEST_EXPORTS].sort()).toEqual(Object.keys(enoki).sort());
 });
 
 test("a name that `enoki` does not have fails the build", async () => {
