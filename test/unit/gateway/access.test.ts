@@ -1,0 +1,96 @@
+import { describe, expect, test } from "vitest";
+
+import { createTokenCheck } from "../../../src/gateway/auth.js";
+import { adminFixture, codeOf } from "../../helpers/admin-app.js";
+
+describe("with a token", () => {
+  test.each([
+    undefined,
+    "Bearer",
+    "Bearer wrong",
+    "Bearer secre",
+    "Bearer secrets",
+    "Basic secret",
+    "secret",
+  ])("the header %s is refused", (header) => {
+    expect(() => createTokenCheck("secret")(header)).toThrow(/token|Authorization/);
+  });
+
+  test("the right one passes, whatever the case of Bearer", () => {
+    createTokenCheck("secret")("Bearer secret");
+    createTokenCheck("secret")("bearer  secret");
+  });
+
+  test.each(["/metrics", "/v1/node", "/v1/functions", "/v1/openapi.json", "/list", "/nothing"])(
+    "%s needs it",
+    async (path) => {
+      const { request } = await adminFixture({ adminToken: "secret" });
+      const refused = await request("GET", path);
+      expect(refused.status).toBe(401);
+      expect(refused.headers.get("www-authenticate")).toBe('Bearer realm="enoki"');
+      expect(await codeOf(refused)).toBe("ENOKI_UNAUTHORIZED");
+      const headers = { Authorization: "Bearer secret" };
+      expect((await request("GET", path, { headers })).status).not.toBe(401);
+    },
+  );
+
+  test.each(["/", "/healthz", "/readyz"])("%s stays open", async (path) => {
+    const { request } = await adminFixture({ adminToken: "secret" });
+    expect((await request("GET", path)).status).toBe(200);
+    expect((await request("HEAD", path)).status).toBe(200);
+  });
+});
+
+describe("without a token", () => {
+  test.each([
+    { Origin: "https://example.org" },
+    { Origin: "http://example.org:8080" },
+    { Origin: "null" },
+    { "Sec-Fetch-Site": "cross-site" },
+  ])("a web page from elsewhere is refused (%j)", async (headers) => {
+    const { request, functions } = await adminFixture();
+    const response = await request("POST", "/wipe", { headers });
+    expect(response.status).toBe(403);
+    expect(await codeOf(response)).toBe("ENOKI_FORBIDDEN");
+    expect(functions.removals).toEqual([]);
+  });
+
+  test("a page of this machine is not", async () => {
+    const { request } = await adminFixture();
+    const headers = { Origin: "http://localhost:8080", "Sec-Fetch-Site": "same-origin" };
+    expect((await request("POST", "/wipe", { headers })).status).toBe(200);
+  });
+});
+
+test("readiness follows the node", async () => {
+  const { request } = await adminFixture({ isReady: () => false });
+  expect((await request("GET", "/readyz")).status).toBe(503);
+  expect((await request("GET", "/healthz")).status).toBe(200);
+});
+
+test("an unknown path is 404, a known one with another method 405 with what is allowed", async () => {
+  const { request } = await adminFixture();
+  const unknown = await request("GET", "/v1/nothing");
+  expect([unknown.status, await codeOf(unknown)]).toEqual([404, "ENOKI_NOT_FOUND"]);
+  const wrong = await request("POST", "/v1/keygroups/kg/keys/a");
+  expect([wrong.status, wrong.headers.get("allow")]).toEqual([405, "GET, HEAD, PUT, DELETE"]);
+  expect(await codeOf(wrong)).toBe("ENOKI_METHOD_NOT_ALLOWED");
+});
+
+test("a bug in the node is logged, and its document says nothing of it", async () => {
+  const { request, errors } = await adminFixture({
+    metrics: async () => {
+      throw new TypeError("secret detail");
+    },
+  });
+  const response = await request("GET", "/metrics");
+  expect(response.status).toBe(500);
+  expect(await response.text()).not.toContain("secret detail");
+  expect(JSON.stringify(errors)).toContain("secret detail");
+});
+
+test("no answer may be taken for another type than it says", async () => {
+  const { request } = await adminFixture();
+  const response = await request("GET", "/v1/node");
+  expect(response.headers.get("x-content-type-options")).toBe("nosniff");
+});
