@@ -1,14 +1,12 @@
 """Entry of a Python instance and of the fork server; `docs/internals/function-channel.md` says what they speak.
 
-    python -I -S main.py --fd 3 [--die-with-parent] [--pycache DIR]
-    python -I -S main.py --fork-server --fd 3 [--preload MODULE,…] [--pycache DIR]
+    python -I -S main.py --fd 3
+    python -I -S main.py --fork-server --fd 3 [--preload MODULE,…]
 """
 
 import sys
 
 if __name__ == "__main__":
-    if "--pycache" in sys.argv:
-        sys.pycache_prefix = sys.argv[sys.argv.index("--pycache") + 1]
     root = __file__.rpartition("/")[0] or "."
     sys.path.insert(0, root)
     sys.path.insert(1, root + "/lib")

@@ -14,10 +14,6 @@ def start(root, arguments):
     sock = socket(fileno=int(options.get("--fd", "3")))
     sock.setblocking(True)
     _close_on_exec(sock.fileno())
-    if "--die-with-parent" in options:
-        from .parent import die_with_parent
-
-        die_with_parent()
     # Everything that a function is likely to need is imported before there is a function.
     import kv  # noqa: F401
 
@@ -36,9 +32,9 @@ def _parse(arguments):
     index = 0
     while index < len(arguments):
         name = arguments[index]
-        if name in ("--fork-server", "--die-with-parent"):
+        if name == "--fork-server":
             options[name] = ""
-        elif name in ("--fd", "--preload", "--pycache") and index + 1 < len(arguments):
+        elif name in ("--fd", "--preload") and index + 1 < len(arguments):
             index += 1
             options[name] = arguments[index]
         else:

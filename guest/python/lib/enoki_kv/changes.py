@@ -109,16 +109,18 @@ class Update:
 
     def write(self, found, value):
         """The request that stores `value` if nothing has changed since `found`; None if there is nothing to do."""
+        if value is None:
+            return None
         version = found.version if found else None
         if self._once is None:
-            if value is None or (value is DELETE and not found):
-                return None
             if value is not DELETE:
                 return set(self._key, value, if_version=version, if_absent=version is None)
+            if not found:
+                return None
         batch = Batch(None).check(self._key, version)
         if value is DELETE:
             batch.delete(self._key)
-        elif value is not None:
+        else:
             batch.set(self._key, value)
         if self._once is not None:
             batch.once(self._once)

@@ -13,6 +13,7 @@ JSON = 3
 KEY_BYTES_MAX = 1024
 VALUE_BYTES_MAX = 16 * 1024 * 1024
 _INTEGER_MAX = 2**53 - 1
+_DEPTH_MAX = 500
 
 _encode = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _decode = JSONDecoder().decode
@@ -65,14 +66,16 @@ def encode_json(value):
         return _encode(value).encode()
     except UnicodeEncodeError:
         raise _unsupported("text must be valid Unicode, without lone surrogates") from None
-    except (RecursionError, ValueError):
-        raise _unsupported("the value is nested too deeply, or contains itself") from None
+    except RecursionError:
+        raise _unsupported("the value is nested too deeply for the stack that is left") from None
 
 
-def check_json(value):
+def check_json(value, depth=0):
     """Raises ENOKI_VALUE_UNSUPPORTED unless `value` is JSON that every language reads alike."""
     if value is None or isinstance(value, (str, bool)):
         return
+    if depth > _DEPTH_MAX:
+        raise _unsupported("the value is nested too deeply, or contains itself")
     if isinstance(value, int):
         if not -_INTEGER_MAX <= value <= _INTEGER_MAX:
             raise _unsupported("integers must lie within ±(2^53−1); store larger ones as text")
@@ -81,12 +84,12 @@ def check_json(value):
             raise _unsupported("NaN and infinities are not JSON")
     elif isinstance(value, list):
         for item in value:
-            check_json(item)
+            check_json(item, depth + 1)
     elif isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):
                 raise _unsupported(f"the keys of a dict must be str, not {type(key).__name__}")
-            check_json(item)
+            check_json(item, depth + 1)
     else:
         raise _unsupported(f"{type(value).__name__} cannot be stored; use str, bytes, dict, list, numbers, bool or None")
 
@@ -135,7 +138,10 @@ def duration_ms(text):
     match = _DURATION.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise Error("ENOKI_INVALID_INPUT", f"{text!r} is no duration; write 200ms, 5s, 10m, 2h or 7d")
-    return float(round(float(match[1]) * _UNITS_MS[match[2]]))
+    milliseconds = float(round(float(match[1]) * _UNITS_MS[match[2]]))
+    if not milliseconds:
+        raise Error("ENOKI_INVALID_INPUT", "a time to live is longer than 0")
+    return milliseconds
 
 
 def _unsupported(message):
