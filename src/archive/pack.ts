@@ -46,7 +46,7 @@ export async function packFolder(path: string): Promise<Buffer> {
 }
 
 /** True if `data` begins as a zip does. */
-export function isZip(data: Uint8Array): boolean {
+function isZip(data: Uint8Array): boolean {
   return (
     data[0] === 0x50 &&
     data[1] === 0x4b &&

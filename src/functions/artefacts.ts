@@ -12,7 +12,7 @@ import {
 } from "./artefact-manifest.js";
 
 /** What is known of an artefact once it is stored. */
-export interface StoredArtefact {
+interface StoredArtefact {
   /** SHA-256 of its manifest, as 64 hexadecimal digits. */
   readonly hash: string;
   readonly sizeBytes: number;

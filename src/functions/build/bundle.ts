@@ -17,7 +17,7 @@ import { ownLocation, SELF_REFERENCE } from "./own-location.js";
 export const BUNDLE_NAME = "index.enoki.mjs";
 
 /** One file of a bundle. */
-export interface BundleFile {
+interface BundleFile {
   readonly name: string;
   readonly contents: Uint8Array;
 }
