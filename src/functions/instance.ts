@@ -8,6 +8,7 @@ import type { Clock } from "../ports/clock.js";
 import type { GuestExit, GuestProcess } from "../ports/runtime.js";
 import type { Turn } from "../ports/turn.js";
 import type { Call, CallResponse } from "./call.js";
+import { CallSlots } from "./call-slots.js";
 import type { LogBook } from "./log-book.js";
 import type { OperationServer } from "./operations-port.js";
 
@@ -51,8 +52,7 @@ export class Instance {
   readonly #events: InstanceEvents;
   readonly #writer: FrameWriter;
   readonly #reader = new FrameReader();
-  readonly #calls = new Map<number, Call>();
-  #nextCallId = 1;
+  readonly #calls = new CallSlots();
   #concurrency = 0;
   #loaded: { resolve: () => void; reject: (error: unknown) => void } | undefined;
   #pingTimer: NodeJS.Timeout | undefined;
@@ -119,9 +119,7 @@ export class Instance {
 
   /** Starts a call; there must be room. */
   start(call: Call): void {
-    const callId = this.#nextCallId;
-    this.#nextCallId = (callId + 1) >>> 0 || 1;
-    this.#calls.set(callId, call);
+    const callId = this.#calls.add(call);
     call.isStarted = true;
     call.onAbandoned = () => this.#timedOut(callId);
     const timeoutMs = Math.max(0, Math.round(call.deadlineMs - this.#clock.monotonicMs()));
@@ -162,9 +160,7 @@ export class Instance {
 
   /** Text without a call id belongs to the call that runs, if there is just one. */
   #onlyCall(): Call["id"] | undefined {
-    if (this.#calls.size !== 1) return undefined;
-    for (const call of this.#calls.values()) return call.id;
-    return undefined;
+    return this.#calls.size === 1 ? this.#calls.all()[0]?.id : undefined;
   }
 
   #receive(chunk: Buffer): void {
@@ -300,7 +296,7 @@ export class Instance {
       new EnokiError("ENOKI_LOAD_FAILED", `the function's process ended while loading: ${reason}`, { reason }),
     );
     this.#loaded = undefined;
-    const calls = [...this.#calls.values()];
+    const calls = this.#calls.all();
     this.#calls.clear();
     for (const call of calls) call.settle(error);
     if (this.#endReason !== "stopped" && this.#endReason !== "idle") {

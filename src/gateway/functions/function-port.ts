@@ -35,6 +35,8 @@ export interface FunctionPortOptions {
 const RESERVED_PREFIX = "_";
 const INVOCATIONS_PATH = "/_enoki/invocations/";
 const ID_HEADER = "Enoki-Invocation-Id";
+/** Bodies up to this size leave in the same system call as their head. */
+const JOINED_BODY_BYTES_MAX = 16 * 1024;
 /** Headers that a function may not set itself: they belong to the connection. */
 const CONNECTION_HEADERS = new Set(["connection", "keep-alive", "transfer-encoding", "content-length", "upgrade", "date"]);
 
@@ -203,7 +205,9 @@ function sendResult(response: ServerResponse, result: CallResponse, id: string):
   if (status !== 204 && status !== 304) headers.push("Content-Length", String(body.length));
   try {
     response.writeHead(status, headers);
-    response.end(body);
+    // As text in one byte per character, Node joins head and body into one write.
+    if (body.length <= JOINED_BODY_BYTES_MAX) response.end(body.toString("latin1"), "latin1");
+    else response.end(body);
   } catch {
     // A header that HTTP does not allow; Node checks them in writeHead, before anything is sent.
     const { headers: problemHeaders, body: problem } = problemResponse(
