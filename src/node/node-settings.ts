@@ -1,3 +1,4 @@
+import { LIMITS } from "../core/limits.js";
 import type { FunctionConfig } from "../functions/types.js";
 import type { KeygroupConfig } from "../keygroups/types.js";
 import type { Logger } from "../ports/logger.js";
@@ -16,6 +17,8 @@ export interface NodeSettings {
   /** Whether calls need the token too. */
   readonly functionsNeedToken: boolean;
   readonly allowUploadUrl: boolean;
+  /** Largest body of a call. */
+  readonly bodyLimitBytes: number;
   readonly drainTimeoutMs: number;
   /** An instance without calls for so long is stopped. */
   readonly instanceIdleMs: number;
@@ -33,6 +36,7 @@ export interface NodeSettings {
 
 /** What a node uses where nothing is said. */
 export const NODE_DEFAULTS = {
+  bodyLimitBytes: LIMITS.requestBodyBytesMax,
   drainTimeoutMs: 10_000,
   instanceIdleMs: 30_000,
   syncIntervalMs: 20,

@@ -128,6 +128,7 @@ export class EnokiNode {
       nextId: nextInvocationId,
       enqueue: (host, fresh, request) => this.outbox.enqueue(host, fresh, request),
       outcome: (id) => this.outbox.outcome(id),
+      bodyLimitBytes: settings.bodyLimitBytes,
       arePublic: !settings.functionsNeedToken,
       authorize,
       isDraining: () => !this.#isReady,

@@ -24,6 +24,7 @@ export interface FunctionPortOptions {
   readonly enqueue: (host: FunctionHost, fresh: FreshInvocationId, request: CallRequest) => Promise<string>;
   /** @throws EnokiError `ENOKI_INVOCATION_NOT_FOUND` */
   readonly outcome: (id: string) => StoredOutcome;
+  readonly bodyLimitBytes: number;
   /** Functions take calls without a token; their callers' `Authorization` is theirs to see. */
   readonly arePublic: boolean;
   /** Throws `ENOKI_UNAUTHORIZED` unless the caller may invoke. */
@@ -74,7 +75,7 @@ function handle(options: FunctionPortOptions, request: IncomingMessage, response
     invoke(options, host, request, response, target, head, undefined);
     return;
   }
-  readBody(request, LIMITS.requestBodyBytesMax, (body) => {
+  readBody(request, options.bodyLimitBytes, (body) => {
     try {
       if (body instanceof EnokiError) {
         response.setHeader("Connection", "close");

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Installs the system packages that the tests use. Debian and its kin, as root; says what it would
+# need elsewhere. The node itself needs none of them but bubblewrap, and runs without it too.
+set -euo pipefail
+
+packages=(bubblewrap strace wrk util-linux curl python3 procps zip)
+
+if ! command -v apt-get >/dev/null; then
+  echo "setup: this system has no apt-get; install by hand: ${packages[*]}" >&2
+  exit 1
+fi
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+done
+if [ ${#missing[@]} -eq 0 ]; then
+  echo "setup: all packages are there: ${packages[*]}"
+  exit 0
+fi
+if [ "$(id -u)" -ne 0 ]; then
+  echo "setup: run as root to install: ${missing[*]}" >&2
+  exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "${missing[@]}"
+echo "setup: installed ${missing[*]}"
