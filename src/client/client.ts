@@ -108,10 +108,14 @@ export function connect(options: string | ClientOptions): Client {
   return new Client(typeof options === "string" ? { url: options } : options);
 }
 
-/** A node that listens everywhere is reached by the name that the admin port was reached by. */
+const LOCAL_HOSTS = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1?\]|0\.0\.0\.0)$/;
+
+/**
+ * A node that listens everywhere names itself by its loopback address: from elsewhere it is reached
+ * by the host that the admin port was reached by.
+ */
 function reachable(address: string, adminUrl: string): string {
   const url = new URL(address.includes("://") ? address : `http://${address}`);
-  const isEverywhere = url.hostname === "0.0.0.0" || url.hostname === "[::]";
-  if (isEverywhere) url.hostname = new URL(adminUrl).hostname;
+  if (LOCAL_HOSTS.test(url.hostname)) url.hostname = new URL(adminUrl).hostname;
   return url.origin;
 }

@@ -1,0 +1,118 @@
+import type { Command } from "commander";
+
+import { EnokiError } from "../../core/errors.js";
+import type { Client } from "../../client/client.js";
+import type { FunctionConfig } from "../../client/types.js";
+import { addNodeCommand, onNode, repeatable, wholeNumber, type Cli } from "../command.js";
+import { deploy, nameFromPath } from "../deploying.js";
+import { write } from "../io.js";
+import { jsonLine } from "../output.js";
+
+/** Flags of `deploy` that say how the function runs; `dev` takes them too. */
+export interface FunctionOptions {
+  readonly name?: string;
+  readonly runtime?: string;
+  readonly env?: readonly string[];
+  readonly timeout?: string;
+  readonly memory?: string;
+  readonly cpu?: string;
+  readonly maxInstances?: string;
+  readonly concurrency?: string;
+  readonly isolation?: string;
+  readonly network?: string;
+  readonly allowBuild?: boolean;
+}
+
+interface DeployOptions extends FunctionOptions {
+  readonly to?: string;
+  readonly data?: string;
+  readonly wait?: string;
+}
+
+/** `enoki deploy` */
+export function addDeployCommand(program: Command, cli: Cli): void {
+  const command = addNodeCommand(program, {
+    usage: "deploy",
+    description: "deploy a function: a file, a folder or a zip",
+    examples: [
+      "enoki deploy hello.py",
+      "enoki deploy ./sensor --name sensor --env UNIT=celsius --memory 128m",
+    ],
+  }).argument("[path]", "where the code is", ".");
+  addFunctionOptions(command)
+    .option("--to <nodes>", "the nodes that run it; in this release: all, or the node's own name")
+    .option("--data <placement>", "where its data is; in this release: replicate")
+    .option("--wait <duration>", "give up waiting after this time, such as 30s")
+    .action(
+      onNode<DeployOptions>(cli, async ({ client, io, json, options }, path: string) => {
+        const name = options.name ?? nameFromPath(path);
+        const config = toFunctionConfig(options);
+        await checkPlacement(client, options);
+        const wait = options.wait === undefined ? {} : { wait: options.wait };
+        const info = await deploy(client, io, { path, name, config, ...wait });
+        await write(io.stdout, json ? jsonLine(info) : `${info.url}\n`);
+        await write(io.stderr, `call it: enoki invoke ${info.name} [DATA]\n`);
+      }),
+    );
+}
+
+/** Adds the flags of {@link FunctionOptions}. */
+export function addFunctionOptions(command: Command): Command {
+  return command
+    .option("--name <name>", "name of the function; else that of the file or folder")
+    .option("--runtime <runtime>", "python, node or binary; else the entry file decides")
+    .addOption(repeatable("--env <name=value>", "environment variable of the function; repeatable"))
+    .option("--timeout <duration>", "longest call, such as 60s")
+    .option("--memory <size>", "memory of an instance, such as 256m")
+    .option("--cpu <cpus>", "CPUs of an instance, such as 0.5")
+    .option("--max-instances <number>", "instances at once, at most")
+    .option("--concurrency <number>", "calls at once per instance")
+    .option("--isolation <kind>", "process or sandbox")
+    .option("--network <access>", "in a sandbox: none or host")
+    .option("--allow-build", "let pip build source distributions");
+}
+
+/** Brings flags into the form of the API; what was not said is left out, and the node checks values. */
+export function toFunctionConfig(options: FunctionOptions): FunctionConfig {
+  const { runtime, env, timeout, memory, cpu, isolation, network, allowBuild } = options;
+  const { maxInstances, concurrency } = options;
+  const config = {
+    runtime,
+    env: env === undefined ? undefined : Object.fromEntries(env.map(parseVariable)),
+    timeout,
+    memory,
+    cpu,
+    maxInstances:
+      maxInstances === undefined ? undefined : wholeNumber("--max-instances", maxInstances),
+    concurrency: concurrency === undefined ? undefined : wholeNumber("--concurrency", concurrency),
+    isolation,
+    network,
+    allowBuild,
+  };
+  const said = Object.entries(config).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(said) as FunctionConfig;
+}
+
+function parseVariable(text: string): [string, string] {
+  const at = text.indexOf("=");
+  if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
+  throw new EnokiError("ENOKI_INVALID_INPUT", `--env: ${JSON.stringify(text)} is no NAME=VALUE`);
+}
+
+/** One node cannot do more than run everything itself. */
+async function checkPlacement(client: Client, { to, data }: DeployOptions): Promise<void> {
+  if (data !== undefined && data !== "replicate") {
+    throw new EnokiError(
+      "ENOKI_UNSUPPORTED",
+      `--data ${data}: this release runs one node; only replicate`,
+    );
+  }
+  if (to === undefined || to === "all") return;
+  const { name } = await client.node();
+  if (to !== name) {
+    throw new EnokiError(
+      "ENOKI_UNSUPPORTED",
+      `--to ${to}: this release runs one node, which is ${name}`,
+    );
+  }
+}

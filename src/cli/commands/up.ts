@@ -1,0 +1,96 @@
+import { readFile } from "node:fs/promises";
+import { constants } from "node:os";
+import { Option, type Command } from "commander";
+
+import { loadConfig, type NodeConfig } from "../../node/config.js";
+import { describeSettings, type SettingDescription } from "../../node/settings.js";
+import { addCommand, type Cli } from "../command.js";
+import { write, type Io } from "../io.js";
+import { fields, jsonLine } from "../output.js";
+
+/** A node that runs. */
+export interface RunningNode {
+  /** The line that `--json` prints; a port that is off is `null`. */
+  readonly ready: {
+    readonly name: string;
+    readonly functions: string | null;
+    readonly admin: string | null;
+    readonly dataDir: string;
+    readonly pid: number;
+  };
+  /** What its owner should know about this machine: one line each. */
+  readonly notices?: readonly string[];
+  /** Drains and stops. */
+  close(): Promise<void>;
+}
+
+/** Starts a node: `serve` in `src/node/serve.ts`. */
+export type Serve = (config: NodeConfig, io: Io) => Promise<RunningNode>;
+
+/** `enoki up` */
+export function addUpCommand(program: Command, cli: Cli, serve: Serve): void {
+  const command = addCommand(program, {
+    usage: "up",
+    description: "start a node in the foreground; Ctrl-C drains it, a second one ends it at once",
+    examples: [
+      "enoki up",
+      "enoki up --data-dir /var/lib/enoki --function-port 80 --log-format json",
+      "enoki up --config node.yaml --json",
+    ],
+  });
+  const settings = describeSettings();
+  for (const setting of settings) command.addOption(toOption(setting));
+  command.addHelpText(
+    "after",
+    "\nEvery flag is also a variable (--data-dir: ENOKI_DATA_DIR) and a line in the file of\n" +
+      "--config (data-dir: …). Flags win over variables, variables over the file.\n" +
+      "A port is a number, 0 for any that is free, or off.",
+  );
+  command.action(async (given: Readonly<Record<string, unknown>>) => {
+    const said = settings.map(({ key, name }) => [key, given[attributeName(name)]]);
+    await up(cli.io, serve, Object.fromEntries(said));
+  });
+}
+
+async function up(io: Io, serve: Serve, flags: Record<string, unknown>): Promise<void> {
+  const read = (path: string): Promise<string> => readFile(path, "utf8");
+  const { config, notices } = await loadConfig({ flags, env: io.env, readFile: read });
+  const stopped = whenToldToStop(io);
+  const node = await serve(config, io);
+  for (const notice of [...notices, ...(node.notices ?? [])]) await write(io.stderr, `${notice}\n`);
+  await write(io.stdout, config.json ? jsonLine(node.ready) : banner(node.ready));
+  await stopped;
+  if (!config.json) await write(io.stderr, "draining; once more ends at once\n");
+  await node.close();
+}
+
+/** Resolves at the first signal; the second one ends the process. */
+function whenToldToStop(io: Io): Promise<void> {
+  let signals = 0;
+  return new Promise((resolve) => {
+    io.onSignal(() => {
+      signals += 1;
+      if (signals === 1) resolve();
+      else io.exit(128 + constants.signals.SIGINT);
+    });
+  });
+}
+
+function banner({ name, functions, admin, dataDir }: RunningNode["ready"]): string {
+  const lines = fields([
+    ["  functions", functions ?? "off"],
+    ["  admin", admin ?? "off"],
+    ["  data", dataDir],
+  ]);
+  return `Enoki node ${name} is ready\n${lines}Next: enoki init python hello && enoki deploy hello\n`;
+}
+
+function toOption({ flag, value, description, shownDefault }: SettingDescription): Option {
+  const ending = shownDefault === "" || value === undefined ? "" : ` (default: ${shownDefault})`;
+  return new Option(value === undefined ? flag : `${flag} <${value}>`, description + ending);
+}
+
+/** The name that commander gives the value of a flag. */
+function attributeName(name: string): string {
+  return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+}
