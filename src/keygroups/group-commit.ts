@@ -27,8 +27,8 @@ export interface GroupCommitOptions {
   readonly seal: (transaction: Transaction) => void;
   /** The transaction was rolled back: forget what `apply` and `seal` changed in memory. */
   readonly rolledBack: () => void;
-  /** Everything committed before is on stable storage now. */
-  readonly synced: () => void;
+  /** Called as a sync begins; what it returns is called once that sync has ended well. */
+  readonly syncBegins: () => () => void;
 }
 
 /** Most changes in one transaction, so that a flood of writes cannot hold the event loop. */
@@ -152,8 +152,9 @@ export class GroupCommit {
 
   async #sync(): Promise<void> {
     this.syncsTotal += 1;
+    const synced = this.#options.syncBegins();
     await this.#options.storage.sync();
-    this.#options.synced();
+    synced();
   }
 }
 

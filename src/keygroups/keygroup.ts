@@ -1,6 +1,7 @@
 import { prefixEnd } from "../base/bytes.js";
 import { EnokiError } from "../core/errors.js";
 import type { KeygroupName } from "../core/ids.js";
+import { hasGarbage } from "../core/collect.js";
 import { hlcToMs } from "../core/hlc.js";
 import { decodeItem, type Version } from "../core/item.js";
 import { LIMITS } from "../core/limits.js";
@@ -49,7 +50,7 @@ export interface KeygroupOptions {
 }
 
 /** How often tombstones and expired versions are looked for. */
-const COLLECT_INTERVAL_MS = 1000;
+const COLLECT_INTERVAL_MS = 2000;
 const COLLECT_ROWS_MAX = 512;
 /** Items in one commit of an import. */
 const IMPORT_CHUNK_ITEMS = 500;
@@ -70,7 +71,6 @@ export class Keygroup implements KeygroupFacade {
   readonly #collectTimer: NodeJS.Timeout;
   #config: KeygroupConfig;
   #replica: Replica;
-  #hasGarbage = true;
 
   private constructor(options: KeygroupOptions, replica: Replica) {
     this.name = options.name;
@@ -87,7 +87,11 @@ export class Keygroup implements KeygroupFacade {
       syncIntervalMs: options.syncIntervalMs,
       seal: (transaction) => sealReplica(transaction, this.#replica),
       rolledBack: () => this.#reopenReplica(),
-      synced: () => {},
+      syncBegins: () => {
+        const replica = this.#replica;
+        const vector = replica.vector.clone();
+        return () => replica.durable(vector);
+      },
     });
     this.#collectTimer = setInterval(() => this.#collect(), COLLECT_INTERVAL_MS).unref();
   }
@@ -382,7 +386,6 @@ export class Keygroup implements KeygroupFacade {
   }
 
   #committed(keys: readonly Uint8Array[]): void {
-    this.#hasGarbage = true;
     if (this.#watchers.isEmpty) return;
     for (const key of keys) {
       const entry = this.entryBytes(Buffer.from(key));
@@ -399,9 +402,16 @@ export class Keygroup implements KeygroupFacade {
     }).replica;
   }
 
+  /** Removes tombstones and expired versions that are certainly no longer needed. */
   #collect(): void {
-    if (!this.#hasGarbage) return;
-    this.#hasGarbage = false;
+    if (!hasGarbage(this.#storage, this.#nowMs())) return;
+    const wallMs = this.#clock.nowMs();
+    this.commitLocal((transaction) => ({
+      writes: this.#replica.collect(transaction, { limit: COLLECT_ROWS_MAX, wallMs }),
+      value: undefined,
+    })).catch((error: unknown) =>
+      this.#options.logger.warn({ error: String(error) }, "a collection failed"),
+    );
   }
 }
 
