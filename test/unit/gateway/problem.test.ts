@@ -27,9 +27,9 @@ test("a problem document has the members of RFC 9457, the code and what the erro
 });
 
 test("what an error adds cannot replace the standard members", () => {
-  expect(documentOf(new EnokiError("ENOKI_TIMEOUT", "late", { code: "X", status: 1 }))).toMatchObject(
-    { code: "ENOKI_TIMEOUT", status: 504 },
-  );
+  expect(
+    documentOf(new EnokiError("ENOKI_TIMEOUT", "late", { code: "X", status: 1 })),
+  ).toMatchObject({ code: "ENOKI_TIMEOUT", status: 504 });
 });
 
 test("an error that is a bug tells nothing of its inside", () => {

@@ -73,25 +73,28 @@ function pageRoute(deps: AdminDeps): AdminRoute {
 
 function toScanRequest(query: z.output<typeof pageQuerySchema>): ScanRequest {
   const { prefix, start, end, after } = query;
-  if (prefix !== undefined && (start !== undefined || end !== undefined)) {
-    throw new EnokiError("ENOKI_INVALID_INPUT", "query.prefix: excludes start and end", {
-      field: "query.prefix",
-    });
-  }
-  const reverse = query.reverse ?? false;
-  const isPastStart =
-    !reverse && after !== undefined && (start === undefined || !isBefore(after, start));
-  const isPastEnd = reverse && after !== undefined && (end === undefined || isBefore(after, end));
-  const from = isPastStart ? after : start;
-  const to = isPastEnd ? after : end;
-  return {
-    ...(prefix === undefined ? {} : { prefix }),
-    ...(from === undefined ? {} : { start: from }),
-    ...(to === undefined ? {} : { end: to }),
-    ...(isPastStart ? { after: true } : {}),
-    reverse,
+  const page = {
+    reverse: query.reverse ?? false,
     keysOnly: query.values !== true,
     limit: Math.min(query.limit ?? 0, LIMITS.scanPageItemsMax),
+  };
+  if (prefix !== undefined) {
+    if (start !== undefined || end !== undefined) {
+      throw new EnokiError("ENOKI_INVALID_INPUT", "query.prefix: excludes start and end", {
+        field: "query.prefix",
+      });
+    }
+    return { ...page, prefix, ...(after === undefined ? {} : { start: after, after: true }) };
+  }
+  if (after !== undefined && page.reverse) {
+    const until = end === undefined || isBefore(after, end) ? after : end;
+    return { ...page, end: until, ...(start === undefined ? {} : { start }) };
+  }
+  const isPastStart = after !== undefined && (start === undefined || !isBefore(after, start));
+  return {
+    ...page,
+    ...(isPastStart ? { start: after, after: true } : start === undefined ? {} : { start }),
+    ...(end === undefined ? {} : { end }),
   };
 }
 
