@@ -32,6 +32,12 @@ export class FakeKeygroup {
   readonly #pageItemsMax = 10;
   /** Sees every operation before it is answered; may return an error to answer with. */
   intercept: ((kind: number, key: string) => string | undefined) | undefined;
+  /** What `siblings` answers. */
+  siblings: (key: string) => readonly JsonValue[] = () => [
+    { t: "str", v: "a" },
+    { t: "bytes", v: "AQI=" },
+    { t: "json", v: [1] },
+  ];
   #lastVersion = 0;
 
   answer(writer: FrameWriter, id: number, payload: Buffer): void {
@@ -148,13 +154,7 @@ export class FakeKeygroup {
       case "batch":
         return this.#batch(request as unknown as BatchRequest);
       case "siblings":
-        return {
-          values: [
-            { t: "str", v: "a" },
-            { t: "bytes", v: "AQI=" },
-            { t: "json", v: [1] },
-          ],
-        };
+        return { values: this.siblings(key) };
       case "watch":
         this.#watches.set(id, (request["prefix"] ?? request["start"]) as string);
         return {};

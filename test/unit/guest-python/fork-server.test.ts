@@ -1,0 +1,119 @@
+import { readFileSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { PYTHON, PYTHON_MISSING, PythonForkServer } from "../../helpers/fake-node-python.js";
+
+let server: PythonForkServer;
+
+/** True while the process runs: neither gone nor a zombie. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
+  } catch {
+    return false;
+  }
+}
+
+/** Resolves once the process is gone; the test's own time limit is the limit. */
+async function gone(pid: number): Promise<void> {
+  while (isRunning(pid)) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+beforeEach(() => {
+  if (PYTHON) server = new PythonForkServer();
+});
+
+afterEach(async () => {
+  if (PYTHON) await server.close();
+});
+
+const python = { runtime: "python" };
+const SPINNING = {
+  "main.py": "def call(i):\n    print('spinning', flush=True)\n    while True: pass",
+};
+
+describe.skipIf(!PYTHON)(`the Python fork server (${PYTHON_MISSING})`, () => {
+  it("forks instances that load, serve and share nothing", async () => {
+    const forks = await Promise.all([server.fork(), server.fork(), server.fork()]);
+    const source = {
+      "main.py": "n = 0\ndef call(i):\n    global n\n    n += 1\n    return i + str(n)",
+    };
+    const texts = await Promise.all(
+      forks.map(async ({ node }) => {
+        expect(await node.load(source, python)).toEqual({ concurrency: 1 });
+        await node.call("a");
+        return (await node.call("b")).text;
+      }),
+    );
+    expect(texts).toEqual(["b2", "b2", "b2"]);
+    expect(new Set(forks.map(({ pid }) => pid)).size).toBe(3);
+  });
+
+  it("reports how its instances end", async () => {
+    const [stopped, exited, killed] = await Promise.all([
+      server.fork(),
+      server.fork(),
+      server.fork(),
+    ]);
+    stopped.node.stop();
+    await exited.node.load({ "main.py": "import os\ndef call(i): os._exit(3)" }, python);
+    void exited.node.call();
+    server.send({ op: "kill", pid: killed.pid, signal: 9 });
+    const report = (pid: number): Promise<unknown> =>
+      server.report((seen) => seen.event === "exited" && seen.pid === pid);
+    expect(await report(stopped.pid)).toMatchObject({ code: 0, signal: null });
+    expect(await report(exited.pid)).toMatchObject({ code: 3, signal: null });
+    expect(await report(killed.pid)).toMatchObject({ code: null, signal: 9 });
+  });
+
+  it("kills what an instance has started along with it", async () => {
+    const { node, pid } = await server.fork();
+    await node.load(
+      {
+        "main.py":
+          "import subprocess\ndef call(i): return str(subprocess.Popen(['sleep', '60']).pid)",
+      },
+      python,
+    );
+    const sleeper = Number((await node.call()).text);
+    expect(isRunning(sleeper)).toBe(true);
+    server.send({ op: "kill", pid, signal: 9 });
+    await gone(sleeper);
+  });
+
+  it("leaves no instance behind when its control channel ends, not even a spinning one", async () => {
+    const { node, pid } = await server.fork();
+    await node.load(SPINNING, python);
+    void node.call();
+    await node.until(() => node.logs.length > 0);
+    await server.close();
+    await gone(pid);
+  });
+
+  it("takes its instances along when it is killed itself", async () => {
+    const { node, pid } = await server.fork();
+    await node.load(SPINNING, python);
+    void node.call();
+    await node.until(() => node.logs.length > 0);
+    server.process.kill("SIGKILL");
+    await gone(pid);
+  });
+
+  it("preloads modules for instances that need them", async () => {
+    const preloading = new PythonForkServer(["--preload", "asyncio,no_such_module_is_fine"]);
+    const { node } = await preloading.fork();
+    await node.load(
+      { "main.py": "import sys\nseen = 'asyncio' in sys.modules\nasync def call(i): return seen" },
+      python,
+    );
+    expect((await node.call()).text).toBe("true");
+    await preloading.close();
+  });
+
+  it("refuses to kill what it has not forked", async () => {
+    server.send({ op: "kill", pid: process.pid, signal: 15 });
+    const { node } = await server.fork();
+    expect(await node.load({ "main.py": "def call(i): return i" }, python)).toEqual({
+      concurrency: 1,
+    });
+  });
+});
