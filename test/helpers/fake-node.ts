@@ -44,7 +44,7 @@ export const TEST_FOLDER = folder;
 
 /** The node's end of one function channel: what the guest sends is kept, operations are answered. */
 export class FakeNode {
-  readonly keygroup = new FakeKeygroup();
+  keygroup = new FakeKeygroup();
   readonly logs: TestLog[] = [];
   readonly writer: FrameWriter;
   readonly exited: Promise<number | null>;
@@ -138,6 +138,11 @@ export class FakeNode {
     const pong = new Promise<void>((resolve) => this.#pongs.set(id, resolve));
     this.writer.frame(FRAME.ping, id);
     await pong;
+  }
+
+  /** Tells the guest of a change that its watch is to see. */
+  event(watchId: number, event: Readonly<Record<string, unknown>>): void {
+    this.writer.frame(FRAME.event, watchId, JSON.stringify(event));
   }
 
   stop(): void {
