@@ -62,6 +62,7 @@ export class FakeFunctions implements FunctionsFacade {
       number: (old?.revisions.length ?? 0) + 1,
       runtime: (request.runtime ?? "python") as RuntimeName,
       entry: "fn.py",
+      hasDeps: false,
       artefact: "abc",
       artefactSizeBytes: request.archive.length,
       config: {
