@@ -106,8 +106,9 @@ export class Keygroup implements KeygroupFacade {
     });
     if (writes.length > 0) {
       options.storage.transact((transaction) => putRows(transaction, writes));
-      await options.storage.sync();
     }
+    await options.storage.sync();
+    replica.durable(replica.vector.clone());
     return new Keygroup(options, replica);
   }
 

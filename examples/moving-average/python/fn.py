@@ -1,0 +1,13 @@
+"""The paper's moving average (§4.1): stores a reading and returns the mean of the ten latest."""
+
+import kv
+
+WINDOW = 10
+
+
+def call(reading: str) -> dict:
+    latest = int(kv.get("latest", default="-1")) + 1
+    kv.set(f"reading/{latest % WINDOW}", float(reading))
+    kv.set("latest", str(latest))
+    readings = [value for _, value in kv.scan(prefix="reading/")]
+    return {"count": latest + 1, "average": sum(readings) / len(readings)}
