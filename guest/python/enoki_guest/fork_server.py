@@ -21,20 +21,20 @@ _CONTROL = 0x01
 
 def serve_forks(sock, root, preload):
     """Obeys the node at the other end of `sock`; never returns, except in children, which never return either."""
-    for name in preload:
-        if name:
-            _try_import(name)
+    _preload(preload)
     parent.prepare()
-    gc.collect()
-    gc.freeze()
     _ForkServer(sock, root).run()
 
 
-def _try_import(name):
-    try:
-        __import__(name)
-    except Exception as error:
-        print(f"cannot preload {name}: {error}", file=sys.stderr)
+def _preload(names):
+    """Imports modules for all instances to come, and moves what exists out of the reach of their collectors."""
+    for name in names:
+        try:
+            __import__(name)
+        except Exception as error:
+            print(f"cannot preload {name}: {error}", file=sys.stderr)
+    gc.collect()
+    gc.freeze()
 
 
 class _ForkServer:
@@ -83,6 +83,8 @@ class _ForkServer:
             self._fork(message)
         elif message["op"] == "kill" and message["pid"] in self._children:
             _kill_group(message["pid"], message["signal"])
+        elif message["op"] == "preload":
+            _preload(message["modules"])
 
     def _fork(self, message):
         server = os.getpid()

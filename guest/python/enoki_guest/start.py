@@ -19,10 +19,12 @@ def start(root, arguments):
 
     from . import instance
 
+    # why: the first compilation in a process costs 2 ms; it must not be that of the function.
+    compile("def call(i): return i", "<warm-up>", "exec")
     if "--fork-server" in options:
         from .fork_server import serve_forks
 
-        serve_forks(sock, root, options.get("--preload", "").split(","))
+        serve_forks(sock, root, [name for name in options.get("--preload", "").split(",") if name])
     else:
         instance.live(sock, root)
 

@@ -98,13 +98,20 @@ describe.skipIf(!PYTHON)(`the Python fork server (${PYTHON_MISSING})`, () => {
     await gone(pid);
   });
 
-  it("preloads modules for instances that need them", async () => {
-    const preloading = new PythonForkServer(["--preload", "asyncio,no_such_module_is_fine"]);
+  it("preloads modules for instances that need them, from the start or when told to", async () => {
+    const source = {
+      "main.py": "import sys\nseen = 'asyncio' in sys.modules\nasync def call(i): return seen",
+    };
+    const before = await server.fork();
+    await before.node.load(source, python);
+    expect((await before.node.call()).text).toBe("false");
+    server.send({ op: "preload", modules: ["asyncio", "no_such_module_is_fine"] });
+    const after = await server.fork();
+    await after.node.load(source, python);
+    expect((await after.node.call()).text).toBe("true");
+    const preloading = new PythonForkServer(["--preload", "kv.aio"]);
     const { node } = await preloading.fork();
-    await node.load(
-      { "main.py": "import sys\nseen = 'asyncio' in sys.modules\nasync def call(i): return seen" },
-      python,
-    );
+    await node.load(source, python);
     expect((await node.call()).text).toBe("true");
     await preloading.close();
   });
