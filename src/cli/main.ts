@@ -33,5 +33,6 @@ const io: Io = {
 };
 
 process.stdout.on("error", endOnBrokenPipe);
-process.stderr.on("error", endOnBrokenPipe);
+// why: a node must not end because nobody reads its log any more.
+process.stderr.on("error", () => {});
 process.exitCode = await run(process.argv.slice(2), io, serve);

@@ -47,6 +47,7 @@ export function buildProgram(cli: Cli, serve: Serve): Command {
     .configureOutput({
       writeOut: (text) => stdout.write(text),
       writeErr: (text) => stderr.write(text),
+      outputError: (text, write) => write(`${text.trimEnd()}\ncode: ENOKI_INVALID_INPUT\n`),
       getOutHelpWidth: () => stdout.columns ?? HELP_WIDTH,
       getErrHelpWidth: () => HELP_WIDTH,
     });

@@ -95,9 +95,10 @@ export class Calls {
   ): Promise<ClientAnswer> {
     const { method = "POST", path = "", signal } = options;
     const body = data === undefined ? undefined : toBody(data, headers);
+    const target = `/${parseFunctionName(name)}${path}`;
     checkRequest(method, path, body !== undefined);
     const functions = await this.#functions();
-    return await functions.send(`/${parseFunctionName(name)}${path}`, {
+    return await functions.send(target, {
       method: method.toUpperCase(),
       headers,
       signal,
