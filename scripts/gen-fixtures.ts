@@ -1,6 +1,6 @@
 /**
  * Writes `test/fixtures/format-1`: rows that real replicas have stored, and what they say.
- * Run it with `npx tsx scripts/gen-fixtures.ts` only when format 1 gains rows; bytes that lie there
+ * Run it with `npm run fixtures` only when format 1 gains rows; bytes that lie there
  * already must not change, because stores in the world hold them.
  */
 import { mkdirSync, writeFileSync } from "node:fs";

@@ -21,7 +21,7 @@ export interface Version {
 }
 
 /** Size of an invocation id. */
-export const INVOCATION_BYTES = 16;
+const INVOCATION_BYTES = 16;
 
 const TAG_MASK = 0x0f;
 const HAS_EXPIRY = 0x10;
@@ -54,7 +54,7 @@ export function versionSize(version: Version): number {
 }
 
 /** Writes one version at `offset` and returns the offset behind it. */
-export function writeVersion(target: Uint8Array, offset: number, version: Version): number {
+function writeVersion(target: Uint8Array, offset: number, version: Version): number {
   const { dot, hlc, value, expiresAtMs, invocation, isPinned } = version;
   let header: number = value.tag;
   if (expiresAtMs !== 0) header |= HAS_EXPIRY;

@@ -34,7 +34,7 @@ export interface StoredState {
 }
 
 /** Makes bytes of ASCII text. */
-export function asciiBytes(text: string): Uint8Array {
+function asciiBytes(text: string): Uint8Array {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 

@@ -13,7 +13,7 @@ import {
 } from "../../src/core/rows.js";
 import { isCrdt } from "../../src/core/value.js";
 import type { Vector } from "../../src/core/vector.js";
-import { RowStore } from "./row-store.js";
+import type { RowStore } from "./row-store.js";
 
 /** Bytes as hexadecimal digits. */
 export function hex(bytes: Uint8Array): string {

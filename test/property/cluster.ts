@@ -24,7 +24,7 @@ export interface ChunkFault {
 }
 
 /** One catch-up on its way. */
-export interface Session {
+interface Session {
   readonly from: number;
   readonly to: number;
   readonly request: CatchUpRequest;
@@ -64,7 +64,7 @@ const SMALL_CHUNKS = { keysMax: 1, bytesMax: 1 };
 const START_MS = 1_800_000_000_000;
 
 /** Three replicas, the messages between them, and the checks after every step. */
-export class Cluster {
+class Cluster {
   readonly #policy: Policy;
   readonly #fault: ChunkFault | undefined;
   readonly #ghosts = new GhostLog();
@@ -113,7 +113,7 @@ export class Cluster {
   /** Heals everything and requires that the members end equal, with no garbage left. */
   settle(): void {
     this.#updates.length = 0;
-    for (const session of [...this.#sessions]) this.#breakOff(session);
+    while (this.#sessions.length > 0) this.#breakOff(this.#sessions[0]);
     this.#wallMs += 1000;
     for (let round = 0; round < 3; round++) {
       for (const to of [0, 1, 2])
@@ -178,8 +178,10 @@ export class Cluster {
     this.#reopen(member, true, member.replica.hlc);
   }
 
+  /** Every other time one of the oldest messages, so that many arrive in order. */
   #deliverUpdate(b: number, isDuplicated: boolean): void {
-    const at = b % (this.#updates.length || 1);
+    const among = b % 2 === 0 ? Math.min(4, this.#updates.length) : this.#updates.length;
+    const at = (b >>> 1) % (among || 1);
     const message = this.#updates[at];
     if (!message) return;
     if (!isDuplicated) this.#updates.splice(at, 1);
@@ -193,9 +195,8 @@ export class Cluster {
     const member = this.#member(at);
     const isPowerCut = b % 3 === 0;
     if (isPowerCut) member.store = member.synced.clone();
-    for (const session of [...this.#sessions]) {
-      if (session.from === at || session.to === at) this.#breakOff(session);
-    }
+    const broken = this.#sessions.filter(({ from, to }) => from === at || to === at);
+    for (const session of broken) this.#breakOff(session);
     if (b % 2 === 0) {
       const lost = this.#updates.filter(({ update }) => update.dot.epoch === MEMBERS[at]);
       for (const message of lost) this.#updates.splice(this.#updates.indexOf(message), 1);
@@ -333,13 +334,17 @@ export class Cluster {
     const texts = this.#members.map(({ store }) => liveRows(store).map(rowText).join("\n"));
     if (new Set(texts).size !== 1) throw new Error(`ROWS\n${texts.join("\n---\n")}`);
     for (const { store } of this.#members) {
-      const left = store.rows().filter((row) => LEFTOVERS.includes(row.key[0] as number));
+      const left = store.rows().filter((row) => LEFTOVERS.has(row.key[0] as number));
       if (left.length > 0) throw new Error(`LEFT ${left.map(rowText).join(" ")}`);
     }
   }
 }
 
-const LEFTOVERS: number[] = [ROW_PREFIX.garbage, ROW_PREFIX.expiry, ROW_PREFIX.staging];
+const LEFTOVERS: ReadonlySet<number> = new Set([
+  ROW_PREFIX.garbage,
+  ROW_PREFIX.expiry,
+  ROW_PREFIX.staging,
+]);
 
 function liveRows(store: RowStore): RowPair[] {
   return store.rows().filter((row) => row.key[0] !== ROW_PREFIX.meta);

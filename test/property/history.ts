@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { Step } from "./cluster.js";
 
 function historyOf(kind: fc.Arbitrary<number>): fc.Arbitrary<Step[]> {

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type * as CatchUp from "../../src/core/catch-up.js";
 import { equalDots } from "../../src/core/dot.js";

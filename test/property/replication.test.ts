@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, it } from "vitest";
 import type { Policy } from "../../src/core/live-set.js";
 import { runHistory } from "./cluster.js";

@@ -7,7 +7,7 @@ import { EnokiError } from "../errors.js";
  * used twice, so of two cells of one origin the one with the greater counter is the newer, even
  * across a delete in between.
  */
-export interface Cell extends Dot {
+interface Cell extends Dot {
   readonly sum: number;
 }
 

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodeItem, encodeItem, versionSize, type Version } from "../../../src/core/item.js";
 import type { Tag } from "../../../src/core/value.js";

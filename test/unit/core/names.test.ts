@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { compareDots, formatDot, includesDot, parseDot } from "../../../src/core/dot.js";
 import { hlcFromMs, hlcToMs, tick } from "../../../src/core/hlc.js";
