@@ -43,6 +43,22 @@ export class FrameReader {
     if (at < end) this.#begin(chunk, at);
   }
 
+  /**
+   * Where the rest of a large frame belongs, while at least `sizeBytesMin` of it are missing: who
+   * reads straight into it and calls {@link filled} saves a copy.
+   */
+  wanted(sizeBytesMin: number): Buffer | undefined {
+    const payload = this.#payload;
+    const isLarge = payload !== undefined && payload.length - this.#payloadBytes >= sizeBytesMin;
+    return isLarge ? payload.subarray(this.#payloadBytes) : undefined;
+  }
+
+  /** Says that `sizeBytes` were read into what {@link wanted} gave. */
+  filled(sizeBytes: number, onFrame: FrameHandler): void {
+    this.#payloadBytes += sizeBytes;
+    this.#complete(onFrame);
+  }
+
   /** True between frames: a stream that ends elsewhere was cut off. */
   get isEmpty(): boolean {
     return this.#headerBytes === 0 && this.#payload === undefined;
@@ -69,6 +85,11 @@ export class FrameReader {
 
   #resume(chunk: Buffer, onFrame: FrameHandler): number {
     const at = this.#payload ? this.#gather(chunk, 0) : this.#begin(chunk, 0);
+    this.#complete(onFrame);
+    return at;
+  }
+
+  #complete(onFrame: FrameHandler): void {
     const payload = this.#payload;
     if (payload && this.#payloadBytes === payload.length) {
       this.#payload = undefined;
@@ -79,7 +100,6 @@ export class FrameReader {
         payload,
       );
     }
-    return at;
   }
 }
 

@@ -22,24 +22,33 @@ export class PayloadReader {
   }
 
   u8(): number {
-    return this.#buffer[this.#take(1)] as number;
+    return this.#buffer[this.skip(1)] as number;
   }
 
   u16(): number {
-    return readU16(this.#buffer, this.#take(2));
+    return readU16(this.#buffer, this.skip(2));
   }
 
   u32(): number {
-    return readU32(this.#buffer, this.#take(4));
+    return readU32(this.#buffer, this.skip(4));
   }
 
   f64(): number {
-    return this.#buffer.readDoubleLE(this.#take(8));
+    return this.#buffer.readDoubleLE(this.skip(8));
+  }
+
+  /** Passes over `sizeBytes` and returns where they start. */
+  skip(sizeBytes: number): number {
+    const at = this.#at;
+    const next = at + sizeBytes;
+    expectProtocol(next <= this.#buffer.length, "a payload is shorter than it should be");
+    this.#at = next;
+    return at;
   }
 
   /** The next `sizeBytes` bytes, not copied. */
   bytes(sizeBytes: number): Buffer {
-    const at = this.#take(sizeBytes);
+    const at = this.skip(sizeBytes);
     return this.#buffer.subarray(at, at + sizeBytes);
   }
 
@@ -51,7 +60,7 @@ export class PayloadReader {
   /** A u16 length and that much UTF-8. */
   text(): string {
     const sizeBytes = this.u16();
-    const at = this.#take(sizeBytes);
+    const at = this.skip(sizeBytes);
     return this.#buffer.toString("utf8", at, at + sizeBytes);
   }
 
@@ -63,14 +72,6 @@ export class PayloadReader {
   /** Throws unless everything was read. */
   end(): void {
     expectProtocol(this.#at === this.#buffer.length, "a payload is longer than it should be");
-  }
-
-  #take(sizeBytes: number): number {
-    const at = this.#at;
-    const next = at + sizeBytes;
-    expectProtocol(next <= this.#buffer.length, "a payload is shorter than it should be");
-    this.#at = next;
-    return at;
   }
 }
 

@@ -73,14 +73,15 @@ export function encodeGetReply(
   writer.end();
 }
 
-/** Reads the reply to `get`; the bytes are not copied. */
-export function decodeGetReply(
-  payload: Buffer,
-): { readonly tag: number; readonly bytes: Buffer } | undefined {
-  expectProtocol(payload.length >= 2, "a reply is too short");
-  if (payload[REPLY_AT] === 0) return undefined;
-  expectProtocol(payload.length >= 3, "a reply is too short");
-  return { tag: payload[REPLY_AT + 1] as number, bytes: payload.subarray(REPLY_AT + 2) };
+/** Makes something of a value that lies in `payload` between `from` and `to`. */
+export type ValueDecoder<T> = (tag: number, payload: Buffer, from: number, to: number) => T;
+
+/** Reads the reply to `get`: what `decode` makes of the value, or `missing`. */
+export function decodeGetReply<T, M>(payload: Buffer, decode: ValueDecoder<T>, missing: M): T | M {
+  expectProtocol(payload.length >= REPLY_AT + 1, "a reply is too short");
+  if (payload[REPLY_AT] === 0) return missing;
+  expectProtocol(payload.length >= REPLY_AT + 2, "a reply is too short");
+  return decode(payload[REPLY_AT + 1] as number, payload, REPLY_AT + 2, payload.length);
 }
 
 /** Answers `entry`; without one: not found. */
@@ -193,23 +194,24 @@ export function encodeScanReply(
   writer.end();
 }
 
-/** Reads the reply to `scan`; the values' bytes are not copied. */
-export function decodeScanReply(
+/** Reads the reply to `scan`: its keys, and what `decode` makes of their values. */
+export function decodeScanReply<T>(
   payload: Buffer,
   keysOnly: boolean,
-): {
-  readonly more: boolean;
-  readonly keys: string[];
-  readonly values: { tag: number; bytes: Buffer }[];
-} {
+  decode: ValueDecoder<T>,
+): { readonly more: boolean; readonly keys: string[]; readonly values: T[] } {
   const reader = new PayloadReader(payload, REPLY_AT);
   const more = reader.u8() !== 0;
   const count = reader.u32();
   const keys: string[] = [];
-  const values: { tag: number; bytes: Buffer }[] = [];
+  const values: T[] = [];
   for (let i = 0; i < count; i++) {
     keys.push(reader.text());
-    if (!keysOnly) values.push(readValue(reader));
+    if (keysOnly) continue;
+    const tag = reader.u8();
+    const sizeBytes = reader.u32();
+    const from = reader.skip(sizeBytes);
+    values.push(decode(tag, payload, from, from + sizeBytes));
   }
   reader.end();
   return { more, keys, values };

@@ -20,14 +20,20 @@ export function openChannel(
   onClosed: (error: Error | undefined) => void,
 ): GuestChannel {
   const reader = new FrameReader();
-  const buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
+  const small = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
+  let buffer: Buffer = small;
   const onread = {
-    buffer,
     // One buffer is read into again and again: copying a few hundred bytes is far cheaper than
-    // the 64 KiB that Node would otherwise take and give back for every read.
+    // the 64 KiB that Node would otherwise take and give back for every read. What is missing of a
+    // large frame is read to where it belongs.
+    buffer: (): Buffer => {
+      buffer = reader.wanted(READ_BUFFER_BYTES) ?? small;
+      return buffer;
+    },
     callback: (sizeBytes: number): boolean => {
       try {
-        reader.push(copyOf(buffer, sizeBytes), onFrame);
+        if (buffer === small) reader.push(copyOf(small, sizeBytes), onFrame);
+        else reader.filled(sizeBytes, onFrame);
       } catch (error) {
         onClosed(error as Error);
       }

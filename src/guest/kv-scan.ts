@@ -132,9 +132,7 @@ function checkLimit(limit: unknown): number {
 }
 
 function decodePage<T>(payload: Buffer, keysOnly: boolean): Page<T> {
-  const { more, keys, values } = decodeScanReply(payload, keysOnly);
-  const items: unknown[] = keysOnly
-    ? keys
-    : values.map(({ tag, bytes }, i) => [keys[i], decodeValue(tag, bytes)]);
+  const { more, keys, values } = decodeScanReply(payload, keysOnly, decodeValue);
+  const items: unknown[] = keysOnly ? keys : values.map((value, i) => [keys[i], value]);
   return { items: items as T[], lastKey: keys.at(-1), more };
 }

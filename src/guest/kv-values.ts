@@ -44,11 +44,14 @@ export function encodeJsonValue(value: unknown): JsonValue {
   return tag === TAG.str ? { t: "str", v: content } : { t: "json", v: value };
 }
 
-/** Reads a value that the node sent. */
-export function decodeValue(tag: number, bytes: Buffer): unknown {
-  if (tag === TAG.str) return decodeText(bytes);
-  if (tag === TAG.bytes) return toUint8Array(bytes);
-  return JSON.parse(decodeText(bytes)) as unknown;
+/** Reads a value that the node sent; it lies in `payload` between `from` and `to`. */
+export function decodeValue(tag: number, payload: Buffer, from: number, to: number): unknown {
+  if (tag === TAG.bytes) return toUint8Array(payload.subarray(from, to));
+  const isShort = to - from < ASCII_CHECK_BYTES_MIN;
+  const text = isShort
+    ? payload.toString("utf8", from, to)
+    : decodeText(payload.subarray(from, to));
+  return tag === TAG.str ? text : (JSON.parse(text) as unknown);
 }
 
 /** Reads a value inside a JSON reply. */

@@ -198,15 +198,14 @@ function toSetOperation(
 }
 
 function decodeGet(payload: Buffer, defaultValue: unknown): unknown {
-  const found = replies.decodeGetReply(payload);
-  return found ? decodeValue(found.tag, found.bytes) : defaultValue;
+  return replies.decodeGetReply(payload, decodeValue, defaultValue);
 }
 
 function decodeEntry<T>(payload: Buffer): Entry<T> | undefined {
   const found = replies.decodeEntryReply(payload);
   if (!found) return undefined;
   return {
-    value: decodeValue(found.tag, found.bytes) as T,
+    value: decodeValue(found.tag, found.bytes, 0, found.bytes.length) as T,
     version: found.version,
     expiresAt: found.expiresAtMs === 0 ? undefined : new Date(found.expiresAtMs),
   };
@@ -215,7 +214,9 @@ function decodeEntry<T>(payload: Buffer): Entry<T> | undefined {
 function decodeMany<T>(payload: Buffer, keys: readonly string[]): Map<string, T> {
   const found = new Map<string, T>();
   for (const [i, value] of replies.decodeGetManyReply(payload, keys.length).entries()) {
-    if (value) found.set(keys[i] as string, decodeValue(value.tag, value.bytes) as T);
+    if (!value) continue;
+    const { tag, bytes } = value;
+    found.set(keys[i] as string, decodeValue(tag, bytes, 0, bytes.length) as T);
   }
   return found;
 }

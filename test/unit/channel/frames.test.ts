@@ -146,6 +146,35 @@ describe("frames", () => {
     expect(reader.copiedBytesTotal).toBe(300_000);
   });
 
+  it("that are large can be read straight to where they belong", () => {
+    const sink = new Sink();
+    const writer = new FrameWriter(sink, { schedule: null });
+    const large = Buffer.from(Array.from({ length: 5000 }, (_, i) => i));
+    writer.frame(1, 1, large);
+    writer.frame(1, 2, "next");
+    writer.flush();
+    const bytes = sink.bytes;
+    const reader = new FrameReader();
+    const payloads: Buffer[] = [];
+    const onFrame = (_type: number, _id: number, payload: Buffer): void =>
+      void payloads.push(payload);
+    expect(reader.wanted(1)).toBeUndefined();
+    reader.push(bytes.subarray(0, 109), onFrame);
+    expect(reader.wanted(4901)).toBeUndefined();
+    let at = 109;
+    for (const sizeBytes of [1000, 3900]) {
+      const target = reader.wanted(1)!;
+      expect(target.length).toBe(5009 - at);
+      bytes.copy(target, 0, at, at + sizeBytes);
+      reader.filled(sizeBytes, onFrame);
+      at += sizeBytes;
+    }
+    reader.push(bytes.subarray(at), onFrame);
+    expect(payloads.map((payload) => payload.equals(large))).toEqual([true, false]);
+    expect(payloads[1]?.toString()).toBe("next");
+    expect(reader.copiedBytesTotal).toBe(100);
+  });
+
   it("are refused when their length is below a header or above the limit", () => {
     for (const length of [0, 4, LIMITS.frameBytesMax + 1, 0xffffffff]) {
       expect(() => new FrameReader().push(frameOf(length), () => {})).toThrow(ChannelError);
