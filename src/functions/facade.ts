@@ -1,4 +1,3 @@
-import type { EnokiError } from "../core/errors.js";
 import type { FunctionName, InvocationId } from "../core/ids.js";
 import type {
   FunctionConfig,
@@ -21,7 +20,7 @@ export interface DeployRequest {
   readonly allowBuild: boolean;
 }
 
-/** Everything that the admin API can do with functions. Each method throws {@link EnokiError}. */
+/** Everything that the admin API can do with functions. Each method throws `EnokiError`. */
 export interface FunctionsFacade {
   list(): readonly FunctionRecord[];
   /** @throws EnokiError `ENOKI_FUNCTION_NOT_FOUND` */

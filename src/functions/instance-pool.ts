@@ -201,7 +201,7 @@ export class InstancePool implements InstanceEvents {
   #stopIdle(): void {
     const nowMs = this.#options.clock.monotonicMs();
     let isSomeoneWarm = false;
-    for (const instance of [...this.#instances]) {
+    for (const instance of this.#instances) {
       if (instance.running > 0) continue;
       if (nowMs - instance.idleSinceMs >= this.#options.idleMs - 1) void instance.stop();
       else isSomeoneWarm = true;

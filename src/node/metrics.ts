@@ -41,14 +41,14 @@ export function createNodeMetrics({ functions, keygroups }: MetricsSources): () 
   perFunction(Gauge, "enoki_calls_running", "Calls that run", (s) => s.running);
   perFunction(Gauge, "enoki_calls_queued", "Calls that wait for an instance", (s) => s.queued);
   const perKeygroup = (name: string, help: string, read: (work: Work) => number): void => {
-    new Counter({
+    const metric: Counter<"keygroup"> = new Counter({
       name,
       help,
       labelNames: ["keygroup"],
       registers: [registry],
       collect() {
-        this.reset();
-        for (const keygroup of keygroups.list()) this.inc({ keygroup: keygroup.name }, read(keygroup.work));
+        metric.reset();
+        for (const one of keygroups.list()) metric.inc({ keygroup: one.name }, read(one.work));
       },
     });
   };
