@@ -40,7 +40,10 @@ export function refuseForeignPages(headers: Headers): void {
   const isForeign =
     site === "cross-site" || (origin !== null && !LOOPBACK_HOSTS.has(hostnameOf(origin)));
   if (isForeign) {
-    throw new EnokiError("ENOKI_FORBIDDEN", "a node without a token takes no requests of web pages");
+    throw new EnokiError(
+      "ENOKI_FORBIDDEN",
+      "a node without a token takes no requests of web pages",
+    );
   }
 }
 
