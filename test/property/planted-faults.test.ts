@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { beforeEach, describe, expect, it, vi } from "vitest";
+import type * as Acknowledged from "../../src/core/acknowledgements.js";
 import type * as CatchUp from "../../src/core/catch-up.js";
-import { equalDots } from "../../src/core/dot.js";
+import { equalDots, type Dot } from "../../src/core/dot.js";
 import type { Version } from "../../src/core/item.js";
 import type * as LiveSet from "../../src/core/live-set.js";
 import type { Policy } from "../../src/core/live-set.js";
@@ -34,6 +35,19 @@ vi.mock("../../src/core/live-set.js", async (importOriginal) => {
   const pins: typeof LiveSet.pins = (policy, value, live, replaces) =>
     real.pins(policy, value, planted.name === "noPins" ? [] : live, replaces);
   return { ...real, pins };
+});
+
+vi.mock("../../src/core/acknowledgements.js", async (importOriginal) => {
+  const real = await importOriginal<typeof Acknowledged>();
+  class Acknowledgements extends real.Acknowledgements {
+    override stability(
+      ...[own, record, vector]: Parameters<Acknowledged.Acknowledgements["stability"]>
+    ): (dot: Dot) => boolean {
+      if (planted.name === "gcAlone") return (dot) => vector.covers(dot);
+      return super.stability(own, record, vector);
+    }
+  }
+  return { Acknowledgements };
 });
 
 function withoutRepetition(versions: readonly Version[]): Version[] {
@@ -101,6 +115,11 @@ describe("the property test", () => {
   it("finds a replica that forgets which plain version replaced a CRDT value", () => {
     planted.name = "noPins";
     expect(firstFinding(["lww"], history)).toMatch(/^(STATE|ROWS)/);
+  }, 120_000);
+
+  it("finds a replica that collects before the other members have the delete", () => {
+    planted.name = "gcAlone";
+    expect(firstFinding(["lww"], history)).toMatch(/^(STATE|ROWS|REFUSED)/);
   }, 120_000);
 
   it("finds nothing in the same histories when nothing is planted", () => {
