@@ -1,6 +1,7 @@
 """Calls of an `async def`: many at once on one asyncio loop."""
 
 import asyncio
+import sys
 from _thread import get_ident
 from socket import MSG_DONTWAIT
 
@@ -11,7 +12,12 @@ from .protocol import CANCEL, CONCURRENCY_ASYNC, INVOKE, PING, PONG, READY, STOP
 
 def serve(channel, function, logs):
     """Runs calls until STOP and the end of the last one."""
-    asyncio.run(_Server(channel, function, logs).run())
+    serving = _Server(channel, function, logs).run()
+    if sys.version_info < (3, 10):
+        # why: locks and events that the function made while it was imported belong to this loop.
+        asyncio.get_event_loop().run_until_complete(serving)
+    else:
+        asyncio.run(serving)
 
 
 class _Server:

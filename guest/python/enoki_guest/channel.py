@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from itertools import count
 
 from .protocol import (
+    CANCEL,
     COUNTED,
     EVENT,
     FRAME_BYTES_MAX,
@@ -60,6 +61,7 @@ class Channel:
         self.current = 0  # the call that a plain function is running
         self.keygroup = ""
         self.on_inbox = None  # called after each frame put into the inbox
+        self.on_cancel = None  # takes the id of a CANCEL instead of the inbox
         self.loop = None  # the event loop that serves the calls of an async function
         self.loop_thread = 0
         self.abandoned = False
@@ -251,6 +253,8 @@ class Channel:
             take(payload)
             if self._gates:
                 self._wake(id)
+        elif kind == CANCEL and self.on_cancel is not None:
+            self.on_cancel(id)
         else:
             self.inbox.append((kind, id, payload))
             if self._gates:

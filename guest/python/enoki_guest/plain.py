@@ -1,12 +1,12 @@
 """Calls of a plain `def`: one after another on the main thread."""
 
 from .failure import describe
-from .protocol import CANCEL, FAILED, INVOKE, PING, PONG, READY, STOP, frame
+from .protocol import FAILED, INVOKE, PING, PONG, READY, STOP, frame
 
 
 def serve(channel, function, logs):
     """Runs calls until STOP."""
-    channel.on_inbox = _drop_cancelled(channel)
+    channel.on_cancel = _drop_cancelled(channel)
     channel.send(frame(READY, 0, b'{"concurrency":1}'))
     while True:
         kind, id, payload = channel.next_frame()
@@ -30,14 +30,13 @@ def _drop_cancelled(channel):
     """A running plain call cannot be interrupted, but one that still waits need not begin."""
     inbox = channel.inbox
 
-    def look():
-        kind, id, _ = inbox[-1]
-        if kind != CANCEL:
-            return
-        inbox.pop()
+    def drop(id):
         for waiting in list(inbox):
             if waiting[0] == INVOKE and waiting[1] == id:
-                inbox.remove(waiting)
+                try:
+                    inbox.remove(waiting)
+                except ValueError:  # the main thread has just begun it
+                    return
                 channel.send(frame(FAILED, id, describe(Cancelled("the caller is gone"), "ENOKI_FUNCTION_ERROR")))
 
-    return look
+    return drop

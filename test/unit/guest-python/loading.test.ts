@@ -31,7 +31,7 @@ describe.skipIf(!PYTHON)(`loading a Python function (${PYTHON_MISSING})`, () => 
       "ENOKI_NO_ENTRY",
       "call must take one or two parameters",
     ],
-    ["a syntax error", "def call(i)\n  return i", "ENOKI_LOAD_FAILED", "expected ':'"],
+    ["a syntax error", "def call(i)\n  return i", "ENOKI_LOAD_FAILED", "main.py, line 1"],
     [
       "a failing import",
       "import no_such_module",
