@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { EnokiError } from "../core/errors.js";
 import { splitHeaders, type InvokeView } from "../channel/invoke.js";
 import { decodeText, toUint8Array } from "./kv-values.js";
@@ -82,8 +83,10 @@ export class CallContext implements Context {
 
 /** Parses the body as JSON. @throws InvalidInputError */
 export function parseBody(view: InvokeView): unknown {
+  const { body } = view;
+  if (!isUtf8(body)) throw new InvalidInputError("the body is not JSON: it is not UTF-8");
   try {
-    return JSON.parse(decodeText(view.body)) as unknown;
+    return JSON.parse(decodeText(body)) as unknown;
   } catch (error) {
     throw new InvalidInputError(`the body is not JSON: ${(error as Error).message}`);
   }

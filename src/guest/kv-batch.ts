@@ -42,6 +42,9 @@ export class KvBatch implements Batch {
   }
 
   check(key: string, version: string | null | undefined): this {
+    if (version !== null && version !== undefined && typeof version !== "string") {
+      throw new EnokiError("ENOKI_INVALID_INPUT", "a version is what entry or set gave, or null");
+    }
     this.#checks.push({ key: checkKey(key), version: version ?? null });
     return this;
   }
@@ -63,7 +66,10 @@ export class KvBatch implements Batch {
     return this;
   }
 
-  send(functionName: string, data: Value): this {
+  send(functionName: string, data: Value = null): this {
+    if (typeof functionName !== "string") {
+      throw new EnokiError("ENOKI_INVALID_NAME", "the name of a function is a string");
+    }
     this.#sends.push({ function: functionName, data: encodeJsonValue(data) });
     return this;
   }

@@ -55,6 +55,9 @@ export class OutputWriter {
     headers: string,
     body: string | Uint8Array,
   ): void {
+    if (typeof body === "string" && !body.isWellFormed()) {
+      throw new InvalidResultError("the text holds a lone surrogate, which UTF-8 cannot express");
+    }
     if (body.length * 3 > this.outputBytesMax) this.#checkSize(body);
     encodeResult(this.#writer, callId, status, contentType, headers, body);
   }

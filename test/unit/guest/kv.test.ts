@@ -384,7 +384,7 @@ describe("batches and types that merge", () => {
       await run(`
         const version = await kv.set("a", 1);
         return kv.batch().check("a", version).check("missing", null).set("b", Uint8Array.of(1), { ttl: "1h" }).set("c", "t")
-          .delete("a").increment("n", 2).send("other", { x: 1 }).once("o").commit();`),
+          .delete("a").increment("n", 2).send("other", { x: 1 }).send("none").once("o").commit();`),
     ).toEqual({ versions: [expect.any(String), expect.any(String), null, null], repeated: false });
     expect(guest.keygroup.read("b")).toEqual({ t: "bytes", v: "AQ==" });
     expect(guest.keygroup.read("c")).toEqual({ t: "str", v: "t" });

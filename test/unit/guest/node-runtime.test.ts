@@ -38,6 +38,7 @@ describe("input", () => {
       ["application/octet-stream", Uint8Array.of(0, 255), "bytes", [0, 255]],
       ["image/png", Uint8Array.of(1), "bytes", [1]],
       ["image/png", undefined, "bytes", []],
+      ['text/plain; Charset="ISO-8859-1"', Uint8Array.of(0xfc), "string", "ü"],
       ["multipart/form-data; boundary=x", "--x", "bytes", [45, 45, 120]],
     ];
     for (const [contentType, body, type, value] of cases) {
@@ -52,6 +53,18 @@ describe("input", () => {
     const { failed } = await guest.call({ contentType: "application/json", body: "{" });
     expect(failed).toMatchObject({ code: "ENOKI_INVALID_INPUT" });
     expect(failed?.message).toMatch(/not JSON/);
+    const notText = Uint8Array.of(0x22, 0xff, 0x22);
+    for (const contentType of [
+      "application/json",
+      "text/plain",
+      "",
+      "text/plain; charset=no-such",
+    ]) {
+      const outcome = await guest.call({ contentType, body: notText });
+      expect(outcome.failed?.code, contentType).toBe("ENOKI_INVALID_INPUT");
+    }
+    const empty = await guest.call({ contentType: "application/json" });
+    expect(empty.failed?.code).toBe("ENOKI_INVALID_INPUT");
   });
 
   it("is described by the context", async () => {
@@ -172,10 +185,10 @@ describe("output", () => {
   it("that is no response answers ENOKI_INVALID_RESULT", async () => {
     const guest = await deploy(`
       const circle = {}; circle.self = circle;
-      const results = [NaN, Infinity, [1, null, { a: NaN }], 10n, { big: 1n }, circle, () => 1, Symbol("x"),
+      const results = [NaN, Infinity, [1, null, { a: NaN }], 10n, { big: 1n }, circle, () => 1, Symbol("x"), "\\ud800",
         () => response("", { status: 99 }), () => response("", { headers: { "a b": "" } }), () => response("", { headers: { a: "x\\ny" } })];
-      export const call = (i) => { const result = results[i]; return i > 7 ? result() : result; };`);
-    for (let i = 0; i < 11; i++) {
+      export const call = (i) => { const result = results[i]; return i > 8 ? result() : result; };`);
+    for (let i = 0; i < 12; i++) {
       const outcome = await guest.call({ contentType: "application/json", body: String(i) });
       expect(outcome.failed?.code, String(i)).toBe("ENOKI_INVALID_RESULT");
     }
