@@ -2,13 +2,13 @@ import { FRAME, FrameReader, FrameWriter, LOG_STREAM } from "../channel/frames.j
 import { decodeResult, encodeInvoke } from "../channel/invoke.js";
 import { operationCallId } from "../channel/operations.js";
 import { ChannelError } from "../channel/payload.js";
+import { SlotTable } from "../channel/slot-table.js";
 import { EnokiError, isErrorCode } from "../core/errors.js";
 import { LIMITS } from "../core/limits.js";
 import type { Clock } from "../ports/clock.js";
 import type { GuestExit, GuestProcess } from "../ports/runtime.js";
 import type { Turn } from "../ports/turn.js";
 import type { Call, CallResponse } from "./call.js";
-import { CallSlots } from "./call-slots.js";
 import type { LogBook } from "./log-book.js";
 import type { OperationServer } from "./operations-port.js";
 
@@ -52,7 +52,7 @@ export class Instance {
   readonly #events: InstanceEvents;
   readonly #writer: FrameWriter;
   readonly #reader = new FrameReader();
-  readonly #calls = new CallSlots();
+  readonly #calls = new SlotTable<Call>();
   #concurrency = 0;
   #loaded: { resolve: () => void; reject: (error: unknown) => void } | undefined;
   #pingTimer: NodeJS.Timeout | undefined;
@@ -259,7 +259,7 @@ export class Instance {
   }
 
   #free(callId: number, call: Call, outcome: CallResponse | EnokiError): void {
-    this.#calls.delete(callId);
+    this.#calls.take(callId);
     call.onAbandoned = undefined;
     call.settle(outcome);
     if (this.#calls.size === 0) {
@@ -296,9 +296,7 @@ export class Instance {
       new EnokiError("ENOKI_LOAD_FAILED", `the function's process ended while loading: ${reason}`, { reason }),
     );
     this.#loaded = undefined;
-    const calls = this.#calls.all();
-    this.#calls.clear();
-    for (const call of calls) call.settle(error);
+    for (const call of this.#calls.takeAll()) call.settle(error);
     if (this.#endReason !== "stopped" && this.#endReason !== "idle") {
       this.#log.write("platform", undefined, `instance ${this.#process.pid} ended: ${reason}`);
     }
