@@ -12,7 +12,9 @@ export interface Cage {
   limit(limits: InstanceLimits): void;
   /** Which limit has ended or is ending the instance. */
   cause(): LimitCause | undefined;
-  /** SIGKILLs every process inside; resolves when none is left and the cage is gone. */
+  /** SIGKILLs every process inside, now. */
+  kill(): void;
+  /** SIGKILLs every process inside for as long as there are any; resolves when none is left and the cage is gone. */
   destroy(): Promise<void>;
 }
 

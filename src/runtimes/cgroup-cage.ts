@@ -57,7 +57,7 @@ export class CgroupKeeper implements CageKeeper {
 
   /** Version 1 kills one process of a group; an instance lives or dies as a whole. */
   #killOutOfMemory(): void {
-    for (const cage of this.#cages) if (cage.cause() === "oom") cage.killMembers();
+    for (const cage of this.#cages) if (cage.cause() === "oom") cage.kill();
   }
 }
 
@@ -105,6 +105,11 @@ class CgroupCage implements Cage {
     return this.#count("pids", "pids.events", "max") > 0 ? "pids" : undefined;
   }
 
+  kill(): void {
+    this.killMembers();
+  }
+
+  /** Returns how many were alive. */
   killMembers(): number {
     let living = 0;
     for (const dir of this.dirs) {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { accessSync, constants, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
@@ -20,6 +21,11 @@ export interface CgroupFiles {
 }
 
 const CONTROLLERS: readonly Controller[] = ["memory", "pids", "cpu"];
+
+/** Name of a node's groups: its own, so that only its own leftovers are ever cleaned. */
+export function cgroupName(runDir: string): string {
+  return `enoki-${createHash("sha256").update(runDir).digest("hex").slice(0, 16)}`;
+}
 
 /** Reads both files; empty texts where the system has no control groups. */
 export function readCgroupFiles(): CgroupFiles {

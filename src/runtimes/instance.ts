@@ -49,12 +49,18 @@ export class Instance implements GuestProcess {
       this.#firstCause ??= cage.cause() === "oom" ? "oom" : "killed";
       if (graceMs > 0) {
         handle.terminate();
-        this.#graceTimer ??= setTimeout(() => handle.kill(), graceMs);
+        this.#graceTimer ??= setTimeout(() => this.#killAll(), graceMs);
       } else {
-        handle.kill();
+        this.#killAll();
       }
     }
     return this.exited;
+  }
+
+  #killAll(): void {
+    // why: the whole first, while it is known who started whom.
+    this.#parts.cage.kill();
+    this.#parts.handle.kill();
   }
 
   async #finish(end: ProcessEnd): Promise<GuestExit> {

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { mkdirSync, rmSync } from "node:fs";
 import { assert } from "../base/assert.js";
 import { EnokiError } from "../core/errors.js";
@@ -7,7 +6,7 @@ import type { GuestProcess, Launcher, LauncherReport, LaunchRequest } from "../p
 import type { SandboxMode } from "./bubblewrap.js";
 import type { CageKeeper } from "./cage.js";
 import { CgroupKeeper } from "./cgroup-cage.js";
-import { openCgroupHome } from "./cgroup-location.js";
+import { cgroupName, openCgroupHome } from "./cgroup-location.js";
 import type { Guardian } from "./guardian.js";
 import { stopGuest, type GuestHost, type GuestPrograms, type WarmGuest } from "./guest-host.js";
 import { Instance } from "./instance.js";
@@ -208,9 +207,8 @@ function poolKey({ isolation, kind, network, limits }: LaunchRequest): string {
 
 /** Control groups where they are writable, else a timer that looks. */
 async function openKeeper(options: LauncherOptions): Promise<CageKeeper> {
-  // why: the name is the node's, so that only its own leftovers are cleaned.
-  const identity = createHash("sha256").update(options.runDir).digest("hex").slice(0, 16);
-  const home = options.limits === "watched" ? undefined : openCgroupHome(`enoki-${identity}`);
+  const home =
+    options.limits === "watched" ? undefined : openCgroupHome(cgroupName(options.runDir));
   if (home === undefined) return new WatchedKeeper();
   const keeper = new CgroupKeeper(home);
   await keeper.clean();

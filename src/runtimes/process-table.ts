@@ -85,6 +85,16 @@ export function isAlive(pid: number): boolean {
   }
 }
 
+/** Memory of a process with shared pages divided among those who share them (PSS). */
+export function proportionalBytes(pid: number): number | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+    return Number(/^Pss:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0) * 1024;
+  } catch {
+    return undefined;
+  }
+}
+
 /** When the process was started, in clock ticks since boot: tells it from a later one of the same id. */
 export function processStartTicks(pid: number): number | undefined {
   return readProcess(pid)?.startTicks;

@@ -5,12 +5,15 @@ import {
   familyOf,
   PAGE_BYTES,
   processStartTicks,
+  proportionalBytes,
   readProcesses,
   trySignal,
   type ProcessRow,
 } from "./process-table.js";
 
 const WATCH_INTERVAL_MS = 100;
+/** A process may start another one before it stops. */
+const FREEZE_ROUNDS_MAX = 50;
 
 /**
  * Cages without the help of control groups: a timer adds up what each instance's processes use and
@@ -80,10 +83,25 @@ class WatchedCage implements Cage {
   look(rows: readonly ProcessRow[]): void {
     const family = this.#family(rows);
     if (this.#limits === undefined || this.#cause !== undefined) return;
-    const residentBytes = family.reduce((sum, row) => sum + row.residentPages * PAGE_BYTES, 0);
-    if (residentBytes > this.#limits.memoryBytes) this.#cause = "oom";
-    else if (this.#limits.pidsMax > 0 && family.length > this.#limits.pidsMax) this.#cause = "pids";
-    if (this.#cause !== undefined) killAll(family);
+    const { memoryBytes, pidsMax } = this.#limits;
+    if (pidsMax > 0 && family.length > pidsMax) this.#cause = "pids";
+    else if (residentSum(family) > memoryBytes && proportionalSum(family) > memoryBytes)
+      this.#cause = "oom";
+    if (this.#cause !== undefined) this.kill();
+  }
+
+  /** Stops everybody before it kills anybody: who starts processes would go on while it is counted. */
+  kill(): void {
+    const stopped = new Set<number>();
+    for (let round = 0; round < FREEZE_ROUNDS_MAX; round++) {
+      const running = this.#family(readProcesses()).filter((row) => !stopped.has(row.pid));
+      if (running.length === 0) break;
+      for (const { pid } of running) {
+        trySignal(pid, "SIGSTOP");
+        stopped.add(pid);
+      }
+    }
+    for (const pid of stopped) trySignal(pid, "SIGKILL");
   }
 
   async destroy(): Promise<void> {
@@ -92,7 +110,7 @@ class WatchedCage implements Cage {
         (row) => row.state !== "Z" && row.state !== "X",
       );
       if (living.length === 0) break;
-      killAll(living);
+      this.kill();
       await delay(waitMs);
     }
     this.#onGone();
@@ -110,6 +128,14 @@ class WatchedCage implements Cage {
   }
 }
 
-function killAll(family: readonly ProcessRow[]): void {
-  for (const row of family) trySignal(row.pid, "SIGKILL");
+function residentSum(family: readonly ProcessRow[]): number {
+  return family.reduce((sum, row) => sum + row.residentPages * PAGE_BYTES, 0);
+}
+
+/** Counts a page that several processes share once; slower, so only asked when the sum of RSS is above. */
+function proportionalSum(family: readonly ProcessRow[]): number {
+  return family.reduce(
+    (sum, row) => sum + (proportionalBytes(row.pid) ?? row.residentPages * PAGE_BYTES),
+    0,
+  );
 }

@@ -1,0 +1,176 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Isolation } from "../../../src/ports/runtime.js";
+import {
+  cgroupName,
+  controllerDirs,
+  readCgroupFiles,
+} from "../../../src/runtimes/cgroup-location.js";
+import { readProcesses } from "../../../src/runtimes/process-table.js";
+import { probeSandbox } from "../../../src/runtimes/sandbox-probe.js";
+import { LANGUAGES, loadAttack, openBench, ROOMY, type Bench, type Language } from "./support.js";
+
+const MIB = 1024 * 1024;
+const GIB = 1024 * MIB;
+const PIDS_MAX = 64;
+const [PYTHON, NODE, BINARY] = LANGUAGES;
+
+const sandbox = await probeSandbox();
+const ISOLATIONS: Isolation[] = "missing" in sandbox ? ["process"] : ["process", "sandbox"];
+
+describe.skipIf("missing" in sandbox)(
+  "limits in a sandbox need bubblewrap: `npm run setup`",
+  () => {
+    it("has it", () => expect("path" in sandbox).toBe(true));
+  },
+);
+
+for (const limits of ["auto", "watched"] as const) {
+  describe(`limits held by ${limits === "auto" ? "control groups" : "watching"}`, () => {
+    let bench: Bench;
+
+    beforeAll(async () => {
+      bench = await openBench({ limits });
+    });
+
+    afterAll(() => bench?.close());
+
+    const hasCgroups =
+      limits === "auto" && /cgroup/.test(readFileSync("/proc/filesystems", "utf8"));
+
+    for (const isolation of ISOLATIONS) {
+      for (const language of [PYTHON, NODE]) {
+        it(`ends 1 GiB under 128 MiB as oom: ${language.runtime}, ${isolation}`, async () => {
+          const loaded = await loadAttack(bench, {
+            language,
+            isolation,
+            limits: { ...ROOMY, memoryBytes: 128 * MIB },
+          });
+          expect(await loaded.call(`allocate ${GIB}`)).toBe("died oom");
+        });
+      }
+
+      it(`ends 1 GiB in a program of a binary as oom: ${isolation}`, async () => {
+        const loaded = await loadAttack(bench, {
+          language: BINARY,
+          isolation,
+          limits: { ...ROOMY, memoryBytes: 128 * MIB },
+        });
+        await loaded.call(`allocate ${GIB}`);
+        expect((await loaded.guest.exited).reason).toBe("oom");
+      });
+
+      it(`names oom when it is told to end what has run out of memory: ${isolation}`, async () => {
+        const loaded = await loadAttack(bench, {
+          language: PYTHON,
+          isolation,
+          limits: { ...ROOMY, memoryBytes: 128 * MIB },
+        });
+        void loaded.call(`allocate ${GIB}`);
+        await new Promise((resolve) => {
+          loaded.guest.channel.once("close", resolve);
+        });
+        expect((await loaded.guest.kill(0)).reason).toBe("oom");
+      });
+
+      for (const language of LANGUAGES) {
+        it(`bounds a fork bomb and leaves nothing of it: ${language.runtime}, ${isolation}`, async () => {
+          const marker = nextMarker();
+          const loaded = await loadAttack(bench, {
+            language,
+            isolation,
+            limits: { ...ROOMY, pidsMax: PIDS_MAX },
+          });
+          const ended = loaded.guest.exited.then(() => true);
+          void loaded.call(`bomb ${marker}`);
+          let most = 0;
+          while (most < PIDS_MAX / 2) {
+            most = Math.max(most, countSleepers(marker));
+            if (await Promise.race([ended, delay(5, false)])) break;
+          }
+          if (hasCgroups) {
+            await delay(300);
+            expect(countSleepers(marker)).toBeLessThan(PIDS_MAX);
+            await loaded.guest.kill(0);
+          } else {
+            expect((await loaded.guest.exited).reason).toBe("pids");
+          }
+          expect(countSleepers(marker)).toBe(0);
+        });
+
+        it(`kills an endless loop: ${language.runtime}, ${isolation}`, async () => {
+          const loaded = await loadAttack(bench, { language, isolation });
+          const answer = loaded.call("spin");
+          const exit = await loaded.guest.kill(100);
+          expect(exit).toMatchObject({ reason: "killed" });
+          expect(await answer).toBe("died killed");
+        });
+      }
+    }
+
+    it("holds a CPU limit", async () => {
+      if (!hasCgroups) return;
+      const share = async (cpus: number): Promise<number> => {
+        const { guest } = await spinning(bench, PYTHON, cpus);
+        const before = cpuTicks(guest.pid);
+        await delay(1000);
+        const used = cpuTicks(guest.pid) - before;
+        await guest.kill(0);
+        return used;
+      };
+      expect(await share(0.2)).toBeLessThan(40);
+    });
+
+    it("leaves no control group behind", async () => {
+      const loaded = await loadAttack(bench, { language: NODE, isolation: "process" });
+      const ours = (): string[] =>
+        [...controllerDirs(readCgroupFiles()).values()].filter((dir) =>
+          readdirSync(dir).includes(cgroupName(join(bench.dataDir, "run"))),
+        );
+      if (hasCgroups && controllerDirs(readCgroupFiles()).size > 0) expect(ours()).not.toEqual([]);
+      await loaded.guest.kill(0);
+      await bench.close();
+      expect(ours()).toEqual([]);
+    });
+  });
+}
+
+let markersTotal = 0;
+
+/** How long the processes of one bomb sleep, in seconds: tells them from all others. */
+function nextMarker(): string {
+  return `1000.${process.pid}${++markersTotal}`;
+}
+
+async function spinning(
+  bench: Bench,
+  language: Language,
+  cpus: number,
+): ReturnType<typeof loadAttack> {
+  const loaded = await loadAttack(bench, {
+    language,
+    isolation: "process",
+    limits: { ...ROOMY, cpus },
+  });
+  void loaded.call("spin");
+  return loaded;
+}
+
+/** Hundredths of a second of CPU time. */
+function cpuTicks(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]!.split(" ");
+  return Number(fields[11]) + Number(fields[12]);
+}
+
+function countSleepers(marker: string): number {
+  return readProcesses().filter(({ pid, state }) => {
+    if (state === "Z") return false;
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, "utf8").startsWith(`sleep\0${marker}\0`);
+    } catch {
+      return false;
+    }
+  }).length;
+}
