@@ -172,6 +172,22 @@ def call(i):
     expect(guest.keygroup.seen).toHaveLength(1600);
   });
 
+  it("never mix the bytes of what they write", async () => {
+    await load(`
+import kv
+from concurrent.futures import ThreadPoolExecutor
+def work(n):
+    value = bytes([n]) * 3_000_000
+    for _ in range(4):
+        kv.set(str(n), value)
+        if kv.get(str(n)) != value: return "mixed up"
+    return "ok"
+def call(i):
+    with ThreadPoolExecutor(8) as pool: return list(pool.map(work, range(8)))
+`);
+    expect((await guest.call()).text).toBe(JSON.stringify(Array.from({ length: 8 }, () => "ok")));
+  });
+
   it("get their replies while the main thread waits for a call, and while it runs one", async () => {
     await load(`
 import kv, threading

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { FakeNode } from "../../helpers/fake-node.js";
 import { PYTHON, PYTHON_MISSING, PythonForkServer } from "../../helpers/fake-node-python.js";
 
 let server: PythonForkServer;
@@ -27,9 +28,23 @@ afterEach(async () => {
 });
 
 const python = { runtime: "python" };
+/** Starts a process of its own, logs its id, and then neither ends nor listens. */
 const SPINNING = {
-  "main.py": "def call(i):\n    print('spinning', flush=True)\n    while True: pass",
+  "main.py": `
+import subprocess
+def call(i):
+    print(subprocess.Popen(["sleep", "60"]).pid)
+    while True: pass
+`,
 };
+
+/** A call that spins; resolves with the process that it started. */
+async function spin(node: FakeNode): Promise<number> {
+  await node.load(SPINNING, python);
+  void node.call();
+  await node.until(() => node.logs.length > 0);
+  return Number(node.logs[0]?.text);
+}
 
 describe.skipIf(!PYTHON)(`the Python fork server (${PYTHON_MISSING})`, () => {
   it("forks instances that load, serve and share nothing", async () => {
@@ -65,37 +80,41 @@ describe.skipIf(!PYTHON)(`the Python fork server (${PYTHON_MISSING})`, () => {
     expect(await report(killed.pid)).toMatchObject({ code: null, signal: 9 });
   });
 
-  it("kills what an instance has started along with it", async () => {
+  it("kills an instance with all that it has started", async () => {
     const { node, pid } = await server.fork();
+    const sleeper = await spin(node);
+    server.send({ op: "kill", pid, signal: 9 });
+    await Promise.all([gone(pid), gone(sleeper)]);
+  });
+
+  it("kills what an instance that ends by itself leaves behind", async () => {
+    const { node } = await server.fork();
     await node.load(
       {
         "main.py":
-          "import subprocess\ndef call(i): return str(subprocess.Popen(['sleep', '60']).pid)",
+          "import os, subprocess\ndef call(i):\n    print(subprocess.Popen(['sleep', '60']).pid)\n    os._exit(0)",
       },
       python,
     );
-    const sleeper = Number((await node.call()).text);
-    expect(isRunning(sleeper)).toBe(true);
-    server.send({ op: "kill", pid, signal: 9 });
+    await node.call();
+    const sleeper = Number(node.logs[0]?.text);
+    expect(sleeper).toBeGreaterThan(1);
     await gone(sleeper);
   });
 
-  it("leaves no instance behind when its control channel ends, not even a spinning one", async () => {
+  it("leaves nothing behind when its control channel ends, not even a spinning instance", async () => {
     const { node, pid } = await server.fork();
-    await node.load(SPINNING, python);
-    void node.call();
-    await node.until(() => node.logs.length > 0);
+    const sleeper = await spin(node);
     await server.close();
-    await gone(pid);
+    await Promise.all([gone(pid), gone(sleeper)]);
   });
 
   it("takes its instances along when it is killed itself", async () => {
     const { node, pid } = await server.fork();
-    await node.load(SPINNING, python);
-    void node.call();
-    await node.until(() => node.logs.length > 0);
+    const sleeper = await spin(node);
     server.process.kill("SIGKILL");
     await gone(pid);
+    process.kill(sleeper, "SIGKILL");
   });
 
   it("preloads modules for instances that need them, from the start or when told to", async () => {
