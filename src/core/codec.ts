@@ -60,6 +60,11 @@ export class ByteReader {
     this.#offset = offset;
   }
 
+  /** Where the next read begins. */
+  get offset(): number {
+    return this.#offset;
+  }
+
   /** True when nothing is left. */
   get isAtEnd(): boolean {
     return this.#offset >= this.#bytes.length;

@@ -3,7 +3,7 @@ import { EnokiError } from "../core/errors.js";
 import type { KeygroupName } from "../core/ids.js";
 import { hasGarbage } from "../core/collect.js";
 import { hlcToMs } from "../core/hlc.js";
-import { decodeItem, type Version } from "../core/item.js";
+import { decodeItem, soleValue, type Version } from "../core/item.js";
 import { LIMITS } from "../core/limits.js";
 import { Replica } from "../core/replica.js";
 import { itemKeyOf, itemRowKey, USER_ITEM_ROWS, type RowWrite } from "../core/rows.js";
@@ -11,7 +11,7 @@ import { isCrdt, TAG, type TypedValue } from "../core/value.js";
 import { versionToken, visibleValue, visibleVersions } from "../core/visible.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
-import type { Storage, Transaction } from "../ports/storage.js";
+import type { Row, Storage, Transaction } from "../ports/storage.js";
 import type { Turn } from "../ports/turn.js";
 import { GroupCommit } from "./group-commit.js";
 import { putRows, sealReplica } from "./keygroup-store.js";
@@ -133,12 +133,11 @@ export class Keygroup implements KeygroupFacade {
     let keys = 0;
     let sizeBytes = 0;
     const nowMs = this.#nowMs();
-    for (const { key, versions } of this.#items(USER_ITEM_ROWS.start, USER_ITEM_ROWS.end)) {
-      const visible = visibleVersions(this.#config.policy, versions, nowMs);
-      if (visible.length === 0) continue;
+    for (const row of this.#rows(USER_ITEM_ROWS.start, USER_ITEM_ROWS.end)) {
+      const value = this.#valueOf(row.value, nowMs);
+      if (!value) continue;
       keys += 1;
-      sizeBytes += key.length;
-      for (const version of visible) sizeBytes += version.value.bytes.length;
+      sizeBytes += row.key.length - 1 + value.bytes.length;
     }
     return {
       name: this.name,
@@ -157,8 +156,7 @@ export class Keygroup implements KeygroupFacade {
   /** {@link get} for a key that is already encoded and checked: the hot path. */
   getBytes(key: Buffer): TypedValue | undefined {
     const stored = this.#storage.get(itemRowKey(key));
-    if (!stored) return undefined;
-    return visibleValue(this.#config.policy, decodeItem(stored), this.#nowMs());
+    return stored && this.#valueOf(stored, this.#nowMs());
   }
 
   entry(key: string): Entry | undefined {
@@ -215,12 +213,12 @@ export class Keygroup implements KeygroupFacade {
     const keys: Uint8Array[] = [];
     const values: TypedValue[] = [];
     if (!range) return { keys, values, more: false };
-    const { policy } = this.#config;
     const nowMs = this.#nowMs();
     let sizeBytes = 0;
-    for (const { key, versions } of this.#items(range.start, range.end, request.reverse, limit + 1)) {
-      const value = visibleValue(policy, versions, nowMs);
+    for (const row of this.#rows(range.start, range.end, request.reverse, limit + 1)) {
+      const value = this.#valueOf(row.value, nowMs);
       if (!value) continue;
+      const key = itemKeyOf(row.key);
       const isFull = keys.length >= limit || (keys.length > 0 && sizeBytes > LIMITS.scanPageBytesMax);
       if (isFull) return { keys, values, more: true };
       keys.push(key);
@@ -313,10 +311,11 @@ export class Keygroup implements KeygroupFacade {
   *exportItems(): Iterable<ExportedItem> {
     const { policy } = this.#config;
     const nowMs = this.#nowMs();
-    for (const { key, versions } of this.#items(USER_ITEM_ROWS.start, USER_ITEM_ROWS.end)) {
+    for (const row of this.#rows(USER_ITEM_ROWS.start, USER_ITEM_ROWS.end)) {
+      const key = itemKeyOf(row.key);
       const entry = this.entryBytes(Buffer.from(key));
       if (!entry) continue;
-      const crdt = visibleVersions(policy, versions, nowMs).find((version) => isCrdt(version.value.tag));
+      const crdt = visibleVersions(policy, decodeItem(row.value), nowMs).find((version) => isCrdt(version.value.tag));
       yield {
         key: Buffer.from(key).toString("utf8"),
         value: crdt ? crdt.value : entry.value,
@@ -367,18 +366,23 @@ export class Keygroup implements KeygroupFacade {
     return stored ? decodeItem(stored) : [];
   }
 
-  /** Items in a range of rows, read page by page; each page is of one snapshot. */
-  *#items(
+  /** What a row shows at `nowMs`. */
+  #valueOf(row: Uint8Array, nowMs: number): TypedValue | undefined {
+    return soleValue(row, nowMs) ?? visibleValue(this.#config.policy, decodeItem(row), nowMs);
+  }
+
+  /** Rows in a range, read page by page; each page is of one snapshot. */
+  *#rows(
     start: Uint8Array,
     end: Uint8Array,
     reverse = false,
     pageRows = LIMITS.scanPageItemsMax + 1,
-  ): Iterable<{ key: Uint8Array; versions: Version[] }> {
+  ): Iterable<Row> {
     let from = start;
     let to = end;
     for (;;) {
       const rows = this.#storage.range({ start: from, end: to, reverse, limit: pageRows });
-      for (const row of rows) yield { key: itemKeyOf(row.key), versions: decodeItem(row.value) };
+      yield* rows;
       const last = rows.at(-1);
       if (rows.length < pageRows || !last) return;
       if (reverse) to = last.key;
