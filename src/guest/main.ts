@@ -6,7 +6,7 @@ import { openChannel } from "./channel.js";
 import { describeError } from "./failure.js";
 import { GUEST } from "./global.js";
 import { Keygroup } from "./kv.js";
-import { loadRuntime } from "./loader.js";
+import { loadRuntime, warmLoader } from "./loader.js";
 import { captureOutput, LogSender } from "./log.js";
 import { Operations } from "./operations.js";
 import { OutputWriter } from "./output.js";
@@ -96,3 +96,4 @@ function main(): void {
 }
 
 main();
+warmLoader();

@@ -389,7 +389,10 @@ describe("batches and types that merge", () => {
     expect(guest.keygroup.read("b")).toEqual({ t: "bytes", v: "AQ==" });
     expect(guest.keygroup.read("c")).toEqual({ t: "str", v: "t" });
     expect(guest.keygroup.read("a")).toBeUndefined();
-    expect(guest.keygroup.sends).toEqual([{ function: "other", data: { t: "json", v: { x: 1 } } }]);
+    expect(guest.keygroup.sends).toEqual([
+      { function: "other", data: { t: "json", v: { x: 1 } } },
+      { function: "none", data: { t: "json", v: null } },
+    ]);
     expect(await run(`return (await kv.batch().set("c", "u").once("o").commit()).repeated;`)).toBe(
       true,
     );
