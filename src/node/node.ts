@@ -220,7 +220,7 @@ async function assemble(settings: NodeSettings, guardian: Guardian): Promise<Eno
   const launcher = await createLauncher({
     runDir: join(dataDir, "run"),
     guests: {
-      nodeMain: fileURLToPath(new URL("../guest/main.js", import.meta.url)),
+      nodeMain: fileURLToPath(new URL("../guest/main.cjs", import.meta.url)),
       pythonDir: fileURLToPath(new URL("../../guest/python", import.meta.url)),
     },
     logger,

@@ -11,7 +11,7 @@ import type { ProcessHandle } from "./spawned-process.js";
 
 /** Where the two guests lie. */
 export interface GuestPrograms {
-  /** The Node guest, `dist/guest/main.js`. */
+  /** The Node guest, `dist/guest/main.cjs`. */
   readonly nodeMain: string;
   /** The folder of the Python guest, which holds `main.py`. */
   readonly pythonDir: string;
