@@ -19,8 +19,8 @@ function onSignal(listener: () => void): () => void {
 
 /** why: only `up` pays for loading the node. */
 const serve: Serve = async (config, io) => {
-  const { serve } = (await import("../node/serve.js" as string)) as { serve: Serve };
-  return serve(config, io);
+  const { serve } = await import("../node/serve.js");
+  return serve(config, { log: io.stderr });
 };
 
 const io: Io = {

@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 
+import { packageVersion } from "../node/package-version.js";
 import type { Cli } from "./command.js";
 import { addDeployCommand } from "./commands/deploy.js";
 import { addDevCommand } from "./commands/dev.js";
@@ -40,7 +40,7 @@ export function buildProgram(cli: Cli, serve: Serve): Command {
   const { stdout, stderr } = cli.io;
   const program = new Command("enoki")
     .description("functions from edge to cloud, with replicated state built into every node")
-    .version(readVersion(), "--version", "print the version")
+    .version(packageVersion(), "--version", "print the version")
     .exitOverride()
     .showHelpAfterError("fix: add --help to see how it is used")
     .configureHelp({ showGlobalOptions: false })
@@ -65,12 +65,6 @@ export function buildProgram(cli: Cli, serve: Serve): Command {
   addDevCommand(program, cli);
   addDoctorCommand(program, cli);
   return program.addHelpText("after", mainHelp());
-}
-
-/** The version in `package.json`. */
-export function readVersion(): string {
-  const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(manifest) as { version: string }).version;
 }
 
 function mainHelp(): string {

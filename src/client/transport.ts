@@ -23,6 +23,12 @@ export interface ClientAnswer {
   readonly body: Uint8Array;
 }
 
+/** Codes of `fetch` itself giving up on a silent connection, which nobody can forbid it. */
+const FETCH_TIMEOUTS: ReadonlySet<string> = new Set([
+  "UND_ERR_HEADERS_TIMEOUT",
+  "UND_ERR_BODY_TIMEOUT",
+]);
+
 /** Sends requests to one address and turns every failure into an {@link EnokiError}. */
 export class Transport {
   /** Address without a slash at its end. */
@@ -111,6 +117,9 @@ export class Transport {
     // `fetch` throws a TypeError for every failure of the connection and keeps the reason in it.
     const reason = error instanceof TypeError ? (error.cause as NodeJS.ErrnoException) : undefined;
     if (reason === undefined) return error;
+    if (FETCH_TIMEOUTS.has(reason.code ?? "")) {
+      return new EnokiError("ENOKI_TIMEOUT", `${this.url} said nothing for five minutes`);
+    }
     return new EnokiError(
       "ENOKI_NODE_UNREACHABLE",
       `no node answers at ${this.url} (${reason.code ?? reason.message})`,

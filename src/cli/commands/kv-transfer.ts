@@ -1,9 +1,9 @@
 import { createReadStream } from "node:fs";
 import type { Readable } from "node:stream";
-import { createInterface } from "node:readline";
 import type { Command } from "commander";
 
 import { EnokiError } from "../../core/errors.js";
+import { readLines } from "../../client/json-lines.js";
 import type { ExportLine } from "../../client/transfer.js";
 import { addNodeCommand, onNode, type Cli } from "../command.js";
 import { write } from "../io.js";
@@ -36,27 +36,23 @@ function addImport(kv: Command, cli: Cli): void {
     onNode(cli, async ({ client, io, json }, keygroup: string, file?: string) => {
       const isStdin = file === undefined || file === "-";
       const source = isStdin ? io.stdin : createReadStream(file);
-      const imported = await client.kv(keygroup).import(readLines(source));
+      const imported = await client.kv(keygroup).import(readExport(source));
       await write(io.stdout, json ? jsonLine({ imported }) : `imported ${imported}\n`);
     }),
   );
 }
 
-async function* readLines(source: Readable): AsyncGenerator<ExportLine> {
-  // why: readline hides errors of its input, so they are kept and thrown at the end.
-  let failure: NodeJS.ErrnoException | undefined;
-  const lines = createInterface({ input: source, crlfDelay: Infinity });
-  source.once("error", (error) => {
-    failure = error;
-    lines.close();
-  });
+async function* readExport(source: Readable): AsyncGenerator<ExportLine> {
   let number = 0;
-  for await (const line of lines) {
-    number += 1;
-    if (line.trim() !== "") yield parseLine(line, number);
-  }
-  if (failure !== undefined) {
-    throw new EnokiError("ENOKI_INVALID_INPUT", `cannot read the file (${failure.code})`);
+  try {
+    for await (const line of readLines(source)) {
+      number += 1;
+      if (line.trim() !== "") yield parseLine(line, number);
+    }
+  } catch (error) {
+    if (error instanceof EnokiError) throw error;
+    const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+    throw new EnokiError("ENOKI_INVALID_INPUT", `cannot read the export (${reason})`);
   }
 }
 

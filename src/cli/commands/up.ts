@@ -4,25 +4,13 @@ import { Option, type Command } from "commander";
 
 import { loadConfig, type NodeConfig } from "../../node/config.js";
 import { describeSettings, type SettingDescription } from "../../node/settings.js";
+import type { ServingNode } from "../../node/serve.js";
 import { addCommand, type Cli } from "../command.js";
 import { write, type Io } from "../io.js";
 import { fields, jsonLine } from "../output.js";
 
-/** A node that runs. */
-export interface RunningNode {
-  /** The line that `--json` prints; a port that is off is `null`. */
-  readonly ready: {
-    readonly name: string;
-    readonly functions: string | null;
-    readonly admin: string | null;
-    readonly dataDir: string;
-    readonly pid: number;
-  };
-  /** What its owner should know about this machine: one line each. */
-  readonly notices?: readonly string[];
-  /** Drains and stops. */
-  close(): Promise<void>;
-}
+/** What `up` needs of a node that serves. */
+export type RunningNode = Pick<ServingNode, "ready" | "close">;
 
 /** Starts a node: `serve` in `src/node/serve.ts`. */
 export type Serve = (config: NodeConfig, io: Io) => Promise<RunningNode>;
@@ -57,7 +45,7 @@ async function up(io: Io, serve: Serve, flags: Record<string, unknown>): Promise
   const { config, notices } = await loadConfig({ flags, env: io.env, readFile: read });
   const stopped = whenToldToStop(io);
   const node = await serve(config, io);
-  for (const notice of [...notices, ...(node.notices ?? [])]) await write(io.stderr, `${notice}\n`);
+  for (const notice of notices) await write(io.stderr, `${notice}\n`);
   await write(io.stdout, config.json ? jsonLine(node.ready) : banner(node.ready));
   await stopped;
   if (!config.json) await write(io.stderr, "draining; once more ends at once\n");
@@ -76,13 +64,15 @@ function whenToldToStop(io: Io): Promise<void> {
   });
 }
 
-function banner({ name, functions, admin, dataDir }: RunningNode["ready"]): string {
+function banner(ready: RunningNode["ready"]): string {
   const lines = fields([
-    ["  functions", functions ?? "off"],
-    ["  admin", admin ?? "off"],
-    ["  data", dataDir],
+    ["  functions", ready.functions ?? "off"],
+    ["  admin", ready.admin ?? "off"],
+    ["  data", ready.dataDir],
+    ["  isolation", ready.isolation],
   ]);
-  return `Enoki node ${name} is ready\n${lines}Next: enoki init python hello && enoki deploy hello\n`;
+  const first = `Enoki ${ready.version}, node ${ready.name}, is ready\n`;
+  return `${first}${lines}Next: enoki init python hello && enoki deploy hello\n`;
 }
 
 function toOption({ flag, value, description, shownDefault }: SettingDescription): Option {

@@ -1,0 +1,199 @@
+import { resolve } from "node:path";
+import { expect, test } from "vitest";
+
+import { loadConfig, type LoadedConfig } from "../../../src/node/config.js";
+import { describeSettings } from "../../../src/node/settings.js";
+
+interface Sources {
+  readonly flags?: Readonly<Record<string, unknown>>;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly files?: Readonly<Record<string, string>>;
+}
+
+function load({ flags = {}, env = {}, files = {} }: Sources): Promise<LoadedConfig> {
+  const readFile = async (path: string): Promise<string> => {
+    const content = files[path];
+    if (content === undefined) throw Object.assign(new Error("missing"), { code: "ENOENT" });
+    return content;
+  };
+  return loadConfig({ flags, env, readFile });
+}
+
+test("without a word the node listens on loopback, at the documented ports", async () => {
+  const { config, notices } = await load({});
+  expect(config).toEqual({
+    name: "node",
+    dataDir: resolve(".enoki"),
+    host: "127.0.0.1",
+    functionPort: 8000,
+    adminPort: 8080,
+    linkPort: undefined,
+    coapPort: undefined,
+    grpcPort: undefined,
+    tinyfaas: false,
+    naming: "memory",
+    storage: "lmdb",
+    durability: "relaxed",
+    isolation: "auto",
+    functions: "public",
+    adminToken: undefined,
+    allowUploadUrl: false,
+    bodyLimitBytes: 16 * 1024 * 1024,
+    drainTimeoutMs: 10_000,
+    logFormat: "text",
+    json: false,
+  });
+  expect(notices).toEqual([]);
+});
+
+test("flags win over the environment, the environment over the file, the file over defaults", async () => {
+  const files = { "node.yaml": "name: file\nhost: localhost\nfunction-port: 1\nadmin-port: 2\n" };
+  const env = { ENOKI_NAME: "env", ENOKI_FUNCTION_PORT: "3", ENOKI_CONFIG: "node.yaml" };
+  const { config } = await load({ flags: { name: "flag" }, env, files });
+  expect(config).toMatchObject({ name: "flag", functionPort: 3, adminPort: 2, host: "localhost" });
+});
+
+test("the --config flag wins over ENOKI_CONFIG, and an empty file changes nothing", async () => {
+  const files = { a: "", b: "name: b" };
+  const { config } = await load({ flags: { config: "a" }, env: { ENOKI_CONFIG: "b" }, files });
+  expect(config.name).toBe("node");
+});
+
+test.each([
+  ["off", undefined],
+  ["0", 0],
+  [0, 0],
+  ["65535", 65_535],
+])("the port %j is read as %s", async (port, read) => {
+  expect((await load({ flags: { functionPort: port } })).config.functionPort).toBe(read);
+});
+
+test("an empty variable counts as unset", async () => {
+  expect((await load({ env: { ENOKI_NAME: "" } })).config.name).toBe("node");
+});
+
+test.each<[string, Sources, RegExp]>([
+  ["a port that is none", { flags: { adminPort: "65536" } }, /^--admin-port: .*no port/],
+  ["a bad name", { env: { ENOKI_NAME: "a_b" } }, /^ENOKI_NAME: .*not a valid node name/],
+  ["a bare number as duration", { flags: { drainTimeoutMs: "10" } }, /^--drain-timeout: .*unit/],
+  [
+    "a bare number in the file",
+    { flags: { config: "n" }, files: { n: "drain-timeout: 10" } },
+    /^n: drain-timeout: .*unit/,
+  ],
+  ["a size beyond the limit", { flags: { bodyLimitBytes: "17m" } }, /^--body-limit: at most 16m/],
+  ["an unknown driver", { env: { ENOKI_STORAGE: "redis" } }, /^ENOKI_STORAGE: /],
+  ["an unknown naming service", { flags: { naming: "dns" } }, /^--naming: expected memory/],
+  [
+    "an unknown variable",
+    { env: { ENOKI_ADMINPORT: "1" } },
+    /^ENOKI_ADMINPORT: .*did you mean ENOKI_ADMIN_PORT\?/,
+  ],
+  [
+    "an unknown key",
+    { flags: { config: "n" }, files: { n: "data_dir: x" } },
+    /^n: data_dir: .*did you mean data-dir\?/,
+  ],
+  [
+    "config inside the file",
+    { flags: { config: "n" }, files: { n: "config: x" } },
+    /^n: config: there is no such setting/,
+  ],
+  [
+    "a file that is missing",
+    { flags: { config: "gone" } },
+    /^--config: cannot read gone \(ENOENT\)/,
+  ],
+  ["a file that is no YAML", { flags: { config: "n" }, files: { n: "a: [" } }, /^n: /],
+  ["a file that is a list", { flags: { config: "n" }, files: { n: "- a" } }, /^n: expected lines/],
+  ["a key given twice", { flags: { config: "n" }, files: { n: "name: a\nname: b" } }, /^n: /],
+  [
+    "strict in memory",
+    { flags: { storage: "memory", durability: "strict" } },
+    /^--durability: memory outlives/,
+  ],
+  ["token access without a token", { flags: { functions: "token" } }, /^--functions: token needs/],
+  ["a token of two words", { env: { ENOKI_ADMIN_TOKEN: "a b" } }, /^ENOKI_ADMIN_TOKEN: a token is/],
+])("%s is refused, naming where it was said", async (_, sources, message) => {
+  await expect(load(sources)).rejects.toMatchObject({
+    code: "ENOKI_INVALID_CONFIG",
+    message: expect.stringMatching(message) as string,
+  });
+});
+
+test.each([
+  ["coapPort", "5683"],
+  ["grpcPort", "0"],
+  ["naming", "etcd://127.0.0.1:2379"],
+])("%s %s is said to be unsupported in this release", async (key, value) => {
+  await expect(load({ flags: { [key]: value } })).rejects.toMatchObject({
+    code: "ENOKI_UNSUPPORTED",
+  });
+});
+
+test("beyond loopback a node needs a token and a word on who may call functions", async () => {
+  const host = "0.0.0.0";
+  await expect(load({ flags: { host } })).rejects.toMatchObject({
+    code: "ENOKI_CREDENTIALS_REQUIRED",
+    message: expect.stringMatching(/0\.0\.0\.0.*--admin-token-file.*--functions/) as string,
+  });
+  const env = { ENOKI_ADMIN_TOKEN: "secret" };
+  await expect(load({ flags: { host }, env })).rejects.toMatchObject({
+    code: "ENOKI_CREDENTIALS_REQUIRED",
+  });
+  await expect(load({ flags: { host, functions: "public" } })).rejects.toMatchObject({
+    code: "ENOKI_CREDENTIALS_REQUIRED",
+  });
+  const { config } = await load({ flags: { host, functions: "public" }, env });
+  expect(config).toMatchObject({ functions: "public", adminToken: "secret" });
+});
+
+test("what is off beyond loopback needs no credentials", async () => {
+  const flags = { host: "::", adminPort: "off", functions: "public" };
+  expect((await load({ flags })).config.adminToken).toBeUndefined();
+});
+
+test.each(["127.0.0.1", "127.1.2.3", "::1", "localhost"])("%s is loopback", async (host) => {
+  expect((await load({ flags: { host } })).config.functions).toBe("public");
+});
+
+test.each(["127.0.0.1.example.org", "10.0.0.1", "::", "example.org"])(
+  "%s is not loopback",
+  async (host) => {
+    await expect(load({ flags: { host } })).rejects.toMatchObject({
+      code: "ENOKI_CREDENTIALS_REQUIRED",
+    });
+  },
+);
+
+test("the token comes from the flag's file, else from ENOKI_ADMIN_TOKEN, else from a file named elsewhere", async () => {
+  const files = { f: "from-flag\n", e: "from-env-file\n" };
+  const env = { ENOKI_ADMIN_TOKEN: "from-env", ENOKI_ADMIN_TOKEN_FILE: "e" };
+  const token = async (sources: Sources): Promise<string | undefined> =>
+    (await load({ ...sources, files })).config.adminToken;
+  expect(await token({ flags: { adminTokenFile: "f" }, env })).toBe("from-flag");
+  expect(await token({ env })).toBe("from-env");
+  expect(await token({ env: { ENOKI_ADMIN_TOKEN_FILE: "e" } })).toBe("from-env-file");
+  await expect(token({ flags: { adminTokenFile: "gone" } })).rejects.toMatchObject({
+    message: "--admin-token-file: cannot read gone (ENOENT)",
+  });
+});
+
+test("variables of the command line are no settings and no mistakes", async () => {
+  const env = { ENOKI_NODE: "http://x", ENOKI_TOKEN: "t", OTHER: "1" };
+  expect((await load({ env })).config.name).toBe("node");
+});
+
+test("what is accepted without effect is said", async () => {
+  const { notices } = await load({ flags: { tinyfaas: true, linkPort: "7000" } });
+  expect(notices).toHaveLength(2);
+});
+
+test("every setting has one name in each form, and a description", () => {
+  for (const { name, flag, env, description } of describeSettings()) {
+    expect([flag, env]).toEqual([`--${name}`, `ENOKI_${name.toUpperCase().replaceAll("-", "_")}`]);
+    expect(description).not.toBe("");
+  }
+  const drain = describeSettings().find(({ key }) => key === "drainTimeoutMs");
+  expect(drain).toMatchObject({ name: "drain-timeout", value: "duration", shownDefault: "10s" });
+});
