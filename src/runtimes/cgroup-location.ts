@@ -22,8 +22,8 @@ export interface CgroupFiles {
 
 const CONTROLLERS: readonly Controller[] = ["memory", "pids", "cpu"];
 
-/** Name of a node's groups: its own, so that only its own leftovers are ever cleaned. */
-export function cgroupName(runDir: string): string {
+/** Name of a node's groups and mark of its processes: its own, so that only its own are ever ended. */
+export function nodeMark(runDir: string): string {
   return `enoki-${createHash("sha256").update(runDir).digest("hex").slice(0, 16)}`;
 }
 

@@ -3,7 +3,8 @@ export const LOCK_HELD_EXIT = 75;
 
 /**
  * The guardian: a POSIX shell program that outlives a killed node just long enough to end what the
- * node has started. It reads `add PID`, `del PID` and `cgroup DIR` lines; at the end of its input it
+ * node has started. It reads `add PID`, `del PID`,
+ * `cgroup DIR` and `marker TEXT` lines; at the end of its input it
  * kills everything registered and exits, which releases the lock that it holds.
  *
  * @remarks A shell rather than a second Node process: it costs a few hundred KB and cannot crash for
@@ -13,6 +14,7 @@ export const GUARDIAN_SCRIPT = `
 trap '' HUP INT TERM PIPE
 pids=' '
 groups=' '
+markers=' '
 alive() {
   read -r stat < "/proc/$1/stat" || return 1
   case "\${stat##*) }" in Z*|X*) return 1 ;; esac
@@ -23,6 +25,7 @@ while read -r verb value; do
     add) pids="$pids$value " ;;
     del) case "$pids" in *" $value "*) pids="\${pids%% $value *} \${pids#* $value }" ;; esac ;;
     cgroup) groups="$groups$value " ;;
+    marker) markers="$markers$value " ;;
   esac
 done
 for pid in $pids; do kill -KILL "-$pid"; kill -KILL "$pid"; done
@@ -34,6 +37,13 @@ while [ "$round" -lt 80 ]; do
     for list in "$group/cgroup.procs" "$group"/*/cgroup.procs; do
       [ -r "$list" ] || continue
       while read -r pid; do alive "$pid" && { left=1; kill -KILL "$pid"; }; done < "$list"
+    done
+  done
+  for marker in $markers; do
+    for file in $(grep -las "$marker" /proc/[0-9]*/environ); do
+      pid=\${file#/proc/}
+      pid=\${pid%/environ}
+      alive "$pid" && { left=1; kill -KILL "$pid"; }
     done
   done
   [ -n "$left" ] || break

@@ -20,6 +20,8 @@ export interface Guardian {
   remove(pid: number): void;
   /** Registers a control group; its members and its children's members are killed too. */
   addCgroup(dir: string): void;
+  /** Registers a text that only processes of this node have in their environment. */
+  addMarker(text: string): void;
   /** Ends whatever is still registered and gives the directory free. */
   release(): Promise<void>;
 }
@@ -34,6 +36,7 @@ export interface GuardianOptions {
 
 const TAKEOVER_TIMEOUT_MS = 5_000;
 const TAKEOVER_POLL_MS = 25;
+const DYING_GRACE_MS = 400;
 
 /**
  * Locks `dataDir` for this process, waiting while the guardian of a killed node cleans up.
@@ -53,6 +56,7 @@ class ShellGuardian implements Guardian {
   readonly #options: GuardianOptions;
   readonly #pids = new Set<number>();
   readonly #cgroups = new Set<string>();
+  readonly #markers = new Set<string>();
   #shell: ChildProcess;
   #isReleased = false;
 
@@ -74,6 +78,11 @@ class ShellGuardian implements Guardian {
   addCgroup(dir: string): void {
     this.#cgroups.add(dir);
     this.#tell(`cgroup ${dir}\n`);
+  }
+
+  addMarker(text: string): void {
+    this.#markers.add(text);
+    this.#tell(`marker ${text}\n`);
   }
 
   async release(): Promise<void> {
@@ -119,6 +128,7 @@ class ShellGuardian implements Guardian {
       this.#watch(shell);
       for (const pid of this.#pids) this.#tell(`add ${pid}\n`);
       for (const dir of this.#cgroups) this.#tell(`cgroup ${dir}\n`);
+      for (const text of this.#markers) this.#tell(`marker ${text}\n`);
     } catch (cause) {
       logger.error({ dataDir, cause: String(cause) }, "the guardian could not be replaced");
       onLost?.(cause);
@@ -127,13 +137,17 @@ class ShellGuardian implements Guardian {
 }
 
 async function takeLock(dataDir: string): Promise<ChildProcess> {
-  const deadline = Date.now() + TAKEOVER_TIMEOUT_MS;
+  const startedAtMs = Date.now();
   for (;;) {
     const shell = await tryLock(dataDir);
     if (shell !== undefined) return shell;
     const holder = livingHolder(dataDir);
-    if (holder !== undefined) throw inUse(dataDir, `process ${holder} holds it`);
-    if (Date.now() > deadline) throw inUse(dataDir, "its lock is held");
+    const waitedMs = Date.now() - startedAtMs;
+    // why: a process that was killed a moment ago is still there.
+    if (holder !== undefined && (holder === process.pid || waitedMs > DYING_GRACE_MS)) {
+      throw inUse(dataDir, `process ${holder} holds it`);
+    }
+    if (waitedMs > TAKEOVER_TIMEOUT_MS) throw inUse(dataDir, "its lock is held");
     await delay(TAKEOVER_POLL_MS);
   }
 }

@@ -6,7 +6,8 @@ import type { GuestProcess, Launcher, LauncherReport, LaunchRequest } from "../p
 import type { SandboxMode } from "./bubblewrap.js";
 import type { CageKeeper } from "./cage.js";
 import { CgroupKeeper } from "./cgroup-cage.js";
-import { cgroupName, openCgroupHome } from "./cgroup-location.js";
+import { MARKER_NAME } from "./environment.js";
+import { nodeMark, openCgroupHome } from "./cgroup-location.js";
 import type { Guardian } from "./guardian.js";
 import { stopGuest, type GuestHost, type GuestPrograms, type WarmGuest } from "./guest-host.js";
 import { Instance } from "./instance.js";
@@ -64,6 +65,7 @@ export async function createLauncher(options: LauncherOptions): Promise<Launcher
     memoryLimit: keeper.memoryLimit,
     kinds: { node: kindReport(node), python: kindReport(python) },
   };
+  options.guardian.addMarker(`${MARKER_NAME}=${nodeMark(options.runDir)}`);
   const { runDir, guests, guardian, logger = silentLogger } = options;
   let pythonGuest: Promise<string> | undefined;
   const pythonGuestDir = (): Promise<string> => {
@@ -207,8 +209,7 @@ function poolKey({ isolation, kind, network, limits }: LaunchRequest): string {
 
 /** Control groups where they are writable, else a timer that looks. */
 async function openKeeper(options: LauncherOptions): Promise<CageKeeper> {
-  const home =
-    options.limits === "watched" ? undefined : openCgroupHome(cgroupName(options.runDir));
+  const home = options.limits === "watched" ? undefined : openCgroupHome(nodeMark(options.runDir));
   if (home === undefined) return new WatchedKeeper();
   const keeper = new CgroupKeeper(home);
   await keeper.clean();

@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { guestEnvironment } from "./environment.js";
+import { nodeMark } from "./cgroup-location.js";
+import { guestEnvironment, MARKER_NAME } from "./environment.js";
 import { ForkServer } from "./fork-server.js";
 import {
   interpreterPath,
@@ -32,7 +33,7 @@ export class ProcessStarter {
     const handle = await spawnGuest({
       command: interpreterPath(host, "node"),
       args: [host.guests.nodeMain],
-      env: guestEnvironment(process.env, tmpDir),
+      env: { ...guestEnvironment(process.env, tmpDir), [MARKER_NAME]: nodeMark(host.runDir) },
       cwd: tmpDir,
       joinFiles: cage.joinFiles,
       guardian: host.guardian,
@@ -81,7 +82,7 @@ export class ProcessStarter {
     const handle = await spawnGuest({
       command: interpreterPath(host, "python"),
       args: ["-I", "-S", "-B", main, "--fork-server", "--fd", CHANNEL_FD],
-      env: guestEnvironment(process.env, tmpDir),
+      env: { ...guestEnvironment(process.env, tmpDir), [MARKER_NAME]: nodeMark(host.runDir) },
       cwd: tmpDir,
       joinFiles: cage.joinFiles,
       guardian: host.guardian,

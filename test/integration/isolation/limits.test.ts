@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Isolation } from "../../../src/ports/runtime.js";
 import {
-  cgroupName,
+  nodeMark,
   controllerDirs,
   readCgroupFiles,
 } from "../../../src/runtimes/cgroup-location.js";
@@ -127,7 +127,7 @@ for (const limits of ["auto", "watched"] as const) {
       const loaded = await loadAttack(bench, { language: NODE, isolation: "process" });
       const ours = (): string[] =>
         [...controllerDirs(readCgroupFiles()).values()].filter((dir) =>
-          readdirSync(dir).includes(cgroupName(join(bench.dataDir, "run"))),
+          readdirSync(dir).includes(nodeMark(join(bench.dataDir, "run"))),
         );
       if (hasCgroups && controllerDirs(readCgroupFiles()).size > 0) expect(ours()).not.toEqual([]);
       await loaded.guest.kill(0);
