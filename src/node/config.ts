@@ -1,5 +1,4 @@
 import { resolve } from "node:path";
-import { parse as parseYaml } from "yaml";
 
 import { closest } from "../base/closest.js";
 import { EnokiError } from "../core/errors.js";
@@ -89,7 +88,7 @@ async function readConfigFile(file: Said, { readFile }: ConfigSources): Promise<
   const said: SaidSettings = new Map();
   const keys = new Map(describeSettings().map(({ name, key }) => [name, key]));
   keys.delete("config");
-  for (const [name, value] of Object.entries(parseMapping(path, content))) {
+  for (const [name, value] of Object.entries(await parseMapping(path, content))) {
     const key = keys.get(name);
     if (key === undefined) throw unknown(`${path}: ${name}`, keys.keys(), name);
     said.set(key, { value, source: `${path}: ${name}` });
@@ -97,7 +96,9 @@ async function readConfigFile(file: Said, { readFile }: ConfigSources): Promise<
   return said;
 }
 
-function parseMapping(path: string, content: string): Record<string, unknown> {
+async function parseMapping(path: string, content: string): Promise<Record<string, unknown>> {
+  // why: only a node with a file pays for loading the parser.
+  const { parse: parseYaml } = await import("yaml");
   let parsed: unknown;
   try {
     parsed = parseYaml(content) ?? {};

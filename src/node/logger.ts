@@ -1,5 +1,3 @@
-import { pino } from "pino";
-
 import type { Logger } from "../ports/logger.js";
 
 /** Where log lines go: standard error, or what a test reads. */
@@ -8,8 +6,13 @@ export interface LogSink {
 }
 
 /** Makes the node's log: one JSON object a line, or one short line of text for people. */
-export function createLogger(format: "text" | "json", sink: LogSink): Logger {
-  if (format === "json") return pino({ base: null }, { write: (line) => void sink.write(line) });
+export async function createLogger(format: "text" | "json", sink: LogSink): Promise<Logger> {
+  if (format === "json") {
+    // why: only a node that needs it pays for loading it.
+    const { pino } = await import("pino");
+    const logger: Logger = pino({ base: null }, { write: (line) => void sink.write(line) });
+    return logger;
+  }
   const write =
     (level: string) =>
     (fields: object, message: string): void => {

@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
+import type { Counter, Gauge } from "prom-client";
 
 import type { Functions } from "../functions/functions.js";
 import type { FunctionStatus } from "../functions/types.js";
@@ -11,10 +11,19 @@ export interface MetricsSources {
 }
 
 /**
- * Makes the node's metrics in a registry of its own and returns the way to print them. Everything
- * is read when it is asked for, so counting costs nothing on the way of a call.
+ * Returns the way to print the node's metrics. Everything is read when it is asked for, so counting
+ * costs nothing on the way of a call, and a node that nobody asks does not load the library.
  */
-export function createNodeMetrics({ functions, keygroups }: MetricsSources): () => Promise<string> {
+export function createNodeMetrics(sources: MetricsSources): () => Promise<string> {
+  let registry: ReturnType<typeof createRegistry> | undefined;
+  return async () => {
+    registry ??= createRegistry(sources);
+    return (await registry).metrics();
+  };
+}
+
+async function createRegistry({ functions, keygroups }: MetricsSources) {
+  const { collectDefaultMetrics, Counter, Gauge, Registry } = await import("prom-client");
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: "enoki_node_" });
   const perFunction = (
@@ -30,13 +39,29 @@ export function createNodeMetrics({ functions, keygroups }: MetricsSources): () 
       registers: [registry],
       collect() {
         metric.reset();
-        for (const host of functions.hosts()) metric.inc({ function: host.name }, read(host.status));
+        for (const host of functions.hosts())
+          metric.inc({ function: host.name }, read(host.status));
       },
     });
   };
-  perFunction(Counter, "enoki_invocations_total", "Calls that were submitted", (s) => s.invocationsTotal);
-  perFunction(Counter, "enoki_invocation_failures_total", "Calls that ended in an error or a 5xx", (s) => s.failuresTotal);
-  perFunction(Counter, "enoki_cold_starts_total", "Instances that were started", (s) => s.coldStartsTotal);
+  perFunction(
+    Counter,
+    "enoki_invocations_total",
+    "Calls that were submitted",
+    (s) => s.invocationsTotal,
+  );
+  perFunction(
+    Counter,
+    "enoki_invocation_failures_total",
+    "Calls that ended in an error or a 5xx",
+    (s) => s.failuresTotal,
+  );
+  perFunction(
+    Counter,
+    "enoki_cold_starts_total",
+    "Instances that were started",
+    (s) => s.coldStartsTotal,
+  );
   perFunction(Gauge, "enoki_instances", "Instances that run", (s) => s.instances);
   perFunction(Gauge, "enoki_calls_running", "Calls that run", (s) => s.running);
   perFunction(Gauge, "enoki_calls_queued", "Calls that wait for an instance", (s) => s.queued);
@@ -54,7 +79,7 @@ export function createNodeMetrics({ functions, keygroups }: MetricsSources): () 
   };
   perKeygroup("enoki_commits_total", "Store transactions", (work) => work.commitsTotal);
   perKeygroup("enoki_syncs_total", "Syncs asked of the store", (work) => work.syncsTotal);
-  return () => registry.metrics();
+  return registry;
 }
 
 interface Work {

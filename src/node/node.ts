@@ -87,6 +87,8 @@ export class EnokiNode {
    */
   static async start(settings: NodeSettings): Promise<EnokiNode> {
     const { dataDir, logger } = settings;
+    // Asked for now and waited for later: to start a Python takes long.
+    void probePython();
     const guardian = await acquireGuardian({
       dataDir,
       logger,

@@ -33,7 +33,7 @@ export async function serve(
   config: NodeConfig,
   io: { readonly log: LogSink } = { log: process.stderr },
 ): Promise<ServingNode> {
-  const node = await EnokiNode.start(settingsOf(config, io.log));
+  const node = await EnokiNode.start(await settingsOf(config, io.log));
   const { report } = node.launcher;
   return {
     node,
@@ -52,7 +52,7 @@ export async function serve(
   };
 }
 
-function settingsOf(config: NodeConfig, log: LogSink): NodeSettings {
+async function settingsOf(config: NodeConfig, log: LogSink): Promise<NodeSettings> {
   return {
     ...NODE_DEFAULTS,
     name: config.name,
@@ -72,6 +72,6 @@ function settingsOf(config: NodeConfig, log: LogSink): NodeSettings {
       isolation: config.isolation === "auto" ? undefined : config.isolation,
     },
     keygroupDefaults: { ...NODE_DEFAULTS.keygroupDefaults, durability: config.durability },
-    logger: createLogger(config.logFormat, log),
+    logger: await createLogger(config.logFormat, log),
   };
 }

@@ -17,11 +17,22 @@ const PYTHON_MINOR_MIN = 9;
 const PYTHON_FACTS =
   "import os, sys; print(os.path.realpath(sys.executable), *sys.version_info[:3], sys.base_prefix, sys.base_exec_prefix, sep='\\n')";
 
+const pythons = new Map<string, Promise<Interpreter>>();
+
 /**
  * Finds the real Python: the `python3` on PATH may be a shim that costs 50 ms per start.
- * `path` is asked instead of PATH where given.
+ * `path` is asked instead of PATH where given; one that was found is not asked again.
  */
 export async function probePython(path = "python3"): Promise<Interpreter> {
+  const known = `${path}\0${process.env["PATH"]}`;
+  const asked = pythons.get(known) ?? askPython(path);
+  pythons.set(known, asked);
+  const found = await asked;
+  if ("missing" in found) pythons.delete(known);
+  return found;
+}
+
+async function askPython(path: string): Promise<Interpreter> {
   try {
     const { stdout } = await run(path, ["-I", "-S", "-c", PYTHON_FACTS], {
       timeout: PROBE_TIMEOUT_MS,

@@ -3,7 +3,6 @@ import { join } from "node:path";
 
 import { assertNever } from "../../base/assert.js";
 import { buildBinary } from "./binary-build.js";
-import { buildNode } from "./node-build.js";
 import { buildPython } from "./python-build.js";
 import type { Build, BuildRequest, BuildResult } from "./types.js";
 
@@ -27,11 +26,14 @@ export async function buildFunction(request: BuildRequest): Promise<BuildResult>
   return { ...made, buildLog: remarks.join("\n") };
 }
 
-function buildKind(build: Build): Promise<Omit<BuildResult, "buildLog">> {
+async function buildKind(build: Build): Promise<Omit<BuildResult, "buildLog">> {
   switch (build.runtime) {
     case "node":
-    case "nodejs":
+    case "nodejs": {
+      // why: a node that only runs what it has built before need not load the bundler.
+      const { buildNode } = await import("./node-build.js");
       return buildNode(build);
+    }
     case "python":
     case "python3":
     case "python3-kv":
