@@ -64,3 +64,41 @@ export class SlotTable<T extends object> {
     return values;
   }
 }
+
+/**
+ * The other end's view of a {@link SlotTable}: what is under way here by the numbers that the peer
+ * gave. Of two numbers for one slot the later one counts.
+ */
+export class PeerSlots<T extends object> {
+  readonly #values: (T | undefined)[] = [];
+  readonly #numbers: number[] = [];
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  put(number: number, value: T): void {
+    const slot = number % SLOTS_MAX;
+    if (this.#values[slot] === undefined) this.#size += 1;
+    this.#numbers[slot] = number;
+    this.#values[slot] = value;
+  }
+
+  get(number: number): T | undefined {
+    const slot = number % SLOTS_MAX;
+    return this.#numbers[slot] === number ? this.#values[slot] : undefined;
+  }
+
+  /** Takes a value out; a number that stands for nothing is ignored. */
+  delete(number: number): void {
+    if (this.get(number) === undefined) return;
+    this.#values[number % SLOTS_MAX] = undefined;
+    this.#size -= 1;
+  }
+
+  /** Everything that is here, in no order. */
+  all(): T[] {
+    return this.#values.filter((value) => value !== undefined);
+  }
+}

@@ -1,6 +1,7 @@
 import { EnokiError } from "../core/errors.js";
 import { FRAME, type FrameWriter } from "../channel/frames.js";
 import { InvokeView } from "../channel/invoke.js";
+import { PeerSlots } from "../channel/slot-table.js";
 import { CallScope } from "./call-scope.js";
 import { CallContext, InvalidInputError } from "./context.js";
 import { describeError } from "./failure.js";
@@ -19,7 +20,7 @@ export class Calls {
   readonly #writer: FrameWriter;
   readonly #output: OutputWriter;
   readonly #scope = new CallScope<RunningCall>();
-  readonly #running = new Map<number, RunningCall>();
+  readonly #running = new PeerSlots<RunningCall>();
   #runtime: Runtime | undefined;
   /** Called when the last call has ended, after {@link whenIdle}. */
   #onIdle: (() => void) | undefined;
@@ -42,7 +43,7 @@ export class Calls {
 
   /** Id of the running call with this invocation id; 0 if there is none. */
   idOf(invocationId: string | undefined): number {
-    for (const { id, view } of this.#running.values()) {
+    for (const { id, view } of this.#running.all()) {
       if (view.invocationId === invocationId) return id;
     }
     return this.currentId();
@@ -59,7 +60,7 @@ export class Calls {
   invoke(callId: number, payload: Buffer): void {
     const view = new InvokeView(payload);
     const call: RunningCall = { id: callId, view, context: new CallContext(view) };
-    this.#running.set(callId, call);
+    this.#running.put(callId, call);
     this.#scope.run(call, this.#start);
   }
 
@@ -72,7 +73,7 @@ export class Calls {
   /** Fails the call that the running code belongs to; false if there is none. */
   failCurrent(error: unknown): boolean {
     const call = this.#scope.current;
-    if (!call || !this.#running.has(call.id)) return false;
+    if (!call || this.#running.get(call.id) !== call) return false;
     this.#fail(call, error);
     return true;
   }
@@ -108,7 +109,7 @@ export class Calls {
         return;
       }
     }
-    if (!this.#running.has(call.id)) return;
+    if (this.#running.get(call.id) !== call) return;
     try {
       this.#output.write(call.id, result);
     } catch (error) {
@@ -119,7 +120,7 @@ export class Calls {
   }
 
   #fail(call: RunningCall, error: unknown): void {
-    if (!this.#running.has(call.id)) return;
+    if (this.#running.get(call.id) !== call) return;
     const failure = describeError(error, codeOf(error));
     this.#writer.frame(FRAME.failed, call.id, JSON.stringify(failure));
     this.#end(call);

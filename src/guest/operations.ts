@@ -1,3 +1,4 @@
+import { SlotTable } from "../channel/slot-table.js";
 import { EnokiError, type ErrorCode } from "../core/errors.js";
 import type { FrameWriter } from "../channel/frames.js";
 import { decodeErrorReply, isErrorReply } from "../channel/replies.js";
@@ -50,8 +51,9 @@ export function refusedOperations(keygroup: string): OperationPort {
 export class Operations implements OperationPort {
   readonly #writer: FrameWriter;
   readonly #currentCallId: () => number;
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new SlotTable<Pending>();
   readonly #watches = new Map<number, (payload: Buffer) => void>();
+  /** Number of the operation that was sent last. */
   #lastId = 0;
 
   constructor(writer: FrameWriter, currentCallId: () => number) {
@@ -64,10 +66,16 @@ export class Operations implements OperationPort {
     decode: (payload: Buffer, detail: D) => T,
     detail: D,
   ): Promise<T> {
-    const id = this.#nextId();
     return new Promise((resolve, reject) => {
-      encode(this.#writer, id, this.#currentCallId());
-      this.#pending.set(id, { resolve, reject, decode: decode as Decode, detail } as Pending);
+      const pending = { resolve, reject, decode: decode as Decode, detail } as Pending;
+      const id = this.#pending.add(pending);
+      this.#lastId = id;
+      try {
+        encode(this.#writer, id, this.#currentCallId());
+      } catch (error) {
+        this.#pending.take(id);
+        throw error;
+      }
     });
   }
 
@@ -83,9 +91,10 @@ export class Operations implements OperationPort {
     request: unknown,
     onEvent: (payload: Buffer) => void,
   ): { readonly id: number; readonly started: Promise<void> } {
-    const id = this.#lastId + 1;
+    const started = this.json(request, () => undefined);
+    const id = this.#lastId;
     this.#watches.set(id, onEvent);
-    return { id, started: this.json(request, () => undefined) };
+    return { id, started };
   }
 
   async unwatch(id: number): Promise<void> {
@@ -95,9 +104,8 @@ export class Operations implements OperationPort {
 
   /** Takes a REPLY. */
   onReply(id: number, payload: Buffer): void {
-    const pending = this.#pending.get(id);
+    const pending = this.#pending.take(id);
     if (!pending) return;
-    this.#pending.delete(id);
     try {
       if (isErrorReply(payload)) pending.reject(toError(decodeErrorReply(payload)));
       else pending.resolve(pending.decode(payload, pending.detail));
@@ -109,11 +117,6 @@ export class Operations implements OperationPort {
   /** Takes an EVENT. */
   onEvent(watchId: number, payload: Buffer): void {
     this.#watches.get(watchId)?.(payload);
-  }
-
-  #nextId(): number {
-    this.#lastId = this.#lastId >= 0xffffffff ? 1 : this.#lastId + 1;
-    return this.#lastId;
   }
 }
 

@@ -191,6 +191,10 @@ export class Keygroup implements KeygroupFacade {
   }
 
   scan(request: ScanRequest): ScanPage {
+    const hasStart = request.start !== undefined && request.after !== true;
+    if (request.prefix !== undefined && (request.end !== undefined || hasStart)) {
+      throw new EnokiError("ENOKI_INVALID_INPUT", "prefix excludes start and end");
+    }
     const page = this.scanBytes({
       start: Buffer.from(request.start ?? "", "utf8"),
       end: request.end === undefined ? undefined : Buffer.from(request.end, "utf8"),
@@ -420,7 +424,7 @@ export class Keygroup implements KeygroupFacade {
   }
 }
 
-/** A scan with encoded keys. */
+/** A scan with encoded keys. The libraries page with bounds inside a prefix, so all bounds combine. */
 export interface EncodedScan {
   readonly start: Buffer;
   readonly end: Buffer | undefined;
@@ -438,9 +442,6 @@ function pageLimit(limit: number): number {
 /** The rows of a scan; `undefined` when there can be none. */
 function rowRange(request: EncodedScan): { start: Uint8Array; end: Uint8Array } | undefined {
   const { prefix, start, end } = request;
-  if (prefix !== undefined && (end !== undefined || (start.length > 0 && !request.after))) {
-    throw new EnokiError("ENOKI_INVALID_INPUT", "prefix excludes start and end");
-  }
   let from: Uint8Array = USER_ITEM_ROWS.start;
   let to: Uint8Array = USER_ITEM_ROWS.end;
   if (prefix !== undefined && prefix.length > 0) {
