@@ -1,4 +1,6 @@
+import { EnokiError } from "../core/errors.js";
 import type { JsonValue } from "../channel/values.js";
+import { RemoteError } from "./problem.js";
 import type { Transport } from "./transport.js";
 
 /** One key in an export: one line of JSON. CRDTs carry their whole state. */
@@ -13,7 +15,8 @@ const PART_CHARACTERS = 1024 * 1024;
 
 /**
  * Sends exported lines, in as many requests as they need, and returns how many keys were written.
- * When one fails, the parts before it stay.
+ * When one fails, what was written before stays; `imported` and `line` in the error's `extra`
+ * count from the first line of all.
  */
 export async function importLines(
   admin: Transport,
@@ -21,16 +24,17 @@ export async function importLines(
   lines: AsyncIterable<ExportLine> | Iterable<ExportLine>,
 ): Promise<number> {
   let imported = 0;
+  let linesBefore = 0;
   let part: string[] = [];
   let partCharacters = 0;
   const send = async (): Promise<void> => {
     if (part.length === 0) return;
-    const answer = await admin.json<{ imported: number }>(`${keygroupPath}/import`, {
-      method: "POST",
-      headers: new Headers({ "content-type": "application/x-ndjson" }),
-      body: `${part.join("\n")}\n`,
-    });
-    imported += answer.imported;
+    try {
+      imported += await sendPart(admin, keygroupPath, part);
+    } catch (error) {
+      throw countFromFirst(error, imported, linesBefore);
+    }
+    linesBefore += part.length;
     part = [];
     partCharacters = 0;
   };
@@ -42,4 +46,29 @@ export async function importLines(
   }
   await send();
   return imported;
+}
+
+async function sendPart(
+  admin: Transport,
+  keygroupPath: string,
+  part: readonly string[],
+): Promise<number> {
+  const answer = await admin.json<{ imported: number }>(`${keygroupPath}/import`, {
+    method: "POST",
+    headers: new Headers({ "content-type": "application/x-ndjson" }),
+    body: `${part.join("\n")}\n`,
+  });
+  return answer.imported;
+}
+
+/** A node counts within one request. */
+function countFromFirst(error: unknown, imported: number, linesBefore: number): unknown {
+  if (!(error instanceof EnokiError) || linesBefore === 0) return error;
+  const { line, imported: inPart } = error.extra;
+  const detail = `after ${linesBefore} lines with ${imported} keys: ${error.message}`;
+  return new RemoteError(error.code, error.status, detail, {
+    ...error.extra,
+    imported: imported + (typeof inPart === "number" ? inPart : 0),
+    ...(typeof line === "number" ? { line: linesBefore + line } : {}),
+  });
 }

@@ -9,7 +9,7 @@ export interface SeenRequest {
   readonly body: Buffer;
 }
 
-type Answer = (request: SeenRequest, response: ServerResponse) => void | Promise<void>;
+type Answer = (request: SeenRequest, response: ServerResponse) => unknown;
 
 /** A stand-in for a node: answers what a test tells it to, and keeps what it was asked. */
 export interface FakeNode {

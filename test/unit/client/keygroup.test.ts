@@ -224,3 +224,18 @@ test("an import of any size is sent in parts, and counts all keys", async () => 
   expect(node.requests).toHaveLength(3);
   expect(await kv.import([])).toBe(0);
 });
+
+test("an import that fails in a later part counts from the first line of all", async () => {
+  let parts = 0;
+  node.on("POST /v1/keygroups/things/import", (_, response) => {
+    parts += 1;
+    if (parts === 1) json(response, 200, { imported: 2 });
+    else problem(response, 400, "ENOKI_INVALID_KEY", "line 1: bad", { line: 1, imported: 0 });
+  });
+  const value = { t: "str", v: "x".repeat(400_000) } as const;
+  const exported = Array.from({ length: 3 }, (_, i) => ({ key: `k${i}`, value }));
+  await expect(kv.import(exported)).rejects.toMatchObject({
+    code: "ENOKI_INVALID_KEY",
+    extra: { line: 3, imported: 2 },
+  });
+});
