@@ -1,16 +1,16 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { FrameReader } from "../channel/frames.js";
 import { EnokiError } from "../core/errors.js";
-import type { Logger } from "../ports/logger.js";
 import type { Guardian } from "./guardian.js";
 import { trySignal } from "./process-table.js";
 import type { ProcessEnd, ProcessHandle } from "./spawned-process.js";
 
 const CONTROL_FRAME = 0x01;
+const SOCKET_PATH_BYTES_MAX = 100;
 const FORK_TIMEOUT_MS = 10_000;
 
 interface ForkEvent {
@@ -34,8 +34,8 @@ interface PendingFork {
 /** What a fork server needs to be spoken to. */
 export interface ForkServerOptions {
   readonly handle: ProcessHandle;
+  readonly runDir: string;
   readonly guardian: Guardian;
-  readonly logger: Logger;
 }
 
 /**
@@ -55,9 +55,7 @@ export class ForkServer {
 
   constructor(options: ForkServerOptions) {
     this.#options = options;
-    // why: not below the data directory, whose path may be longer than a socket's may be.
-    this.#socketDir = mkdtempSync(join(tmpdir(), "enoki-"));
-    chmodSync(this.#socketDir, 0o700);
+    this.#socketDir = makeSocketDir(options.runDir);
     this.#listener = createServer((socket) => this.#identify(socket));
     this.#listening = new Promise((resolve, reject) => {
       this.#listener.once("error", reject);
@@ -221,6 +219,12 @@ class ForkedProcess implements ProcessHandle {
   kill(): void {
     trySignal(-this.pid, "SIGKILL");
   }
+}
+
+/** Below the run directory, unless that has a longer path than a socket's may be. */
+function makeSocketDir(runDir: string): string {
+  const isShort = Buffer.byteLength(runDir) + 20 < SOCKET_PATH_BYTES_MAX;
+  return mkdtempSync(join(isShort ? runDir : tmpdir(), "enoki-"));
 }
 
 function promiseWithResolve<T>(): { promise: Promise<T>; resolve: (value: T) => void } {

@@ -51,6 +51,8 @@ const WARM_DEFAULTS = { sizeMax: 2, idleMs: 60_000, refillDelayMs: 50 };
 
 /** Finds out what this machine can do and makes its launcher. */
 export async function createLauncher(options: LauncherOptions): Promise<Launcher> {
+  // why: a killed node leaves its slots and temporary files here; the guardian's lock says it is gone.
+  rmSync(options.runDir, { recursive: true, force: true });
   mkdirSync(options.runDir, { recursive: true, mode: 0o700 });
   const [node, python, sandbox, keeper] = await Promise.all([
     probeNode(options.nodePath),

@@ -94,7 +94,7 @@ export class ProcessStarter {
       await cage.destroy();
       await removeDir(tmpDir);
     });
-    return new ForkServer({ handle, guardian: host.guardian, logger: host.logger });
+    return new ForkServer({ handle, runDir: host.runDir, guardian: host.guardian });
   }
 
   /** What the server or a child says outside a call has no function to belong to. */

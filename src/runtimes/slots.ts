@@ -14,7 +14,7 @@ import { promisify } from "node:util";
 const run = promisify(execFile);
 
 /** Up to this many entries are linked in the node's own thread: some 10 µs each. */
-const ENTRIES_INLINE_MAX = 100;
+const ENTRIES_INLINE_MAX = 300;
 
 /**
  * Makes what is in `artefactDir` appear in `slotDir`, which a waiting sandbox shows already. Files are

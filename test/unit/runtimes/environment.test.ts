@@ -1,0 +1,31 @@
+import { describe, expect, it } from "vitest";
+import { guestEnvironment } from "../../../src/runtimes/environment.js";
+import { normaliseEnd } from "../../../src/runtimes/instance.js";
+
+describe("guestEnvironment", () => {
+  it("passes paths and locale on, and none of the node's secrets", () => {
+    const source = {
+      PATH: "/bin",
+      LANG: "C",
+      LC_ALL: "C",
+      ENOKI_ADMIN_TOKEN: "x",
+      NODE_OPTIONS: "y",
+      HOME: "/root",
+    };
+    expect(guestEnvironment(source, "/t")).toEqual({
+      PATH: "/bin",
+      LANG: "C",
+      LC_ALL: "C",
+      HOME: "/t",
+      TMPDIR: "/t",
+    });
+  });
+});
+
+describe("normaliseEnd", () => {
+  it("reads a signal out of a sandbox's exit code, and leaves other codes alone", () => {
+    expect(normaliseEnd({ code: 137, signal: null })).toEqual({ code: null, signal: "SIGKILL" });
+    expect(normaliseEnd({ code: 70, signal: null })).toEqual({ code: 70, signal: null });
+    expect(normaliseEnd({ code: 255, signal: null })).toEqual({ code: 255, signal: null });
+  });
+});
