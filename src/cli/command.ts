@@ -7,7 +7,7 @@ import { RemoteError } from "../client/problem.js";
 import type { Io } from "./io.js";
 
 /** The node that commands talk to unless told otherwise. */
-export const DEFAULT_NODE_URL = "http://127.0.0.1:8080";
+const DEFAULT_NODE_URL = "http://127.0.0.1:8080";
 
 /** What the commands of one run share. */
 export interface Cli {

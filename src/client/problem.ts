@@ -46,7 +46,7 @@ export function isProblem(headers: Headers): boolean {
 }
 
 /** Makes an error of the body of a problem document; `undefined` if it is no such document. */
-export function parseProblem(status: number, body: string): RemoteError | undefined {
+function parseProblem(status: number, body: string): RemoteError | undefined {
   const problem = parseObject(body);
   if (problem === undefined || typeof problem["code"] !== "string") return undefined;
   const detail = problem["detail"] ?? problem["title"];

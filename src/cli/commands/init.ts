@@ -34,7 +34,7 @@ export function addInitCommand(program: Command, cli: Cli): void {
 }
 
 /** Copies a template into `dir` and returns its files. @throws EnokiError `ENOKI_INVALID_INPUT` */
-export async function createFromTemplate(template: string, dir: string): Promise<string[]> {
+async function createFromTemplate(template: string, dir: string): Promise<string[]> {
   const templates = (await readdir(TEMPLATES_DIR)).sort();
   if (!templates.includes(template)) {
     const meant = closest(template, templates);

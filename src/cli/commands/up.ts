@@ -10,7 +10,7 @@ import { write, type Io } from "../io.js";
 import { fields, jsonLine } from "../output.js";
 
 /** What `up` needs of a node that serves. */
-export type RunningNode = Pick<ServingNode, "ready" | "close">;
+type RunningNode = Pick<ServingNode, "ready" | "close">;
 
 /** Starts a node: `serve` in `src/node/serve.ts`. */
 export type Serve = (config: NodeConfig, io: Io) => Promise<RunningNode>;
