@@ -10,7 +10,8 @@ import {
   type GuestHost,
   type WarmGuest,
 } from "./guest-host.js";
-import { guestEnvironment } from "./environment.js";
+import { nodeMark } from "./cgroup-location.js";
+import { guestEnvironment, MARKER_NAME } from "./environment.js";
 import { readProcesses, trySignal } from "./process-table.js";
 import {
   nodeMainInside,
@@ -91,6 +92,8 @@ export class SandboxStarter {
     const pythonGuest = request.kind === "python" ? await this.#host.pythonGuestDir() : undefined;
     const seccompFd = this.#filterPath === undefined ? undefined : openSync(this.#filterPath, "r");
     const { readOnly, rootLinks } = this.#files;
+    const mark = { [MARKER_NAME]: nodeMark(this.#host.runDir) };
+    const env = { ...guestEnvironment(process.env, "/tmp"), ...mark };
     const args = bubblewrapArguments({
       ...this.#program,
       ...request,
@@ -101,7 +104,7 @@ export class SandboxStarter {
           ? readOnly
           : new Map([...readOnly, [PYTHON_GUEST_DIR, pythonGuest]]),
       accountsDir: this.#accountsDir,
-      env: guestEnvironment(process.env, "/tmp"),
+      env,
       seccompFd: seccompFd === undefined ? undefined : SECCOMP_FD,
       command: this.#command(request.kind),
     });
@@ -109,7 +112,7 @@ export class SandboxStarter {
       return await spawnGuest({
         command: this.#program.path,
         args,
-        env: guestEnvironment(process.env, "/tmp"),
+        env,
         cwd: "/",
         joinFiles,
         guardian: this.#host.guardian,
