@@ -64,10 +64,17 @@ function printTable(outcomes: readonly Outcome[]): void {
     `${percentile(outcome.latenciesMs, 0.99).toFixed(2)} ms`,
   ]);
   const table = [["runtime", "readings", "last average", "p50", "p99"], ...rows];
-  const widths = table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
+  const widths = table[0]?.map((_, column) =>
+    Math.max(...table.map((row) => row[column]?.length ?? 0)),
+  );
   console.log();
   for (const row of table) {
-    console.log(`  ${row.map((cell, column) => cell.padEnd(widths?.[column] ?? 0)).join("   ").trimEnd()}`);
+    console.log(
+      `  ${row
+        .map((cell, column) => cell.padEnd(widths?.[column] ?? 0))
+        .join("   ")
+        .trimEnd()}`,
+    );
   }
 }
 
@@ -81,7 +88,9 @@ async function main(): Promise<void> {
   const serving = await serve(config);
   try {
     const { ready } = serving;
-    console.log(`Enoki ${ready.version}: node "${ready.name}" with store, functions and gateway at ${ready.functions}`);
+    console.log(
+      `Enoki ${ready.version}: node "${ready.name}" with store, functions and gateway at ${ready.functions}`,
+    );
     console.log(`  isolation: ${ready.isolation}\n`);
     const client = connect(ready.admin ?? "");
     for (const runtime of RUNTIMES) {
@@ -90,7 +99,9 @@ async function main(): Promise<void> {
       console.log(`  deployed ${runtime.name} in ${Math.round(performance.now() - startMs)} ms`);
     }
     const readings = await loadReadings(example("weather/seattle-weather.csv"));
-    console.log(`\nStreaming ${readings.length} days of Seattle's weather into each, one reading at a time`);
+    console.log(
+      `\nStreaming ${readings.length} days of Seattle's weather into each, one reading at a time`,
+    );
     const progress = new Progress("readings", readings.length * RUNTIMES.length);
     const outcomes = await Promise.all(
       RUNTIMES.map((runtime) => stream(client, runtime, readings, progress)),
@@ -102,7 +113,9 @@ async function main(): Promise<void> {
         throw new Error(`${outcome.name} answered ${outcome.average}, but the mean is ${expected}`);
       }
     }
-    console.log(`\nBoth agree with the mean of the last ${WINDOW} readings. Their state lies in ${relative(".", DATA_DIR)}/stores.`);
+    console.log(
+      `\nBoth agree with the mean of the last ${WINDOW} readings. Their state lies in ${relative(".", DATA_DIR)}/stores.`,
+    );
   } finally {
     await serving.close();
   }

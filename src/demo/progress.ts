@@ -23,7 +23,9 @@ export class Progress {
     if (this.#done % 16 !== 0 && !isEnd) return;
     const filled = Math.round((this.#done / this.#total) * 30);
     const bar = "█".repeat(filled) + "░".repeat(30 - filled);
-    process.stdout.write(`\r  ${bar} ${this.#done}/${this.#total} ${this.#label}${isEnd ? "\n" : ""}`);
+    process.stdout.write(
+      `\r  ${bar} ${this.#done}/${this.#total} ${this.#label}${isEnd ? "\n" : ""}`,
+    );
   }
 
   #printQuarter(): void {

@@ -1,10 +1,4 @@
-import {
-  applyDelta,
-  counterNumber,
-  deltaTag,
-  joinStates,
-  type Delta,
-} from "../core/crdt/index.js";
+import { applyDelta, counterNumber, deltaTag, joinStates, type Delta } from "../core/crdt/index.js";
 import type { Dot } from "../core/dot.js";
 import { EnokiError } from "../core/errors.js";
 import type { Version } from "../core/item.js";

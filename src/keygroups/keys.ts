@@ -21,7 +21,8 @@ export function onceItemKey(once: string): Uint8Array {
 
 /** Encodes a user key. @throws EnokiError `ENOKI_INVALID_KEY` */
 export function encodeKey(key: string): Buffer {
-  if (!key.isWellFormed()) throw new EnokiError("ENOKI_INVALID_KEY", "the key is not valid Unicode");
+  if (!key.isWellFormed())
+    throw new EnokiError("ENOKI_INVALID_KEY", "the key is not valid Unicode");
   return checkKey(Buffer.from(key, "utf8"));
 }
 

@@ -47,7 +47,12 @@ export class KeygroupOperations {
   }
 
   /** Answers operation `id` on `writer`, at once (reads) or at the end of the turn (writes). */
-  serve(writer: FrameWriter, id: number, invocation: Uint8Array | undefined, payload: Buffer): void {
+  serve(
+    writer: FrameWriter,
+    id: number,
+    invocation: Uint8Array | undefined,
+    payload: Buffer,
+  ): void {
     this.operationsTotal += 1;
     try {
       this.#serve(writer, id, invocation, payload);
@@ -64,14 +69,19 @@ export class KeygroupOperations {
     this.#watches.clear();
   }
 
-  #serve(writer: FrameWriter, id: number, invocation: Uint8Array | undefined, payload: Buffer): void {
+  #serve(
+    writer: FrameWriter,
+    id: number,
+    invocation: Uint8Array | undefined,
+    payload: Buffer,
+  ): void {
     const kind = operationKind(payload);
     switch (kind) {
       case OPERATION.get:
-        encodeGetReply(writer, id, this.#keygroup.getBytes(keyOf(payload)));
+        encodeGetReply(writer, id, this.#keygroup.reads.getBytes(keyOf(payload)));
         return;
       case OPERATION.entry: {
-        const entry = this.#keygroup.entryBytes(keyOf(payload));
+        const entry = this.#keygroup.reads.entryBytes(keyOf(payload));
         encodeEntryReply(
           writer,
           id,
@@ -80,13 +90,13 @@ export class KeygroupOperations {
         return;
       }
       case OPERATION.exists:
-        encodeFlagReply(writer, id, this.#keygroup.getBytes(keyOf(payload)) !== undefined);
+        encodeFlagReply(writer, id, this.#keygroup.reads.getBytes(keyOf(payload)) !== undefined);
         return;
       case OPERATION.getMany:
         encodeGetManyReply(
           writer,
           id,
-          decodeGetMany(payload).map((key) => this.#keygroup.getBytes(checkKey(key))),
+          decodeGetMany(payload).map((key) => this.#keygroup.reads.getBytes(checkKey(key))),
         );
         return;
       case OPERATION.scan: {
@@ -94,7 +104,7 @@ export class KeygroupOperations {
         encodeScanReply(
           writer,
           id,
-          this.#keygroup.scanBytes({ ...request, end: request.end, prefix: request.prefix }),
+          this.#keygroup.reads.scanBytes({ ...request, end: request.end, prefix: request.prefix }),
           request.keysOnly,
         );
         return;
@@ -184,7 +194,10 @@ export class KeygroupOperations {
       encodeErrorReply(writer, id, { ...error.extra, code: error.code, message: error.message });
       return;
     }
-    this.#logger.error({ error: error instanceof Error ? error.stack : String(error) }, "an operation failed");
+    this.#logger.error(
+      { error: error instanceof Error ? error.stack : String(error) },
+      "an operation failed",
+    );
     encodeErrorReply(writer, id, { code: "ENOKI_INTERNAL", message: "the node has a bug" });
   }
 }

@@ -49,7 +49,10 @@ interface StagedKey {
  */
 export function planWrites(context: WriteContext, request: WriteRequest): WritePlan {
   if (request.writes.length > LIMITS.batchOperationsMax) {
-    throw new EnokiError("ENOKI_INVALID_INPUT", `a batch has at most ${LIMITS.batchOperationsMax} operations`);
+    throw new EnokiError(
+      "ENOKI_INVALID_INPUT",
+      `a batch has at most ${LIMITS.batchOperationsMax} operations`,
+    );
   }
   const nowMs = context.replica.nowMs(context.wallMs);
   for (const check of request.checks ?? []) {

@@ -43,7 +43,8 @@ export function applyWrite(
 ): AppliedWrite {
   const onceKey = request.once === undefined ? undefined : onceItemKey(request.once);
   const earlier = onceKey && readOutcome(context, onceKey);
-  if (earlier) return { outcome: { ...earlier, repeated: true }, writes: [], touched: [], committed: nothing };
+  if (earlier)
+    return { outcome: { ...earlier, repeated: true }, writes: [], touched: [], committed: nothing };
 
   const plan = planWrites(context, request);
   const sends = request.sends?.length ? encodeSends(request.sends) : undefined;
@@ -65,7 +66,12 @@ export function applyWrite(
     });
   }
   if (mutations.length === 0) {
-    return { outcome, writes: sends?.writes ?? [], touched: [], committed: sends?.committed ?? nothing };
+    return {
+      outcome,
+      writes: sends?.writes ?? [],
+      touched: [],
+      committed: sends?.committed ?? nothing,
+    };
   }
   const effects = context.replica.commit(context.reader, mutations, {
     wallMs: context.wallMs,

@@ -16,7 +16,10 @@ export async function listen(
     server.once("error", (error: NodeJS.ErrnoException) => {
       reject(
         error.code === "EADDRINUSE" || error.code === "EACCES"
-          ? new EnokiError("ENOKI_PORT_IN_USE", `port ${port} (${flag}) on ${host} is ${error.code === "EACCES" ? "not allowed" : "occupied"}`)
+          ? new EnokiError(
+              "ENOKI_PORT_IN_USE",
+              `port ${port} (${flag}) on ${host} is ${error.code === "EACCES" ? "not allowed" : "occupied"}`,
+            )
           : error,
       );
     });

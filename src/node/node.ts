@@ -58,6 +58,7 @@ export class EnokiNode {
   readonly #servers: Server[] = [];
   #addresses: NodeAddresses = { functions: null, admin: null };
   #isReady = false;
+  readonly #draining = new AbortController();
   #closing: Promise<void> | undefined;
 
   /** For {@link EnokiNode.start}: from parts that are open already. */
@@ -124,7 +125,9 @@ export class EnokiNode {
 
   async #listen(): Promise<void> {
     const { settings } = this;
-    const authorize = createTokenCheck(settings.functionsNeedToken ? settings.adminToken : undefined);
+    const authorize = createTokenCheck(
+      settings.functionsNeedToken ? settings.adminToken : undefined,
+    );
     const functionPort = createFunctionPort({
       find: (name) => this.functions.find(name),
       nextId: nextInvocationId,
@@ -144,6 +147,7 @@ export class EnokiNode {
       keygroups: this.keygroups,
       node: () => this.#describe(),
       isReady: () => this.#isReady,
+      draining: this.#draining.signal,
       metrics,
       adminToken: settings.adminToken,
       functionUrl: () => this.#addresses.functions ?? "",
@@ -191,6 +195,7 @@ export class EnokiNode {
 
   async #close(): Promise<void> {
     this.#isReady = false;
+    this.#draining.abort();
     this.outbox.stop();
     const { drainTimeoutMs } = this.settings;
     const drained = Promise.all(this.#servers.map((server) => closeServer(server, drainTimeoutMs)));
@@ -288,7 +293,16 @@ async function assemble(settings: NodeSettings, guardian: Guardian): Promise<Eno
   });
   await functions.open();
   outbox.open(keygroups.list());
-  return new EnokiNode({ settings, functions, keygroups, outbox, launcher, guardian, nodeStore, bootId });
+  return new EnokiNode({
+    settings,
+    functions,
+    keygroups,
+    outbox,
+    launcher,
+    guardian,
+    nodeStore,
+    bootId,
+  });
 }
 
 function openDriver(settings: NodeSettings): StorageDriver {

@@ -66,7 +66,9 @@ export interface LauncherReport {
   readonly sandboxMissing?: string;
   /** How the memory limit is held: `cgroup v2`, `cgroup v1` or `watched RSS`. */
   readonly memoryLimit: string;
-  readonly kinds: Readonly<Record<GuestKind, { readonly version: string } | { readonly missing: string }>>;
+  readonly kinds: Readonly<
+    Record<GuestKind, { readonly version: string } | { readonly missing: string }>
+  >;
 }
 
 /** Starts guest processes, from warm pools and fork servers where it can. */

@@ -100,7 +100,10 @@ describe("conditions", () => {
 
   test("a check on one key guards writes of others, all or nothing", async () => {
     const { keygroup } = await openTestKeygroup();
-    const batch = { writes: [set("a", "1"), set("b", "1")], checks: [{ key: "gate", version: "9.9.9" }] };
+    const batch = {
+      writes: [set("a", "1"), set("b", "1")],
+      checks: [{ key: "gate", version: "9.9.9" }],
+    };
     expect(await codeOf(keygroup.write(batch))).toBe("ENOKI_VERSION_CONFLICT");
     expect(keygroup.get("a")).toBeUndefined();
     expect(keygroup.get("b")).toBeUndefined();
