@@ -53,7 +53,12 @@ export class FunctionHost {
   #invocationsTotal = 0;
   #failuresTotal = 0;
 
-  constructor(record: FunctionRecord, options: FunctionHostOptions, pool?: InstancePool, log?: LogBook) {
+  constructor(
+    record: FunctionRecord,
+    options: FunctionHostOptions,
+    pool?: InstancePool,
+    log?: LogBook,
+  ) {
     this.name = record.name;
     this.#record = record;
     this.#revision = currentRevision(record);
@@ -112,14 +117,16 @@ export class FunctionHost {
     this.#revision = currentRevision(record);
     this.#pool = pool;
     this.#coldStartsBefore += old.coldStartsTotal;
-    old.retire(pool).catch((error: unknown) =>
-      this.#options.logger.error({ error: String(error) }, "a retired revision did not stop"),
-    );
+    old
+      .retire(pool)
+      .catch((error: unknown) =>
+        this.#options.logger.error({ error: String(error) }, "a retired revision did not stop"),
+      );
   }
 
-  /** Finishes running calls, refuses waiting ones and stops the instances. */
-  async stop(): Promise<void> {
-    await this.#pool.retire(undefined);
+  /** Finishes running calls, refuses waiting and later ones with `refusal` and stops the instances. */
+  async stop(refusal: EnokiError): Promise<void> {
+    await this.#pool.retire(refusal);
   }
 
   /** Ends everything at once. */
@@ -192,6 +199,8 @@ async function startInstance(
     );
     return instance;
   } catch (error) {
+    const traceback = error instanceof EnokiError ? error.extra["traceback"] : undefined;
+    if (typeof traceback === "string") log.write("stderr", undefined, traceback);
     await instance.kill("did not load");
     throw error;
   }

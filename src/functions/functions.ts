@@ -23,6 +23,9 @@ export interface FunctionsOptions {
 export class Functions implements FunctionsFacade {
   readonly #options: FunctionsOptions;
   readonly #hosts = new Map<string, FunctionHost>();
+  /** Deploys whose artefact no revision may name yet. */
+  #deploying = 0;
+  #collecting: Promise<void> = Promise.resolve();
 
   constructor(options: FunctionsOptions) {
     this.#options = options;
@@ -61,16 +64,19 @@ export class Functions implements FunctionsFacade {
     const { registry, deployer } = this.#options;
     return deployer.inOrder(request.name, async () => {
       const before = registry.find(request.name);
-      const revision = await deployer.makeRevision(
-        request,
-        registry.nextNumber(request.name),
-        before && currentRevision(before),
-      );
+      this.#deploying += 1;
       try {
+        await this.#collecting;
+        const revision = await deployer.makeRevision(
+          request,
+          registry.nextNumber(request.name),
+          before && currentRevision(before),
+        );
         const record = await this.#serve(request.name, revision);
         return { record, isNew: before === undefined };
       } finally {
-        await this.#options.collectArtefacts(registry.artefactsInUse());
+        this.#deploying -= 1;
+        await this.#collect();
       }
     });
   }
@@ -95,9 +101,9 @@ export class Functions implements FunctionsFacade {
       const host = this.#host(name);
       this.#hosts.delete(name);
       await registry.remove(name);
-      await host.stop();
+      await host.stop(new EnokiError("ENOKI_FUNCTION_NOT_FOUND", "the function was removed"));
       if (options.deleteData) await this.#options.removeKeygroup(name);
-      await this.#options.collectArtefacts(registry.artefactsInUse());
+      await this.#collect();
     });
   }
 
@@ -111,7 +117,8 @@ export class Functions implements FunctionsFacade {
 
   /** Finishes running calls and stops every instance. */
   async stop(): Promise<void> {
-    await Promise.all([...this.#hosts.values()].map((host) => host.stop()));
+    const refusal = new EnokiError("ENOKI_DRAINING");
+    await Promise.all([...this.#hosts.values()].map((host) => host.stop(refusal)));
   }
 
   /** Ends every instance at once. */
@@ -134,7 +141,11 @@ export class Functions implements FunctionsFacade {
     } catch (error) {
       await pool.kill();
       if (error instanceof EnokiError) {
-        log.write("platform", undefined, `revision ${revision.number} did not load: ${error.message}`);
+        log.write(
+          "platform",
+          undefined,
+          `revision ${revision.number} did not load: ${error.message}`,
+        );
       }
       throw error;
     }
@@ -142,6 +153,16 @@ export class Functions implements FunctionsFacade {
     if (host) host.switchTo(record, pool);
     else this.#hosts.set(name, new FunctionHost(record, hostOptions, pool, log));
     return record;
+  }
+
+  /** Removes artefacts that nobody needs; while something is deployed, the last deploy does it. */
+  async #collect(): Promise<void> {
+    if (this.#deploying > 0) return;
+    const { registry, collectArtefacts } = this.#options;
+    const before = this.#collecting;
+    const mine = before.then(() => collectArtefacts(registry.artefactsInUse()));
+    this.#collecting = mine.catch(() => {});
+    await mine;
   }
 
   #host(name: FunctionName): FunctionHost {
@@ -156,5 +177,8 @@ function previousNumber(record: FunctionRecord): number {
   const index = record.revisions.findIndex((revision) => revision.number === record.current);
   const previous = record.revisions[index - 1];
   if (previous) return previous.number;
-  throw new EnokiError("ENOKI_REVISION_NOT_FOUND", `function "${record.name}" has no earlier revision`);
+  throw new EnokiError(
+    "ENOKI_REVISION_NOT_FOUND",
+    `function "${record.name}" has no earlier revision`,
+  );
 }

@@ -38,8 +38,8 @@ export class InstancePool implements InstanceEvents {
   #idleTimer: NodeJS.Timeout | undefined;
   #isRetired = false;
   #emptied: (() => void)[] = [];
-  /** Where new and waiting calls go once this revision has been replaced. */
-  #successor: InstancePool | undefined;
+  /** Where new and waiting calls go once this revision has been replaced, or why they are refused. */
+  #successor: InstancePool | EnokiError | undefined;
 
   coldStartsTotal = 0;
 
@@ -77,7 +77,7 @@ export class InstancePool implements InstanceEvents {
    */
   submit(call: Call): void {
     if (this.#successor) {
-      this.#successor.submit(call);
+      passOn(call, this.#successor);
       return;
     }
     const instance = this.#queue.length === 0 ? this.#roomiest() : undefined;
@@ -113,22 +113,23 @@ export class InstancePool implements InstanceEvents {
     this.#scaleUp();
   }
 
-  /** Hands waiting and future calls to `successor`, lets running ones end, then stops everything. */
-  async retire(successor: InstancePool | undefined): Promise<void> {
+  /**
+   * Hands waiting and future calls to `successor`, or refuses them if that is an error; lets running
+   * ones end, then stops everything.
+   */
+  async retire(successor: InstancePool | EnokiError): Promise<void> {
     this.#isRetired = true;
     this.#successor = successor;
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#idleTimer);
-    for (const call of this.#queue.takeAll()) {
-      if (successor) successor.submit(call);
-      else call.settle(new EnokiError("ENOKI_FUNCTION_NOT_FOUND", "the function was removed"));
-    }
+    for (const call of this.#queue.takeAll()) passOn(call, successor);
     await Promise.all(this.#instances.map((instance) => instance.stop()));
   }
 
   /** Ends every instance at once; waiting calls are refused. */
   async kill(): Promise<void> {
     this.#isRetired = true;
+    this.#successor ??= new EnokiError("ENOKI_DRAINING");
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#idleTimer);
     for (const call of this.#queue.takeAll()) call.settle(new EnokiError("ENOKI_DRAINING"));
@@ -148,7 +149,8 @@ export class InstancePool implements InstanceEvents {
     if (this.#isRetired || this.#retryTimer) return;
     // Until the first instance has said how many calls it takes at once, one is started.
     const slots = this.#slotsPerInstance;
-    const needed = slots === 0 ? Math.min(1, this.#queue.length) : Math.ceil(this.#queue.length / slots);
+    const needed =
+      slots === 0 ? Math.min(1, this.#queue.length) : Math.ceil(this.#queue.length / slots);
     const wanted = Math.min(needed, this.#options.instancesMax - this.#instances.length);
     for (let started = this.#starting; started < wanted; started++) {
       this.#start().then(
@@ -177,13 +179,15 @@ export class InstancePool implements InstanceEvents {
   #startFailed(error: unknown): void {
     this.#startFailures += 1;
     this.#options.logger.warn({ error: String(error) }, "an instance did not start");
-    const failure =
-      error instanceof EnokiError ? error : new EnokiError("ENOKI_INTERNAL", "the instance did not start");
+    const failure = forCallers(error);
     // Someone has to hear it; those who come after the pause may have better luck.
     if (this.#instances.length === 0 && this.#starting === 0) {
       for (const call of this.#queue.takeAll()) call.settle(failure);
     }
-    const pauseMs = Math.min(START_BACKOFF_MS * 2 ** (this.#startFailures - 1), START_BACKOFF_MS_MAX);
+    const pauseMs = Math.min(
+      START_BACKOFF_MS * 2 ** (this.#startFailures - 1),
+      START_BACKOFF_MS_MAX,
+    );
     this.#retryTimer ??= setTimeout(() => {
       this.#retryTimer = undefined;
       this.#scaleUp();
@@ -208,4 +212,17 @@ export class InstancePool implements InstanceEvents {
     }
     if (isSomeoneWarm) this.#watchIdle();
   }
+}
+
+/** What callers are told of a failed start: the traceback is in the function's log, for its owner. */
+function forCallers(error: unknown): EnokiError {
+  if (!(error instanceof EnokiError))
+    return new EnokiError("ENOKI_INTERNAL", "the instance did not start");
+  const { traceback: _, ...extra } = error.extra;
+  return new EnokiError(error.code, error.message, extra);
+}
+
+function passOn(call: Call, to: InstancePool | EnokiError): void {
+  if (to instanceof EnokiError) call.settle(to);
+  else to.submit(call);
 }

@@ -32,17 +32,24 @@ export interface InstanceOptions {
 
 /** How long a process may take from SIGTERM to its end. */
 const KILL_GRACE_MS = 1000;
+/** What a launcher gives as the reason when it was told to end the process. */
+const KILLED = "killed";
+/** How long a process may live on without its channel. */
+const CLOSED_GRACE_MS = 1000;
 /** How long a function may take to be imported. */
 const LOAD_TIMEOUT_MS = 30_000;
 /** How long an instance that shares its process among calls may leave a ping unanswered. */
 const PING_TIMEOUT_MS = 1000;
+/** How long a call that shares its process may go on after its deadline. */
+const OVERTIME_MS = 1000;
 
 /**
  * One guest process that runs calls of one function.
  *
  * Invariants: 1. every call that was started is settled, by the guest, its deadline or the end of
  * the process, whichever comes first; 2. a slot is free again only when the guest has answered, so
- * a handler that ignores its deadline keeps its slot; 3. the first cause of the end is kept.
+ * a handler that ignores its deadline keeps its slot: such an instance takes no more calls and ends
+ * with the others that run in it; 3. the first cause of the end is kept.
  */
 export class Instance {
   readonly #process: GuestProcess;
@@ -56,6 +63,8 @@ export class Instance {
   #concurrency = 0;
   #loaded: { resolve: () => void; reject: (error: unknown) => void } | undefined;
   #pingTimer: NodeJS.Timeout | undefined;
+  /** Calls that went on for too long after their deadline. */
+  readonly #lost = new Set<number>();
   #endReason: string | undefined;
   #isEnded = false;
   #isStopping = false;
@@ -88,9 +97,14 @@ export class Instance {
     return this.#concurrency;
   }
 
-  /** True while another call may be started here. */
+  /** True while another call may be started here; not while it is in doubt whether it still turns. */
   get hasRoom(): boolean {
-    return this.#calls.size < this.#concurrency && !this.#isStopping && !this.#isEnded;
+    return (
+      this.#calls.size < this.#concurrency &&
+      !this.#isStopping &&
+      !this.#isEnded &&
+      this.#pingTimer === undefined
+    );
   }
 
   /** Operations, writes and bytes on the channel so far, for tests that count work. */
@@ -130,7 +144,7 @@ export class Instance {
   async stop(): Promise<void> {
     if (!this.#isStopping) {
       this.#isStopping = true;
-      if (this.#calls.size === 0) void this.#kill("stopped", KILL_GRACE_MS);
+      this.#endIfDone("stopped");
     }
     await this.#process.exited;
   }
@@ -149,13 +163,25 @@ export class Instance {
     const { channel, stdout, stderr, exited } = this.#process;
     channel.on("data", (chunk: Buffer) => this.#receive(chunk));
     channel.on("error", () => {});
-    channel.on("close", () => void this.#kill("closed its channel", 0));
-    stdout?.setEncoding("utf8").on("data", (text: string) => this.#log.write("stdout", this.#onlyCall(), text));
-    stderr?.setEncoding("utf8").on("data", (text: string) => this.#log.write("stderr", this.#onlyCall(), text));
+    channel.on("close", () => this.#channelClosed());
+    stdout
+      ?.setEncoding("utf8")
+      .on("data", (text: string) => this.#log.write("stdout", this.#onlyCall(), text));
+    stderr
+      ?.setEncoding("utf8")
+      .on("data", (text: string) => this.#log.write("stderr", this.#onlyCall(), text));
     exited.then(
       (exit) => this.#end(exit),
       (error: unknown) => this.#end({ code: null, signal: null, reason: String(error) }),
     );
+  }
+
+  /** A process that ends closes its channel first, and says only afterwards how it ended. */
+  #channelClosed(): void {
+    this.#isStopping = true;
+    setTimeout(() => {
+      if (!this.#isEnded) void this.#kill("closed its channel", 0);
+    }, CLOSED_GRACE_MS).unref();
   }
 
   /** Text without a call id belongs to the call that runs, if there is just one. */
@@ -205,6 +231,7 @@ export class Instance {
       case FRAME.pong:
         clearTimeout(this.#pingTimer);
         this.#pingTimer = undefined;
+        this.#events.freed(this);
         return;
       default:
         throw new ChannelError(`unknown frame type ${type}`);
@@ -236,7 +263,10 @@ export class Instance {
     const result = decodeResult(payload);
     const outcome: CallResponse | EnokiError =
       result.body.length > LIMITS.outputBytesMax
-        ? new EnokiError("ENOKI_OUTPUT_TOO_LARGE", `the function returned ${result.body.length} bytes`)
+        ? new EnokiError(
+            "ENOKI_OUTPUT_TOO_LARGE",
+            `the function returned ${result.body.length} bytes`,
+          )
         : { ...result, status: result.status === 0 ? 200 : result.status };
     this.#free(callId, call, outcome);
   }
@@ -260,13 +290,17 @@ export class Instance {
 
   #free(callId: number, call: Call, outcome: CallResponse | EnokiError): void {
     this.#calls.take(callId);
+    this.#lost.delete(callId);
     call.onAbandoned = undefined;
     call.settle(outcome);
-    if (this.#calls.size === 0) {
-      this.idleSinceMs = this.#clock.monotonicMs();
-      if (this.#isStopping) void this.#kill("stopped", KILL_GRACE_MS);
-    }
+    if (this.#calls.size === 0) this.idleSinceMs = this.#clock.monotonicMs();
+    if (this.#isStopping) this.#endIfDone("stopped");
     this.#events.freed(this);
+  }
+
+  /** Ends the process unless a call runs in it that someone waits for. */
+  #endIfDone(reason: string): void {
+    if (this.#calls.size === this.#lost.size) void this.#kill(reason, KILL_GRACE_MS);
   }
 
   /** A running call is past its deadline, and its caller has been told. */
@@ -279,6 +313,15 @@ export class Instance {
     // Others may be well in the same process: only one that no longer turns is ended.
     this.#writer.frame(FRAME.ping, 0);
     this.#pingTimer ??= setTimeout(() => void this.#kill("timeout", 0), PING_TIMEOUT_MS);
+    setTimeout(() => this.#lose(callId), OVERTIME_MS).unref();
+  }
+
+  /** A call that may never end would hold its slot for ever, so others go to a fresh instance. */
+  #lose(callId: number): void {
+    if (this.#isEnded || this.#calls.get(callId) === undefined) return;
+    this.#lost.add(callId);
+    this.#isStopping = true;
+    this.#endIfDone("timeout");
   }
 
   #end(exit: GuestExit): void {
@@ -286,14 +329,18 @@ export class Instance {
     this.#isEnded = true;
     clearTimeout(this.#pingTimer);
     this.#operations.close();
-    const reason = exit.reason ?? this.#endReason ?? describeExit(exit);
+    // `killed` only says that it was us: why we did is known here.
+    const known = exit.reason === KILLED ? undefined : exit.reason;
+    const reason = known ?? this.#endReason ?? exit.reason ?? describeExit(exit);
     const error = new EnokiError("ENOKI_INSTANCE_DIED", `the function's process ended: ${reason}`, {
       reason,
       exitCode: exit.code,
       signal: exit.signal,
     });
     this.#loaded?.reject(
-      new EnokiError("ENOKI_LOAD_FAILED", `the function's process ended while loading: ${reason}`, { reason }),
+      new EnokiError("ENOKI_LOAD_FAILED", `the function's process ended while loading: ${reason}`, {
+        reason,
+      }),
     );
     this.#loaded = undefined;
     for (const call of this.#calls.takeAll()) call.settle(error);

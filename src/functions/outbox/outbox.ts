@@ -66,9 +66,7 @@ export class Outbox implements InvocationsFacade {
       for (const row of store.rows.range(rows.rangeOf("entry"))) {
         this.track(store, rows.idOf(row.key), rows.decodeEntry(row.value));
       }
-      for (const row of store.rows.range(rows.rangeOf("result"))) {
-        this.#shelf.add(store, rows.idOf(row.key), rows.decodeResult(row.value), row.value.length);
-      }
+      this.#shelf.open(store);
     }
   }
 

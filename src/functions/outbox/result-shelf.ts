@@ -32,6 +32,18 @@ export class ResultShelf {
     this.#timer = setInterval(() => this.sweep(), SWEEP_INTERVAL_MS).unref();
   }
 
+  /** Takes up the results that `store` holds. */
+  open(store: OutboxStore): void {
+    const found: { id: InvocationId; result: rows.StoredResult; sizeBytes: number }[] = [];
+    for (const row of store.rows.range(rows.rangeOf("result"))) {
+      const result = withoutBody(rows.decodeResult(row.value));
+      found.push({ id: rows.idOf(row.key), result, sizeBytes: row.value.length });
+    }
+    // The rows are in the order of their random ids.
+    found.sort((a, b) => a.result.finishedAtMs - b.result.finishedAtMs);
+    for (const { id, result, sizeBytes } of found) this.add(store, id, result, sizeBytes);
+  }
+
   /** Notes a result that is stored; older ones may be dropped for it. */
   add(store: OutboxStore, id: InvocationId, result: rows.StoredResult, sizeBytes: number): void {
     this.#remove(id);
@@ -104,6 +116,13 @@ export class ResultShelf {
     this.#shelves.get(name)?.delete(id);
     this.#sizes.set(name, (this.#sizes.get(name) ?? 0) - shelved.sizeBytes);
   }
+}
+
+/** Bodies are views of memory that a store may reuse, and up to 64 MiB in all. */
+function withoutBody(result: rows.StoredResult): rows.StoredResult {
+  const { outcome } = result;
+  if ("code" in outcome) return result;
+  return { ...result, outcome: { ...outcome, body: Buffer.alloc(0) } };
 }
 
 function summaryOf(id: InvocationId, result: rows.StoredResult): InvocationSummary {

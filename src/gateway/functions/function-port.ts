@@ -21,7 +21,11 @@ export interface FunctionPortOptions {
   readonly find: (name: string) => FunctionHost | undefined;
   readonly nextId: () => FreshInvocationId;
   /** Stores an asynchronous invocation and gives its id; rejects with an `EnokiError`. */
-  readonly enqueue: (host: FunctionHost, fresh: FreshInvocationId, request: CallRequest) => Promise<string>;
+  readonly enqueue: (
+    host: FunctionHost,
+    fresh: FreshInvocationId,
+    request: CallRequest,
+  ) => Promise<string>;
   /** @throws EnokiError `ENOKI_INVOCATION_NOT_FOUND` */
   readonly outcome: (id: string) => StoredOutcome;
   readonly bodyLimitBytes: number;
@@ -39,7 +43,14 @@ const ID_HEADER = "Enoki-Invocation-Id";
 /** Bodies up to this size leave in the same system call as their head. */
 const JOINED_BODY_BYTES_MAX = 16 * 1024;
 /** Headers that a function may not set itself: they belong to the connection. */
-const CONNECTION_HEADERS = new Set(["connection", "keep-alive", "transfer-encoding", "content-length", "upgrade", "date"]);
+const CONNECTION_HEADERS = new Set([
+  "connection",
+  "keep-alive",
+  "transfer-encoding",
+  "content-length",
+  "upgrade",
+  "date",
+]);
 
 /**
  * The HTTP entry for calls: `ANY /<function>[/path]`.
@@ -60,7 +71,11 @@ export function createFunctionPort(options: FunctionPortOptions): Server {
   return server;
 }
 
-function handle(options: FunctionPortOptions, request: IncomingMessage, response: ServerResponse): void {
+function handle(
+  options: FunctionPortOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
   const target = parseTarget(request.url ?? "/");
   const host = options.find(target.name);
   if (!host) {
@@ -70,17 +85,14 @@ function handle(options: FunctionPortOptions, request: IncomingMessage, response
   }
   const head = readHead(request.rawHeaders, options.arePublic);
   options.authorize(head.authorization);
-  if (options.isDraining()) throw new EnokiError("ENOKI_DRAINING");
   if (!head.hasBody) {
     invoke(options, host, request, response, target, head, undefined);
     return;
   }
-  readBody(request, options.bodyLimitBytes, (body) => {
+  const { announcedBytes } = head;
+  readBody(request, { announcedBytes, sizeBytesMax: options.bodyLimitBytes }, (body) => {
     try {
-      if (body instanceof EnokiError) {
-        response.setHeader("Connection", "close");
-        throw body;
-      }
+      if (body instanceof EnokiError) throw body;
       invoke(options, host, request, response, target, head, body.length === 0 ? undefined : body);
     } catch (error) {
       sendError(options, response, error);
@@ -97,6 +109,7 @@ function invoke(
   head: RequestHead,
   body: Buffer | undefined,
 ): void {
+  if (options.isDraining()) throw new EnokiError("ENOKI_DRAINING");
   const fresh = options.nextId();
   const callRequest: CallRequest = {
     method: request.method ?? "GET",
@@ -136,7 +149,14 @@ function accept(
 ): void {
   options.enqueue(host, fresh, request).then(
     (id) => {
-      response.writeHead(202, [ID_HEADER, id, "Location", INVOCATIONS_PATH + id, "Content-Length", "0"]);
+      response.writeHead(202, [
+        ID_HEADER,
+        id,
+        "Location",
+        INVOCATIONS_PATH + id,
+        "Content-Length",
+        "0",
+      ]);
       response.end();
     },
     (error: unknown) => sendError(options, response, error),
@@ -169,7 +189,10 @@ function answerPlatform(
     const isReserved = target.name.startsWith(RESERVED_PREFIX);
     throw isReserved
       ? new EnokiError("ENOKI_NOT_FOUND", `there is nothing at ${url.slice(0, 100)}`)
-      : new EnokiError("ENOKI_FUNCTION_NOT_FOUND", `there is no function "${target.name.slice(0, 63)}" here`);
+      : new EnokiError(
+          "ENOKI_FUNCTION_NOT_FOUND",
+          `there is no function "${target.name.slice(0, 63)}" here`,
+        );
   }
   if (request.method !== "GET" && request.method !== "HEAD") {
     response.setHeader("Allow", "GET, HEAD");
@@ -193,7 +216,10 @@ function sendResult(response: ServerResponse, result: CallResponse, id: string):
   if (!Number.isInteger(status) || status < 200 || status > 999) {
     response.statusCode = 500;
     const { headers, body: problem } = problemResponse(
-      new EnokiError("ENOKI_INVALID_RESULT", `${status} is not a status that a function may return`),
+      new EnokiError(
+        "ENOKI_INVALID_RESULT",
+        `${status} is not a status that a function may return`,
+      ),
     );
     response.writeHead(500, { ...headers, [ID_HEADER]: id });
     response.end(problem);
@@ -212,7 +238,10 @@ function sendResult(response: ServerResponse, result: CallResponse, id: string):
   } catch {
     // A header that HTTP does not allow; Node checks them in writeHead, before anything is sent.
     const { headers: problemHeaders, body: problem } = problemResponse(
-      new EnokiError("ENOKI_INVALID_RESULT", "the function returned a header that HTTP does not allow"),
+      new EnokiError(
+        "ENOKI_INVALID_RESULT",
+        "the function returned a header that HTTP does not allow",
+      ),
     );
     response.writeHead(500, { ...problemHeaders, [ID_HEADER]: id });
     response.end(problem);
@@ -235,7 +264,10 @@ function sendError(
 ): void {
   if (response.headersSent || response.destroyed) return;
   if (!(error instanceof EnokiError)) {
-    options.logger.error({ error: error instanceof Error ? error.stack : String(error) }, "a request failed");
+    options.logger.error(
+      { error: error instanceof Error ? error.stack : String(error) },
+      "a request failed",
+    );
   }
   const { status, headers, body } = problemResponse(error);
   response.writeHead(status, id === undefined ? headers : { ...headers, [ID_HEADER]: id });

@@ -10,6 +10,8 @@ export interface RequestHead {
   readonly timeoutMs: number | undefined;
   readonly isAsync: boolean;
   readonly hasBody: boolean;
+  /** What Content-Length announces; 0 = nothing, or it is not known. */
+  readonly announcedBytes: number;
   /** `name\0value\0…` with lower-case names; hop-by-hop headers and credentials for us left out. */
   readonly joined: string;
 }
@@ -22,16 +24,14 @@ const TIMEOUT_MS_MAX = 24 * 3_600_000;
  * does not travel on, so `Authorization` is only kept where functions are public.
  * @throws EnokiError `ENOKI_INVALID_INPUT` for an `Enoki-Timeout` that is no duration
  */
-export function readHead(
-  rawHeaders: readonly string[],
-  keepsAuthorization: boolean,
-): RequestHead {
+export function readHead(rawHeaders: readonly string[], keepsAuthorization: boolean): RequestHead {
   let contentType = "";
   let idempotencyKey = "";
   let authorization = "";
   let timeoutMs: number | undefined;
   let isAsync = false;
   let hasBody = false;
+  let announcedBytes = 0;
   let joined = "";
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = (rawHeaders[i] as string).toLowerCase();
@@ -46,7 +46,8 @@ export function readHead(
         contentType = value;
         break;
       case "content-length":
-        hasBody ||= value !== "0";
+        announcedBytes = Number(value);
+        hasBody ||= announcedBytes !== 0;
         break;
       case "transfer-encoding":
         hasBody = true;
@@ -71,7 +72,16 @@ export function readHead(
     }
     joined += `${name}\0${value}\0`;
   }
-  return { contentType, idempotencyKey, authorization, timeoutMs, isAsync, hasBody, joined };
+  return {
+    contentType,
+    idempotencyKey,
+    authorization,
+    timeoutMs,
+    isAsync,
+    hasBody,
+    announcedBytes,
+    joined,
+  };
 }
 
 function readTimeoutMs(text: string): number {
