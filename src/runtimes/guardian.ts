@@ -59,6 +59,7 @@ class ShellGuardian implements Guardian {
   readonly #markers = new Set<string>();
   #shell: ChildProcess;
   #isReleased = false;
+  #replacement: Promise<void> = Promise.resolve();
 
   constructor(options: GuardianOptions, shell: ChildProcess) {
     this.#options = options;
@@ -87,6 +88,8 @@ class ShellGuardian implements Guardian {
 
   async release(): Promise<void> {
     if (this.#isReleased) return;
+    // why: whoever takes the place of a dead guardian has to end what is registered, too.
+    await this.#replacement;
     this.#isReleased = true;
     const shell = this.#shell;
     rmSync(holderFile(this.#options.dataDir), { force: true });
@@ -111,7 +114,7 @@ class ShellGuardian implements Guardian {
     }
     shell.stdin?.on("error", () => {});
     shell.once("exit", () => {
-      if (!this.#isReleased) void this.#replace();
+      if (!this.#isReleased) this.#replacement = this.#replace();
     });
   }
 
@@ -120,10 +123,6 @@ class ShellGuardian implements Guardian {
     logger.warn({ dataDir }, "the guardian process ended; starting another");
     try {
       const shell = await takeLock(dataDir);
-      if (this.#isReleased) {
-        shell.stdin?.end();
-        return;
-      }
       this.#shell = shell;
       this.#watch(shell);
       for (const pid of this.#pids) this.#tell(`add ${pid}\n`);
