@@ -180,6 +180,7 @@ export class EnokiNode {
       name: settings.name,
       version: settings.version,
       addresses: this.#addresses,
+      access: settings.functionsNeedToken ? ("token" as const) : ("public" as const),
       runtimes: report.kinds,
       isolation: {
         available: report.isolations,

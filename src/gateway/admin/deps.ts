@@ -9,6 +9,8 @@ export interface NodeInfo {
   readonly version: string;
   /** Base URLs; `null` = the port is off. */
   readonly addresses: { readonly functions: string | null; readonly admin: string | null };
+  /** Who may call functions: everybody, or bearers of the token. */
+  readonly access: "public" | "token";
   readonly runtimes: Readonly<
     Record<GuestKind, { readonly version: string } | { readonly missing: string }>
   >;
@@ -29,6 +31,8 @@ export interface AdminDeps {
   readonly node: () => NodeInfo;
   /** False while starting and while draining. */
   readonly isReady: () => boolean;
+  /** Aborted when the node begins to drain: streams that have no end of their own end then. */
+  readonly draining: AbortSignal;
   /** All metrics in Prometheus's text format. */
   readonly metrics: () => Promise<string>;
   /** `undefined` = no token is asked for. */

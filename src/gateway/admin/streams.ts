@@ -23,21 +23,23 @@ function errorLine(error: unknown): string {
 
 /**
  * A response that begins with a JSON line for each of `first` and goes on with one per event until
- * the client leaves. `subscribe` gets the function that sends a value and returns the one that
+ * one of `ends` is aborted: the client left, or the node drains. `subscribe` gets the function that sends a value and returns the one that
  * ends the subscription, which is called exactly once. A client that reads too slowly gets a last
  * line with `ENOKI_SLOW_READER`.
  */
 export function eventStream(
-  request: Request,
+  ends: readonly AbortSignal[],
   first: readonly unknown[],
   subscribe: (send: (value: unknown) => void) => () => void,
 ): Response {
   const encoder = new TextEncoder();
   const head = encoder.encode(first.map((value) => `${JSON.stringify(value)}\n`).join(""));
   let unsubscribe: (() => void) | undefined;
+  let close = (): void => {};
   let isOver = false;
   const stop = (): void => {
     isOver = true;
+    for (const signal of ends) signal.removeEventListener("abort", close);
     const end = unsubscribe;
     unsubscribe = undefined;
     end?.();
@@ -46,7 +48,7 @@ export function eventStream(
     {
       start(controller) {
         const sendLine = (line: string): void => controller.enqueue(encoder.encode(`${line}\n`));
-        const close = (): void => {
+        close = (): void => {
           if (isOver) return;
           stop();
           controller.close();
@@ -60,8 +62,8 @@ export function eventStream(
         });
         if (isOver) return started();
         unsubscribe = started;
-        if (request.signal.aborted) close();
-        else request.signal.addEventListener("abort", close, { once: true });
+        for (const signal of ends) signal.addEventListener("abort", close);
+        if (ends.some((signal) => signal.aborted)) close();
       },
       cancel: stop,
     },

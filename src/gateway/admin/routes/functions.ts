@@ -156,7 +156,7 @@ function changeRoutes(deps: AdminDeps): AdminRoute[] {
   ];
 }
 
-function logRoute({ functions, logger }: AdminDeps): AdminRoute {
+function logRoute({ functions, draining, logger }: AdminDeps): AdminRoute {
   return route({
     method: "GET",
     path: "/v1/functions/{name}/logs",
@@ -181,7 +181,7 @@ function logRoute({ functions, logger }: AdminDeps): AdminRoute {
         );
       }
       // why: no line is lost in between, because the tail and the subscription are of one turn.
-      return eventStream(call.request, lines, (send) =>
+      return eventStream([call.request.signal, draining], lines, (send) =>
         functions.followLogs(name, (line) => send(showLogLine(line))),
       );
     },

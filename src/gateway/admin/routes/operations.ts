@@ -63,7 +63,7 @@ export function operationRoutes(deps: AdminDeps): AdminRoute[] {
           ...(start === undefined ? {} : { start }),
         };
         if (!call.wantsBody) return new Response(null, { headers: { "Content-Type": NDJSON } });
-        return eventStream(call.request, [], (send) =>
+        return eventStream([call.request.signal, deps.draining], [], (send) =>
           keygroup.watch(range, ({ key, value, version }) =>
             send({ key, value: value === undefined ? null : showJsonValue(value), version }),
           ),
