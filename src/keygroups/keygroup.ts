@@ -242,7 +242,7 @@ export class Keygroup implements KeygroupFacade {
           op: "set",
           key: item.key,
           value: item.value,
-          ttlMs: item.expiresAtMs === 0 ? 0 : item.expiresAtMs - wallMs,
+          expiresAtMs: item.expiresAtMs,
         })),
       });
       imported += live.length;

@@ -55,7 +55,14 @@ export interface ScanPage {
 
 /** One change of one key. JSON members are plain JavaScript values here. */
 export type WriteOperation =
-  | { op: "set"; key: string; value: TypedValue; ttlMs?: number }
+  | {
+      op: "set";
+      key: string;
+      value: TypedValue;
+      ttlMs?: number;
+      /** Absolute expiry, instead of a ttl; 0 = never. */
+      expiresAtMs?: number;
+    }
   | { op: "delete"; key: string }
   | { op: "increment" | "counter.add"; key: string; n: number }
   | { op: "set.add" | "set.remove"; key: string; member: unknown }

@@ -116,7 +116,12 @@ function stage(
   const { policy } = context.replica;
   if (operation.op === "set") {
     checkValueSize(operation.value);
-    mutate(context, entry, operation.value, expiryOf(context, operation.ttlMs));
+    mutate(
+      context,
+      entry,
+      operation.value,
+      operation.expiresAtMs ?? expiryOf(context, operation.ttlMs),
+    );
     return { isDelete: false };
   }
   const visible = visibleVersions(policy, entry.versions, nowMs);

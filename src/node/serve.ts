@@ -67,6 +67,7 @@ async function settingsOf(config: NodeConfig, log: LogSink): Promise<NodeSetting
     allowUploadUrl: config.allowUploadUrl,
     bodyLimitBytes: config.bodyLimitBytes,
     drainTimeoutMs: config.drainTimeoutMs,
+    instanceIdleMs: config.instanceIdleMs,
     functionDefaults: {
       ...NODE_DEFAULTS.functionDefaults,
       isolation: config.isolation === "auto" ? undefined : config.isolation,

@@ -109,6 +109,9 @@ export const settingsSchema = z.strictObject({
   drainTimeoutMs: durationField
     .prefault("10s")
     .meta({ value: "duration", description: "time that running calls get when the node ends" }),
+  instanceIdleMs: durationField
+    .prefault("30s")
+    .meta({ value: "duration", description: "an instance without calls for so long is stopped" }),
   logFormat: z
     .enum(["text", "json"])
     .prefault("text")

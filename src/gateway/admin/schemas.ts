@@ -189,6 +189,7 @@ export const nodeSchema = z
       functions: z.string().nullable(),
       admin: z.string().nullable(),
     }),
+    access: z.enum(["public", "token"]),
     runtimes: z.strictObject({ python: guestSchema, node: guestSchema }),
     isolation: z.strictObject({
       available: z.array(z.enum(["process", "sandbox"])),

@@ -3,6 +3,8 @@ import type { Logger } from "../../ports/logger.js";
 
 /** Bytes kept for a client that reads slower than lines come, one line more at most. */
 const BUFFERED_BYTES_MAX = 1024 * 1024;
+/** A silent stream sends an empty line so often: clients and proxies give up on silent bodies. */
+const BEAT_INTERVAL_MS = 25_000;
 /** A pulled stream hands out lines in pieces of about this size. */
 const PIECE_BYTES = 64 * 1024;
 
@@ -23,9 +25,9 @@ function errorLine(error: unknown): string {
 
 /**
  * A response that begins with a JSON line for each of `first` and goes on with one per event until
- * one of `ends` is aborted: the client left, or the node drains. `subscribe` gets the function that sends a value and returns the one that
- * ends the subscription, which is called exactly once. A client that reads too slowly gets a last
- * line with `ENOKI_SLOW_READER`.
+ * one of `ends` is aborted: the client left, or the node drains. `subscribe` gets the function that
+ * sends a value and returns the one that ends the subscription, which is called exactly once. A
+ * client that reads too slowly gets a last line with `ENOKI_SLOW_READER`.
  */
 export function eventStream(
   ends: readonly AbortSignal[],
@@ -36,9 +38,11 @@ export function eventStream(
   const head = encoder.encode(first.map((value) => `${JSON.stringify(value)}\n`).join(""));
   let unsubscribe: (() => void) | undefined;
   let close = (): void => {};
+  let beat: NodeJS.Timeout | undefined;
   let isOver = false;
   const stop = (): void => {
     isOver = true;
+    clearInterval(beat);
     for (const signal of ends) signal.removeEventListener("abort", close);
     const end = unsubscribe;
     unsubscribe = undefined;
@@ -61,6 +65,9 @@ export function eventStream(
           close();
         });
         if (isOver) return started();
+        beat = setInterval(() => {
+          if ((controller.desiredSize ?? 0) > 0) sendLine("");
+        }, BEAT_INTERVAL_MS).unref();
         unsubscribe = started;
         for (const signal of ends) signal.addEventListener("abort", close);
         if (ends.some((signal) => signal.aborted)) close();

@@ -40,6 +40,7 @@ test("without a word the node listens on loopback, at the documented ports", asy
     allowUploadUrl: false,
     bodyLimitBytes: 16 * 1024 * 1024,
     drainTimeoutMs: 10_000,
+    instanceIdleMs: 30_000,
     logFormat: "text",
     json: false,
   });
