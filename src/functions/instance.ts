@@ -9,6 +9,7 @@ import type { Clock } from "../ports/clock.js";
 import type { GuestExit, GuestProcess } from "../ports/runtime.js";
 import type { Turn } from "../ports/turn.js";
 import type { Call, CallResponse } from "./call.js";
+import { describeEnd, describeFailure, parseFields } from "./guest-words.js";
 import type { LogBook } from "./log-book.js";
 import type { OperationServer } from "./operations-port.js";
 
@@ -32,8 +33,6 @@ export interface InstanceOptions {
 
 /** How long a process may take from SIGTERM to its end. */
 const KILL_GRACE_MS = 1000;
-/** What a launcher gives as the reason when it was told to end the process. */
-const KILLED = "killed";
 /** How long a process may live on without its channel. */
 const CLOSED_GRACE_MS = 1000;
 /** How long a function may take to be imported. */
@@ -239,14 +238,14 @@ export class Instance {
   };
 
   #ready(payload: Buffer): void {
-    const { concurrency } = parseJson(payload);
+    const { concurrency } = parseFields(payload);
     this.#concurrency = typeof concurrency === "number" && concurrency >= 1 ? concurrency : 1;
     this.#loaded?.resolve();
     this.#loaded = undefined;
   }
 
   #loadFailed(payload: Buffer): void {
-    const failure = parseJson(payload);
+    const failure = parseFields(payload);
     const code = failure["code"] === "ENOKI_NO_ENTRY" ? "ENOKI_NO_ENTRY" : "ENOKI_LOAD_FAILED";
     this.#loaded?.reject(
       new EnokiError(code, describeFailure(failure), {
@@ -274,7 +273,7 @@ export class Instance {
   #failed(callId: number, payload: Buffer): void {
     const call = this.#calls.get(callId);
     if (!call) return;
-    const failure = parseJson(payload);
+    const failure = parseFields(payload);
     const code = isErrorCode(failure["code"]) ? failure["code"] : "ENOKI_FUNCTION_ERROR";
     const traceback = failure["traceback"];
     if (typeof traceback === "string") this.#log.write("stderr", call.id, traceback);
@@ -329,9 +328,7 @@ export class Instance {
     this.#isEnded = true;
     clearTimeout(this.#pingTimer);
     this.#operations.close();
-    // `killed` only says that it was us: why we did is known here.
-    const known = exit.reason === KILLED ? undefined : exit.reason;
-    const reason = known ?? this.#endReason ?? exit.reason ?? describeExit(exit);
+    const reason = describeEnd(exit, this.#endReason);
     const error = new EnokiError("ENOKI_INSTANCE_DIED", `the function's process ended: ${reason}`, {
       reason,
       exitCode: exit.code,
@@ -349,23 +346,4 @@ export class Instance {
     }
     this.#events.ended(this);
   }
-}
-
-function describeExit(exit: GuestExit): string {
-  if (exit.signal !== null) return `signal ${exit.signal}`;
-  return exit.code === null ? "unknown" : `exit code ${exit.code}`;
-}
-
-function describeFailure(failure: Readonly<Record<string, unknown>>): string {
-  return `${String(failure["errorType"] ?? "Error")}: ${String(failure["message"] ?? "")}`;
-}
-
-function parseJson(payload: Buffer): Readonly<Record<string, unknown>> {
-  try {
-    const json: unknown = JSON.parse(payload.toString("utf8"));
-    if (typeof json === "object" && json !== null) return json as Record<string, unknown>;
-  } catch {
-    // Falls through to the same answer.
-  }
-  throw new ChannelError("a payload is not a JSON object");
 }
