@@ -27,7 +27,9 @@ export async function packFolder(path: string): Promise<Buffer> {
   const root = await realpath(path).catch((error: NodeJS.ErrnoException) => {
     throw new EnokiError(
       "ENOKI_INVALID_INPUT",
-      `cannot read ${path}: ${error.code ?? error.message}`,
+      error.code === "ENOENT"
+        ? `there is no file or folder ${path}`
+        : `cannot read ${path}: ${error.code ?? error.message}`,
     );
   });
   const info = await stat(root);

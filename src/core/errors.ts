@@ -101,7 +101,7 @@ export const ERRORS = {
     404,
     1,
     "no such keygroup",
-    "list them with `enoki keygroups ls`",
+    "make it with `enoki keygroups create`, or list all with `enoki keygroups ls`",
   ),
   ENOKI_KEYGROUP_EXISTS: define(
     409,
@@ -219,7 +219,7 @@ export const ERRORS = {
     401,
     4,
     "the token is missing or wrong",
-    "send Authorization: Bearer TOKEN",
+    "send Authorization: Bearer TOKEN; the command line takes the token from ENOKI_TOKEN",
   ),
   ENOKI_FORBIDDEN: define(403, 4, "not allowed", "ask for the right that the detail names"),
   ENOKI_NODE_UNREACHABLE: define(
@@ -229,7 +229,12 @@ export const ERRORS = {
     "start one with `enoki up`, or set --node",
   ),
   ENOKI_UNSUPPORTED: define(501, 2, "this node does not do that", "see the detail"),
-  ENOKI_SLOW_READER: define(503, 7, "a stream was read too slowly", "read faster, or start the stream again"),
+  ENOKI_SLOW_READER: define(
+    503,
+    7,
+    "a stream was read too slowly",
+    "read faster, or start the stream again",
+  ),
   ENOKI_STALE: define(503, 7, "no replica is fresh enough", "retry, or allow more staleness"),
 } as const satisfies Record<string, ErrorDefinition>;
 

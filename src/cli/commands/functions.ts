@@ -113,7 +113,7 @@ function describe(info: FunctionInfo): string {
     ["keygroup", info.keygroup],
     ["timeout", config.timeout],
     ["memory", config.memory],
-    ["cpu", config.cpu],
+    ["cpu", config.cpu === "0" ? "no limit" : config.cpu],
     ["max instances", config.maxInstances?.toString()],
     ["concurrency", config.concurrency?.toString()],
     ["isolation", config.isolation],

@@ -11,6 +11,13 @@ import { write } from "../io.js";
 
 const TEMPLATES_DIR = fileURLToPath(new URL("../../../templates/", import.meta.url));
 
+/**
+ * Stands in the templates for where an editor finds the types of `enoki`: in this installation. A
+ * function has no package of that name to install.
+ */
+const TYPES_PLACEHOLDER = "ENOKI_TYPES";
+const TYPES_PATH = fileURLToPath(new URL("../../../dist/index.d.ts", import.meta.url));
+
 /** Stands in the templates for the name that the function will get. */
 const NAME_PLACEHOLDER = "FUNCTION_NAME";
 
@@ -50,7 +57,10 @@ async function createFromTemplate(template: string, dir: string): Promise<string
   const name = nameFromPath(dir);
   for (const path of paths) {
     const content = await readFile(path, "utf8");
-    await writeFile(path, content.replaceAll(NAME_PLACEHOLDER, name));
+    const filled = content
+      .replaceAll(NAME_PLACEHOLDER, name)
+      .replaceAll(TYPES_PLACEHOLDER, TYPES_PATH);
+    await writeFile(path, filled);
   }
   return paths.map((path) => relative(dir, path).replaceAll(sep, "/")).sort();
 }

@@ -62,10 +62,15 @@ export async function printResponse(
 ): Promise<void> {
   const { status } = response;
   await write(io.stdout, json ? jsonLine(describeResponse(response)) : response.bytes());
-  if (!json && io.stdout.isTTY && response.bytes().length > 0) await write(io.stdout, "\n");
+  if (!json && io.stdout.isTTY && needsNewline(response.bytes())) await write(io.stdout, "\n");
   if (status < 400) return;
   await write(io.stderr, `error: the function answered ${status}\n`);
   cli.exitCode = EXIT_FUNCTION_FAILED;
+}
+
+/** On a terminal the prompt shall not follow the answer on its line. */
+function needsNewline(bytes: Uint8Array): boolean {
+  return bytes.length > 0 && bytes.at(-1) !== 0x0a;
 }
 
 /** A response for programs: JSON bodies as JSON, text as text, anything else as base64. */

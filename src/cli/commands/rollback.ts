@@ -17,7 +17,8 @@ export function addRollbackCommand(program: Command, cli: Cli): void {
       onNode(cli, async ({ client, io, json }, name: string, revision?: string) => {
         const number = revision === undefined ? undefined : wholeNumber("REVISION", revision);
         const info = await client.functions.rollback(name, number);
-        const line = `${name} serves revision ${info.revision}\n`;
+        const origin = number === undefined ? "the previous one" : `revision ${number}`;
+        const line = `${name} serves revision ${info.revision}, a copy of ${origin}\n`;
         await write(io.stdout, json ? jsonLine(info) : line);
       }),
     );

@@ -1,13 +1,19 @@
-import { mkdtemp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { appendFile, mkdtemp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { checkDisk, checkNode, checkPort, runChecks } from "../../../src/cli/checks.js";
 import { watchSource } from "../../../src/cli/source-watch.js";
 import { runCli } from "./run-cli.js";
+
+const TYPESCRIPT = fileURLToPath(
+  new URL("../../../node_modules/typescript/bin/tsc", import.meta.url),
+);
 
 let dir: string;
 
@@ -29,6 +35,16 @@ test.each([
   const readme = await readFile(join(target, "README.md"), "utf8");
   expect(readme).toContain("enoki deploy . --name my-greeter");
   expect(readme).not.toContain("FUNCTION_NAME");
+});
+
+test("init typescript finds the types of enoki, and there is nothing to install for them", async () => {
+  const target = join(dir, "typed");
+  await runCli(["init", "typescript", target]);
+  const manifest = JSON.parse(await readFile(join(target, "package.json"), "utf8")) as object;
+  expect(Object.keys(manifest).filter((name) => /dependencies/i.test(name))).toEqual([]);
+  await appendFile(join(target, "index.ts"), `export const wrong: number = kv.get("key");\n`);
+  const { stdout } = spawnSync(process.execPath, [TYPESCRIPT, "-p", target], { encoding: "utf8" });
+  expect(stdout.match(/error TS\d+/g)).toEqual(["error TS2322"]);
 });
 
 test("init overwrites nothing and knows its templates", async () => {
