@@ -10,7 +10,9 @@ afterEach(() => nursery.remove());
 /** An endless loop in every language, and a function that says hello unless it is told to spin. */
 const LOOPS = {
   python: { "fn.py": "def call(i):\n    while i.startswith('spin'): pass\n    return 'hello'\n" },
-  node: { "index.mjs": "export function call(i) { for (; i.startsWith('spin'); ); return 'hello'; }\n" },
+  node: {
+    "index.mjs": "export function call(i) { for (; i.startsWith('spin'); ); return 'hello'; }\n",
+  },
   binary: {
     "fn.sh": '#!/bin/sh\nread -r i\nwhile [ "$i" = spin ]; do :; done\nprintf hello\n',
   },
@@ -55,7 +57,12 @@ describe("a node that is killed with kill -9", () => {
 /** Starts a node on the directory and the ports of another. */
 async function startAgain(node: ChildNode): Promise<ChildNode> {
   const portOf = (url: string): string => new URL(url).port;
-  const ports = ["--function-port", portOf(node.functionsUrl), "--admin-port", portOf(node.adminUrl)];
+  const ports = [
+    "--function-port",
+    portOf(node.functionsUrl),
+    "--admin-port",
+    portOf(node.adminUrl),
+  ];
   const args = ["--data-dir", node.ready.dataDir, ...ports, "--json"];
   return nursery.keep(await startUp({ args }));
 }
