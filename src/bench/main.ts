@@ -99,14 +99,20 @@ function endOnSignal(resources: Resources): void {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, end);
 }
 
+/** Says what went wrong and returns the exit code. */
+function complain(error: unknown): number {
+  const isUsage = error instanceof UsageError;
+  process.stderr.write(isUsage ? `${error.message}\n` : `${(error as Error).stack}\n`);
+  return isUsage ? 2 : 1;
+}
+
 const resources = new Resources();
 endOnSignal(resources);
 try {
   process.exitCode = await main(resources);
 } catch (error) {
-  const isUsage = error instanceof UsageError;
-  process.stderr.write(isUsage ? `${error.message}\n` : `${(error as Error).stack}\n`);
-  process.exitCode = isUsage ? 2 : 1;
+  // why: what fails because the bench is being ended is no news.
+  if (!resources.isReleased) process.exitCode = complain(error);
 } finally {
   await resources.release();
 }

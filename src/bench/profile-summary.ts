@@ -89,6 +89,7 @@ function nodeModule(url: string): string {
   if (/_?http/.test(url)) return "node:http";
   if (/net|stream/.test(url)) return "node:net, streams";
   if (/timers|task_queues|promises|async_hooks/.test(url)) return "node: timers, tasks";
+  if (/buffer/.test(url)) return "node:buffer";
   return "node: other";
 }
 

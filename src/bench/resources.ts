@@ -24,6 +24,11 @@ export class Resources {
   readonly #folders: string[] = [];
   #isReleased = false;
 
+  /** True once {@link Resources.release} was called. */
+  get isReleased(): boolean {
+    return this.#isReleased;
+  }
+
   /** Makes an empty folder that lives until {@link Resources.release}. */
   async makeFolder(): Promise<string> {
     const folder = await mkdtemp(join(tmpdir(), "enoki-bench-"));

@@ -66,6 +66,8 @@ async function takeSamples(
   const node = await startNode(resources, { dataDir: deploying.dataDir });
   const caller = new Caller(node.functionsUrl);
   await whenQuiet(node.pid);
+  const deployed = await node.client.functions.list();
+  if (deployed.some(({ status }) => status.instances > 0)) throw new Error("a function is warm");
   const [first = "", ...others] = names;
   const emptyPoolMs = await caller.callMs(first);
   const warmMs = await caller.warmMs(first);
