@@ -10,8 +10,8 @@ import type { RowContext } from "./context.js";
 const FUNCTIONS = 20;
 /** The node stops unused warm processes after 60 s; a little more to let them end. */
 const POOLS_IDLE_MS = 62_000;
-/** The node stops instances after 30 s without a call. */
-const INSTANCES_STOP_TIMEOUT_MS = 60_000;
+/** The node stops instances that had no call for 30 s, and looks every 30 s. */
+const INSTANCES_STOP_TIMEOUT_MS = 90_000;
 const POLL_MS = 500;
 
 const TARGETS = {
