@@ -138,10 +138,16 @@ function isThenable(result: object): result is PromiseLike<unknown> {
   return typeof (result as { then?: unknown }).then === "function";
 }
 
+/** Errors that keep their code when a function lets them pass: they say nothing about the function. */
+const NOT_THE_FUNCTIONS: ReadonlySet<string> = new Set([
+  "ENOKI_OUTPUT_TOO_LARGE",
+  "ENOKI_DISK_FULL",
+]);
+
 /** Which of the codes of FAILED an error stands for. */
 function codeOf(error: unknown): string {
   if (error instanceof InvalidInputError) return "ENOKI_INVALID_INPUT";
   if (error instanceof InvalidResultError) return "ENOKI_INVALID_RESULT";
-  const isTooLarge = error instanceof EnokiError && error.code === "ENOKI_OUTPUT_TOO_LARGE";
-  return isTooLarge ? "ENOKI_OUTPUT_TOO_LARGE" : "ENOKI_FUNCTION_ERROR";
+  const isNodes = error instanceof EnokiError && NOT_THE_FUNCTIONS.has(error.code);
+  return isNodes ? error.code : "ENOKI_FUNCTION_ERROR";
 }

@@ -37,6 +37,9 @@ def describe(error, code):
 
     if isinstance(error, (InvalidInput, InvalidResult, OutputTooLarge, NoHandler)):
         code = error.code
+    elif type(error).__module__ == "kv" and getattr(error, "code", None) == "ENOKI_DISK_FULL":
+        # The node's trouble, not the function's.
+        code = error.code
     try:
         message = str(error)
     except Exception:

@@ -85,10 +85,11 @@ describe("a restart", () => {
     await kv.map("map").set("field", 1);
     const keys = ["text", "bytes", "json", "counter", "map", "gone"];
     const before = await Promise.all(keys.map((key) => kv.entry(key)));
-    const settings = await node.client.keygroups.get("kg");
+    const { policy, durability, ttl } = await node.client.keygroups.get("kg");
+    expect([policy, durability, ttl]).toEqual(["siblings", "strict", "6h"]);
 
     const again = await restart(node);
-    expect((await again.client.keygroups.get("kg")).config).toEqual(settings.config);
+    expect(await again.client.keygroups.get("kg")).toMatchObject({ policy, durability, ttl });
     const next = again.client.kv("kg");
     expect(await Promise.all(keys.map((key) => next.entry(key)))).toEqual(before);
     expect(before.at(-1)).toBeUndefined();
