@@ -1,3 +1,5 @@
+import { readableStack } from "./readable-stack.js";
+
 const MESSAGE_LENGTH_MAX = 16 * 1024;
 const TRACEBACK_LENGTH_MAX = 64 * 1024;
 
@@ -16,7 +18,7 @@ export function describeError(error: unknown, code: string): Failure {
       return {
         errorType: error.name || error.constructor.name,
         message: String(error.message).slice(0, MESSAGE_LENGTH_MAX),
-        traceback: String(error.stack ?? error).slice(0, TRACEBACK_LENGTH_MAX),
+        traceback: tracebackOf(error),
         code,
       };
     }
@@ -26,5 +28,14 @@ export function describeError(error: unknown, code: string): Failure {
   } catch {
     const message = "something was thrown that cannot be described";
     return { errorType: typeof error, message, traceback: message, code };
+  }
+}
+
+function tracebackOf(error: Error): string {
+  const stack = String(error.stack ?? error).slice(0, TRACEBACK_LENGTH_MAX);
+  try {
+    return readableStack(stack, process.argv[1]);
+  } catch {
+    return stack;
   }
 }
