@@ -1,3 +1,4 @@
+import { cutBytes } from "../base/byte-room.js";
 import { assert } from "../base/assert.js";
 
 /**
@@ -102,7 +103,7 @@ export class ByteReader {
   take(sizeBytes: number): Uint8Array {
     const end = this.#offset + sizeBytes;
     assert(end <= this.#bytes.length, "the encoded bytes end too early");
-    const view = this.#bytes.subarray(this.#offset, end);
+    const view = cutBytes(this.#bytes, this.#offset, end);
     this.#offset = end;
     return view;
   }

@@ -1,3 +1,4 @@
+import { takeBytes, cutBytes } from "../base/byte-room.js";
 import { assert } from "../base/assert.js";
 import { ByteReader, varintSize, writeVarint } from "./codec.js";
 import { compareDots, dotSize, readDot, writeDot, type Dot } from "./dot.js";
@@ -92,7 +93,7 @@ export function readVersion(reader: ByteReader): Version {
 export function encodeItem(versions: readonly Version[]): Uint8Array {
   let size = 0;
   for (const version of versions) size += versionSize(version);
-  const bytes = new Uint8Array(size);
+  const bytes = takeBytes(size);
   let offset = 0;
   for (const version of versions) offset = writeVersion(bytes, offset, version);
   return bytes;
@@ -123,7 +124,7 @@ export function soleValue(bytes: Uint8Array, nowMs: number): TypedValue | undefi
     if (byte < 0x80) break;
   }
   if (at + sizeBytes !== bytes.length) return undefined;
-  return { tag: tag as Tag, bytes: bytes.subarray(at) };
+  return { tag: tag as Tag, bytes: cutBytes(bytes, at, bytes.length) };
 }
 
 /** Reads an item row; the values are views of `bytes`, nothing is copied. */

@@ -1,3 +1,4 @@
+import { cutBytes, takeBytes } from "../base/byte-room.js";
 import { assert } from "../base/assert.js";
 import { ByteReader, orderedSize, writeOrdered } from "./codec.js";
 import type { Dot, Origin } from "./dot.js";
@@ -57,7 +58,7 @@ const ITEM_KEY_BYTES_MAX = 1100;
 /** The row that holds the live versions of a key. */
 export function itemRowKey(key: Uint8Array): Uint8Array {
   assert(key.length > 0 && key.length <= ITEM_KEY_BYTES_MAX, "an item key has 1 to 1,100 bytes");
-  const row = new Uint8Array(1 + key.length);
+  const row = takeBytes(1 + key.length);
   row[0] = ROW_PREFIX.item;
   row.set(key, 1);
   return row;
@@ -65,7 +66,7 @@ export function itemRowKey(key: Uint8Array): Uint8Array {
 
 /** The item key of an item row, as a view. */
 export function itemKeyOf(rowKey: Uint8Array): Uint8Array {
-  return rowKey.subarray(1);
+  return cutBytes(rowKey, 1, rowKey.length);
 }
 
 /** The rows of all user keys: everything but the platform's own items. `end` is exclusive. */
@@ -83,7 +84,7 @@ function writeOrigin(target: Uint8Array, offset: number, origin: Origin): number
 }
 
 function dotRowKey(prefix: number, dot: Dot, key: Uint8Array): Uint8Array {
-  const row = new Uint8Array(1 + originSize(dot) + orderedSize(dot.counter) + key.length);
+  const row = takeBytes(1 + originSize(dot) + orderedSize(dot.counter) + key.length);
   row[0] = prefix;
   row.set(key, writeOrdered(row, writeOrigin(row, 1, dot), dot.counter));
   return row;
@@ -102,7 +103,7 @@ export function garbageRowKey(dot: Dot, key: Uint8Array): Uint8Array {
 /** The row that lists a version by its expiry. */
 export function expiryRowKey(expiresAtMs: number, dot: Dot, key: Uint8Array): Uint8Array {
   const dotBytes = originSize(dot) + orderedSize(dot.counter);
-  const row = new Uint8Array(1 + orderedSize(expiresAtMs) + dotBytes + key.length);
+  const row = takeBytes(1 + orderedSize(expiresAtMs) + dotBytes + key.length);
   row[0] = ROW_PREFIX.expiry;
   const afterOrigin = writeOrigin(row, writeOrdered(row, 1, expiresAtMs), dot);
   row.set(key, writeOrdered(row, afterOrigin, dot.counter));
@@ -141,7 +142,7 @@ export function indexRange(
 
 /** Where the expiry rows of versions that have expired by `nowMs` end (exclusive). */
 export function expiryEnd(nowMs: number): Uint8Array {
-  const row = new Uint8Array(1 + orderedSize(nowMs + 1));
+  const row = takeBytes(1 + orderedSize(nowMs + 1));
   row[0] = ROW_PREFIX.expiry;
   writeOrdered(row, 1, nowMs + 1);
   return row;
@@ -149,7 +150,7 @@ export function expiryEnd(nowMs: number): Uint8Array {
 
 /** The row of one staged record of the catch-up with that number. */
 export function stagingRowKey(staging: number, key: Uint8Array): Uint8Array {
-  const row = new Uint8Array(1 + orderedSize(staging) + key.length);
+  const row = takeBytes(1 + orderedSize(staging) + key.length);
   row[0] = ROW_PREFIX.staging;
   row.set(key, writeOrdered(row, 1, staging));
   return row;

@@ -115,7 +115,7 @@ export class KeygroupOperations {
         );
         return;
       case OPERATION.delete: {
-        const key = keyOf(payload).toString("utf8");
+        const key = keyOf(payload);
         this.#write(writer, id, { writes: [{ op: "delete", key }], ...by(invocation) }, (outcome) =>
           encodeFlagReply(writer, id, outcome.results[0]?.existed ?? false),
         );
@@ -213,7 +213,7 @@ function by(invocation: Uint8Array | undefined): { writer?: Uint8Array } {
 /** A plain or conditional set of one key. */
 function setRequest(payload: Buffer, invocation: Uint8Array | undefined): WriteRequest {
   const request = decodeSet(payload);
-  const key = checkKey(request.key).toString("utf8");
+  const key = checkKey(request.key);
   if (request.ifVersion !== undefined && request.ifAbsent) {
     throw new EnokiError("ENOKI_INVALID_INPUT", "ifVersion and ifAbsent exclude each other");
   }

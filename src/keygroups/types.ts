@@ -53,17 +53,20 @@ export interface ScanPage {
   readonly more: boolean;
 }
 
+/** A key as text, or as UTF-8 that was checked already (`checkKey`): the hot path. */
+export type WriteKey = string | Buffer;
+
 /** One change of one key. JSON members are plain JavaScript values here. */
 export type WriteOperation =
   | {
       op: "set";
-      key: string;
+      key: WriteKey;
       value: TypedValue;
       ttlMs?: number;
       /** Absolute expiry, instead of a ttl; 0 = never. */
       expiresAtMs?: number;
     }
-  | { op: "delete"; key: string }
+  | { op: "delete"; key: WriteKey }
   | { op: "increment" | "counter.add"; key: string; n: number }
   | { op: "set.add" | "set.remove"; key: string; member: unknown }
   | { op: "map.set"; key: string; field: string; value: unknown }
@@ -73,7 +76,7 @@ export type WriteOperation =
 /** Changes that take effect together or not at all. */
 export interface WriteRequest {
   /** `version: null` = the key must be absent. */
-  readonly checks?: readonly { readonly key: string; readonly version: string | null }[];
+  readonly checks?: readonly { readonly key: WriteKey; readonly version: string | null }[];
   readonly writes: readonly WriteOperation[];
   /** Asynchronous invocations, stored in the same commit. */
   readonly sends?: readonly { readonly function: string; readonly data: TypedValue }[];

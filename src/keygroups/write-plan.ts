@@ -8,7 +8,7 @@ import type { TypedValue } from "../core/value.js";
 import { versionToken, visibleVersions } from "../core/visible.js";
 import { applyCrdt, counterOf } from "./crdt-writes.js";
 import { encodeKey } from "./keys.js";
-import type { WriteOperation, WriteRequest } from "./types.js";
+import type { WriteKey, WriteOperation, WriteRequest } from "./types.js";
 
 /** What a write sees of its keygroup, inside the transaction. */
 export interface WriteContext {
@@ -56,22 +56,40 @@ export function planWrites(context: WriteContext, request: WriteRequest): WriteP
   }
   const nowMs = context.replica.nowMs(context.wallMs);
   for (const check of request.checks ?? []) {
-    checkVersion(context, nowMs, encodeKey(check.key), check.version);
+    checkVersion(context, nowMs, toBytes(check.key), check.version);
   }
+  const [only] = request.writes;
+  if (request.writes.length === 1 && only?.op === "set") return planSet(context, only);
   const staged = new Map<string, StagedKey>();
   const results = request.writes.map((operation) => {
-    let entry = staged.get(operation.key);
+    const name = operation.key.toString();
+    let entry = staged.get(name);
     if (!entry) {
-      const key = encodeKey(operation.key);
+      const key = toBytes(operation.key);
       const before = context.replica.read(context.reader, key);
       entry = { key, before, versions: before, mutation: undefined };
-      staged.set(operation.key, entry);
+      staged.set(name, entry);
     }
     return stage(context, nowMs, entry, operation);
   });
   const mutations: Mutation[] = [];
   for (const { mutation } of staged.values()) if (mutation) mutations.push(mutation);
   return { mutations, results };
+}
+
+/** One plain write, by far the most frequent request: blind, so nothing has to be read for it. */
+function planSet(
+  context: WriteContext,
+  operation: Extract<WriteOperation, { op: "set" }>,
+): WritePlan {
+  const { value } = operation;
+  checkValueSize(value);
+  const key = toBytes(operation.key);
+  const expiresAtMs = operation.expiresAtMs ?? expiryOf(context, operation.ttlMs);
+  return {
+    mutations: [{ key, value, expiresAtMs, replaces: "all" }],
+    results: [{ isDelete: false }],
+  };
 }
 
 /** @throws EnokiError `ENOKI_VERSION_CONFLICT` unless the key shows `version`; `null` = nothing */
@@ -93,6 +111,10 @@ export function checkVersion(
     current === null ? "the key does not exist" : `the key has version ${current}`,
     { version: current },
   );
+}
+
+function toBytes(key: WriteKey): Buffer {
+  return typeof key === "string" ? encodeKey(key) : key;
 }
 
 /** Absolute expiry of a write; 0 = never. */

@@ -13,13 +13,24 @@ export function readRange(database: LmdbDatabase, options: RangeOptions): Row[] 
   if (limit <= 0 || end?.length === 0) return [];
   // Zero bytes as a bound mean "from the first", which lmdb-js spells `undefined`.
   const lower = start?.length === 0 ? undefined : start;
-  const bounds = reverse
-    ? { start: end, exclusiveStart: end !== undefined, end: lower, inclusiveEnd: true, reverse }
-    : { start: lower, end };
-  const query = { ...bounds, limit } as Parameters<LmdbDatabase["getRange"]>[0];
+  const query = reverse
+    ? {
+        start: end,
+        exclusiveStart: end !== undefined,
+        end: lower,
+        inclusiveEnd: true,
+        reverse,
+        limit,
+      }
+    : { start: lower, end, limit };
   return withRoomForHugeValues(database, () => {
     const rows: Row[] = [];
-    for (const { key, value } of database.getRange(query)) rows.push({ key, value: plain(value) });
+    const range = database.getRange(query as Parameters<LmdbDatabase["getRange"]>[0]);
+    // why not for…of: lmdb-js wraps its iterator three times for that, which costs as much as it.
+    const iterator = (range as unknown as { iterate(): Iterator<Row> }).iterate();
+    for (let next = iterator.next(); !next.done; next = iterator.next()) {
+      rows.push({ key: next.value.key, value: plain(next.value.value) });
+    }
     return rows;
   });
 }
