@@ -13,19 +13,6 @@ export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
   return left.length === right.length && compareBytes(left, right) === 0;
 }
 
-/** Joins byte strings into a new one. */
-export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
-  let sizeBytes = 0;
-  for (const part of parts) sizeBytes += part.length;
-  const joined = new Uint8Array(sizeBytes);
-  let offset = 0;
-  for (const part of parts) {
-    joined.set(part, offset);
-    offset += part.length;
-  }
-  return joined;
-}
-
 /** The smallest byte string above every string that starts with `prefix`; `undefined` if none is. */
 export function prefixEnd(prefix: Uint8Array): Uint8Array | undefined {
   for (let last = prefix.length - 1; last >= 0; last--) {

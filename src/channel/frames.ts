@@ -3,7 +3,7 @@
  * them; the Python library holds the same numbers. Never change one.
  */
 export { FrameReader } from "./frame-reader.js";
-export { FrameWriter, type FrameSink, type FrameWriterOptions } from "./frame-writer.js";
+export { FrameWriter } from "./frame-writer.js";
 export { ChannelError } from "./payload.js";
 
 /** Version of the protocol that LOAD names. */
