@@ -28,6 +28,9 @@ export function parseOptions(
   const only = (values.only ?? []).flatMap((names) => names.split(","));
   for (const name of only) checkName("--only", name, rows);
   if (values.profile !== undefined) checkName("--profile", values.profile, profiled);
+  if (values["write-docs"] === true && only.length > 0) {
+    throw new UsageError("--write-docs replaces the whole table: leave out --only");
+  }
   return {
     isQuick: values.quick ?? false,
     only,

@@ -1,7 +1,18 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 
+import { bytesAlone, parseMemoryMap } from "./memory-map.js";
 import { familyOf, proportionalBytes, readProcesses } from "../runtimes/process-table.js";
+
+/** Memory of a node with all its processes. */
+export interface MeasuredMemory {
+  /** The largest first. */
+  readonly processes: readonly MeasuredProcess[];
+  /** Sum over the processes, shared pages divided among those who share them. */
+  readonly pssBytes: number;
+  /** The same if nobody else mapped the files that they map. */
+  readonly aloneBytes: number;
+}
 
 /** One process of a node. */
 export interface MeasuredProcess {
@@ -43,13 +54,19 @@ export async function whenQuiet(pid: number, timeoutMs = 5000): Promise<void> {
   }
 }
 
-/** Memory of each process of a node, shared pages divided among those who share them. */
-export function measureMemory(pid: number): MeasuredProcess[] {
-  return pidsOf(pid).map((member) => ({
+/** Memory of a node's processes. */
+export function measureMemory(pid: number): MeasuredMemory {
+  const pids = pidsOf(pid);
+  const processes = pids.map((member) => ({
     pid: member,
     command: readText(`/proc/${member}/cmdline`).replaceAll("\0", " ").trim().slice(0, 200),
     pssBytes: proportionalBytes(member) ?? 0,
   }));
+  return {
+    processes: processes.toSorted((a, b) => b.pssBytes - a.pssBytes),
+    pssBytes: processes.reduce((sum, { pssBytes }) => sum + pssBytes, 0),
+    aloneBytes: bytesAlone(pids.map((member) => parseMemoryMap(readText(`/proc/${member}/smaps`)))),
+  };
 }
 
 function totalOf(times: ReadonlyMap<number, number>): number {

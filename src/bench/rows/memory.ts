@@ -1,9 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 import type { Client } from "../../client/index.js";
-import { measureMemory, whenQuiet, type MeasuredProcess } from "../process-tree.js";
+import { measureMemory, whenQuiet, type MeasuredMemory } from "../process-tree.js";
 import type { Isolation, Measurement } from "../results.js";
-import { functionFolder, startNode } from "../servers.js";
+import { functionFolder, startNode, type BenchNode } from "../servers.js";
 import type { RowContext } from "./context.js";
 
 /** Functions deployed, half of them in JavaScript and half in Python. */
@@ -38,10 +38,23 @@ export async function measureIdleMemory(context: RowContext): Promise<Measuremen
     context.progress(`memory, ${isolation}: waiting until the pools have shrunk`);
     await delay(Math.max(0, lastCallMs + POOLS_IDLE_MS - performance.now()));
     await whenQuiet(pid);
-    found.push(measurementOf("shrunk", isolation, measureMemory(pid)));
+    const shrunk = measureMemory(pid);
     await node.stop();
+    found.push(measurementOf("shrunk", isolation, shrunk, await restartAndMeasure(context, node)));
   }
   return found;
+}
+
+/** What a node needs that has the same functions, but has neither built nor run any of them. */
+async function restartAndMeasure(
+  { resources }: RowContext,
+  { dataDir }: BenchNode,
+): Promise<MeasuredMemory> {
+  const node = await startNode(resources, { dataDir });
+  await whenQuiet(node.pid);
+  const memory = measureMemory(node.pid);
+  await node.stop();
+  return memory;
 }
 
 async function useFunctions(client: Client, isolation: Isolation): Promise<void> {
@@ -67,12 +80,20 @@ async function whenInstancesStopped(client: Client): Promise<void> {
 function measurementOf(
   state: keyof typeof TARGETS,
   isolation: Isolation,
-  processes: readonly MeasuredProcess[],
+  memory: MeasuredMemory,
+  restarted?: MeasuredMemory,
 ): Measurement {
   const { when, maxMb } = TARGETS[state];
-  const largestFirst = processes.toSorted((a, b) => b.pssBytes - a.pssBytes);
-  const sumMb = megabytes(processes.reduce((sum, { pssBytes }) => sum + pssBytes, 0));
-  const largest = largestFirst.filter(({ pssBytes }) => pssBytes >= 1e6);
+  const sumMb = megabytes(memory.pssBytes);
+  const largest = memory.processes.filter(({ pssBytes }) => pssBytes >= 1e6);
+  const parts = largest.map(
+    ({ command, pssBytes }) => `${roleOf(command)} ${megabytes(pssBytes).toFixed(0)}`,
+  );
+  const notes = [
+    parts.join(" + "),
+    `no other Node here: ${megabytes(memory.aloneBytes).toFixed(0)}`,
+  ];
+  if (restarted) notes.push(`node started anew: ${megabytes(restarted.pssBytes).toFixed(0)}`);
   return {
     row: "memory",
     title: `${FUNCTIONS} functions, ${when}`,
@@ -80,10 +101,8 @@ function measurementOf(
     unit: "MB",
     value: { median: sumMb, min: sumMb, max: sumMb },
     target: { atMost: maxMb },
-    note: `${processes.length} processes, ${largest
-      .map(({ command, pssBytes }) => `${roleOf(command)} ${megabytes(pssBytes).toFixed(0)}`)
-      .join(", ")}`,
-    figures: { processes: largestFirst },
+    note: notes.join("; "),
+    figures: { memory, restarted },
   };
 }
 

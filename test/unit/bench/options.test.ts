@@ -9,9 +9,13 @@ test("rows may be named once, repeatedly and by commas", () => {
   expect(parse().only).toEqual([]);
 });
 
-test.each([["--only", "c"], ["--only", "a,"], ["--profile", "memory"], ["--fast"], ["a"]])(
-  "refuses %s %s",
-  (...args) => {
-    expect(() => parse(...args)).toThrow(UsageError);
-  },
-);
+test.each([
+  ["--only", "c"],
+  ["--only", "a,"],
+  ["--profile", "memory"],
+  ["--fast"],
+  ["a"],
+  ["--write-docs", "--only=a"],
+])("refuses %s %s", (...args) => {
+  expect(() => parse(...args)).toThrow(UsageError);
+});
