@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { build } from "esbuild";
 import { FakeNode, TEST_FOLDER } from "./fake-node.js";
 
-export type { TestCall, TestLog, TestOutcome } from "./fake-node.js";
+export type { TestOutcome } from "./fake-node.js";
 
 /** How authors' bundled code reaches `enoki`. */
 export const IMPORTS = `const { kv, EnokiError, response } = globalThis[Symbol.for("enoki.guest")];\n`;
