@@ -28,13 +28,19 @@ export async function listen(
   return (server.address() as AddressInfo).port;
 }
 
+/** How often connections are looked at that have become idle since their server closes. */
+const IDLE_CHECK_MS = 20;
+
 /** Stops listening, lets open exchanges end, and cuts what is left after `timeoutMs`. */
 export async function closeServer(server: Server, timeoutMs: number): Promise<void> {
   if (!server.listening) return;
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
+  // why: a connection whose last exchange ends only now would stay for its keep-alive time.
+  const idleTimer = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
   const timer = setTimeout(() => server.closeAllConnections(), timeoutMs);
   await closed;
+  clearInterval(idleTimer);
   clearTimeout(timer);
 }
 

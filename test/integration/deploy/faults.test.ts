@@ -1,3 +1,4 @@
+import { readdir } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { EnokiError } from "../../../src/core/errors.js";
@@ -94,7 +95,6 @@ describe("an archive that is refused", () => {
   });
 
   test("nothing of it is left behind", async () => {
-    const { readdir } = await import("node:fs/promises");
     expect(await readdir(`${running.dataDir}/scratch`)).toEqual([]);
   });
 });

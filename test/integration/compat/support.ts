@@ -1,0 +1,47 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+import { send, type Answer } from "../../helpers/node-calls.js";
+import type { RunningNode } from "../../helpers/running-node.js";
+
+const run = promisify(execFile);
+const FIXTURES = join(import.meta.dirname, "../../fixtures/functions");
+
+/** Zips a folder as tinyFaaS's scripts have Python or `zip` do it: base64, files at the top. */
+export async function zipFixture(name: string): Promise<string> {
+  const program = `
+import base64, io, os, sys, zipfile
+root, buffer = sys.argv[1], io.BytesIO()
+with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    for folder, _, files in os.walk(root):
+        for file in files:
+            path = os.path.join(folder, file)
+            archive.write(path, os.path.relpath(path, root))
+print(base64.b64encode(buffer.getvalue()).decode())`;
+  const { stdout } = await run("python3", ["-c", program, join(FIXTURES, name)]);
+  return stdout.trim();
+}
+
+/** What `curl --data` sends: any body, called a form. */
+export function curl(base: string, path: string, body?: string): Promise<Answer> {
+  if (body === undefined) return send(base, path);
+  const headers = { "content-type": "application/x-www-form-urlencoded", "user-agent": "curl/8" };
+  return send(base, path, { method: "POST", body, headers });
+}
+
+/** `upload.sh`: name, environment, threads and zip. */
+export async function upload(
+  running: RunningNode,
+  fixture: string,
+  env: string,
+  options: {
+    readonly name?: string;
+    readonly threads?: number;
+    readonly envs?: readonly string[];
+  } = {},
+): Promise<Answer> {
+  const { name = fixture.replaceAll("-", ""), threads = 1, envs = [] } = options;
+  const body = JSON.stringify({ name, env, threads, zip: await zipFixture(fixture), envs });
+  return curl(running.adminUrl, "/upload", body);
+}
