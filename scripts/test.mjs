@@ -11,6 +11,7 @@ const tools = {
   python3: "Python functions",
   bwrap: "the sandbox (Debian: bubblewrap)",
   strace: "proofs about system calls",
+  curl: "walking through the documentation as its reader",
   flock: "one node per data directory (Debian: util-linux)",
 };
 
