@@ -1,4 +1,4 @@
-import { EnokiError } from "../core/errors.js";
+import { EnokiError, type ErrorCode } from "../core/errors.js";
 import { parseJsonObject } from "../channel/operations.js";
 import type { JsonValue } from "../channel/values.js";
 import { decodeJsonValue } from "./kv-values.js";
@@ -58,7 +58,12 @@ export class KvWatch<T> implements AsyncIterableIterator<WatchEvent<T>> {
   }
 
   #onEvent(payload: Buffer): void {
-    const { key, value, version } = parseJsonObject(payload, 0);
+    const { key, value, version, error } = parseJsonObject(payload, 0);
+    if (error !== undefined) {
+      const { code, message } = error as { code: ErrorCode; message: string };
+      this.#end(new EnokiError(code, message));
+      return;
+    }
     const event: WatchEvent<T> = {
       key: key as string,
       value: value === null ? undefined : (decodeJsonValue(value as JsonValue) as T),
@@ -67,9 +72,13 @@ export class KvWatch<T> implements AsyncIterableIterator<WatchEvent<T>> {
     const waiter = this.#waiters.shift();
     if (waiter) waiter.resolve({ done: false, value: event });
     else if (this.#events.push(event) > WAITING_MAX) {
-      this.#fail(new EnokiError("ENOKI_QUEUE_FULL", "the watch is read too slowly"));
-      void this.#operations.unwatch(this.#id).catch(() => {});
+      this.#end(new EnokiError("ENOKI_QUEUE_FULL", "the watch is read too slowly"));
     }
+  }
+
+  #end(error: Error): void {
+    this.#fail(error);
+    void this.#operations.unwatch(this.#id).catch(() => {});
   }
 
   #fail(error: Error): void {

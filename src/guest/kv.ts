@@ -5,6 +5,7 @@ import * as codec from "../channel/operations.js";
 import * as replies from "../channel/replies.js";
 import type { JsonValue } from "../channel/values.js";
 import { KvBatch } from "./kv-batch.js";
+import { ASK_NODE, DirectReads } from "./direct-reads.js";
 import { counterOf, decodeNumber, mapOf, setOf } from "./kv-crdt.js";
 import { KvScan, type ScanArgument } from "./kv-scan.js";
 import { Updater, type UpdateFunction } from "./kv-update.js";
@@ -44,16 +45,28 @@ export class Keygroup implements Kv {
   readonly #own: Keygroup;
   readonly #ownName: () => string;
   readonly #updater: Updater;
+  readonly #direct: DirectReads;
 
-  constructor(operations: OperationPort, ownName: () => string, own?: Keygroup) {
+  constructor(
+    operations: OperationPort,
+    ownName: () => string,
+    direct: DirectReads = new DirectReads(),
+    own?: Keygroup,
+  ) {
     this.#operations = operations;
+    this.#direct = direct;
     this.#ownName = ownName;
     this.#own = own ?? this;
     this.#updater = new Updater(operations, this);
   }
 
   get<T>(key: string, defaultValue?: unknown): Promise<T> {
-    return this.#keyOperation(OPERATION.get, key, decodeGet, defaultValue) as Promise<T>;
+    return attempt(() => {
+      const found = this.#direct.get(checkKey(key), defaultValue);
+      return found === ASK_NODE
+        ? this.#keyOperation(OPERATION.get, key, decodeGet, defaultValue)
+        : Promise.resolve(found);
+    }) as Promise<T>;
   }
 
   entry<T>(key: string): Promise<Entry<T> | undefined> {
@@ -76,28 +89,31 @@ export class Keygroup implements Kv {
   }
 
   exists(key: string): Promise<boolean> {
-    return this.#keyOperation(OPERATION.exists, key, replies.decodeFlagReply, undefined);
+    return attempt(() => {
+      const found = this.#direct.exists(checkKey(key));
+      return found === ASK_NODE
+        ? this.#keyOperation(OPERATION.exists, key, replies.decodeFlagReply, undefined)
+        : Promise.resolve(found);
+    });
   }
 
   async getMany<T>(keys: Iterable<string>): Promise<Map<string, T>> {
     const unique = [...new Set(keys)].map(checkKey);
-    if (unique.length > LIMITS.batchOperationsMax) {
-      throw new EnokiError("ENOKI_INVALID_INPUT", "getMany takes at most 1,000 keys");
+    const found = new Map<string, T>();
+    for (let at = 0; at < unique.length; at += LIMITS.scanPageItemsMax) {
+      const some = unique.slice(at, at + LIMITS.scanPageItemsMax);
+      const values = await this.#getSome<T>(some);
+      for (const [key, value] of values) found.set(key, value);
     }
-    if (unique.length === 0) return new Map();
-    return this.#operations.send(
-      (writer, id, callId) => codec.encodeGetMany(writer, id, callId, unique),
-      decodeMany<T>,
-      unique,
-    );
+    return found;
   }
 
   scan<T>(from?: ScanArgument, options?: ScanOptions): Scan<[key: string, value: T]> {
-    return new KvScan<[string, T]>(this.#operations, from, options, false);
+    return new KvScan<[string, T]>(this.#operations, this.#direct, from, options, false);
   }
 
   keys(from?: string | ScanRange, options?: ScanOptions): Scan<string> {
-    return new KvScan<string>(this.#operations, from, options, true);
+    return new KvScan<string>(this.#operations, this.#direct, from, options, true);
   }
 
   update<T extends Value>(
@@ -149,7 +165,17 @@ export class Keygroup implements Kv {
 
   keygroup(name: string): Kv {
     if (name === this.#ownName()) return this.#own;
-    return new Keygroup(refusedOperations(name), this.#ownName, this.#own);
+    return new Keygroup(refusedOperations(name), this.#ownName, undefined, this.#own);
+  }
+
+  async #getSome<T>(keys: readonly string[]): Promise<Map<string, T>> {
+    const found = this.#direct.getMany(keys);
+    if (found !== ASK_NODE) return found as Map<string, T>;
+    return this.#operations.send(
+      (writer, id, callId) => codec.encodeGetMany(writer, id, callId, keys),
+      decodeMany<T>,
+      keys,
+    );
   }
 
   #keyOperation<T, D>(

@@ -1,6 +1,6 @@
 import { SlotTable } from "../channel/slot-table.js";
 import { EnokiError, type ErrorCode } from "../core/errors.js";
-import type { FrameWriter } from "../channel/frames.js";
+import { ChannelError, type FrameWriter } from "../channel/frames.js";
 import { decodeErrorReply, isErrorReply } from "../channel/replies.js";
 import { encodeJsonOperation } from "../channel/operations.js";
 
@@ -74,7 +74,7 @@ export class Operations implements OperationPort {
         encode(this.#writer, id, this.#currentCallId());
       } catch (error) {
         this.#pending.take(id);
-        throw error;
+        throw error instanceof ChannelError ? tooLarge(error) : error;
       }
     });
   }
@@ -118,6 +118,13 @@ export class Operations implements OperationPort {
   onEvent(watchId: number, payload: Buffer): void {
     this.#watches.get(watchId)?.(payload);
   }
+}
+
+function tooLarge({ message }: ChannelError): EnokiError {
+  return new EnokiError(
+    "ENOKI_VALUE_TOO_LARGE",
+    `the operation is larger than allowed: ${message}`,
+  );
 }
 
 function toError(reply: Readonly<Record<string, unknown>>): EnokiError {

@@ -128,7 +128,7 @@ export interface Kv {
   /** Returns whether the key existed. */
   delete(key: string): Promise<boolean>;
   exists(key: string): Promise<boolean>;
-  /** The values of several keys from one snapshot; missing ones are not in the map. */
+  /** The values of several keys, 1,000 per snapshot; missing ones are not in the map. */
   getMany<T = Stored>(keys: Iterable<string>): Promise<Map<string, T>>;
   /** Pairs in the order of their keys' UTF-8 bytes. */
   scan<T = Stored>(start?: string, options?: ScanOptions): Scan<[key: string, value: T]>;

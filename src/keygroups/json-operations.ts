@@ -164,6 +164,7 @@ async function change(
 ): Promise<unknown> {
   // why: members and fields are checked like any JSON that is to be stored.
   if ("member" in operation) readJsonValue({ t: "json", v: operation.member });
+  if ("field" in operation) readJsonValue({ t: "str", v: operation.field });
   if (operation.op === "map.set") readJsonValue({ t: "json", v: operation.value });
   const outcome = await keygroup.write({ writes: [operation], ...context });
   const result = outcome.results[0] as WriteOutcome["results"][number];

@@ -24,8 +24,7 @@ export function readJsonValue(json: JsonValue): TypedValue {
   if (json.t === "str") checkWellFormed(json.v);
   if (json.t !== "json") return fromJsonValue(json);
   const text = stringify(json.v);
-  checkNumbersAndDepth(text);
-  checkWellFormed(text);
+  checkJsonText(text);
   return { tag: TAG.json, bytes: Buffer.from(text, "utf8") };
 }
 
@@ -51,7 +50,7 @@ export function readRawValue(
     } catch (error) {
       throw new EnokiError("ENOKI_INVALID_INPUT", `the value is not JSON: ${messageOf(error)}`);
     }
-    checkNumbersAndDepth(text);
+    checkJsonText(text);
   }
   return { tag, bytes };
 }
@@ -83,9 +82,11 @@ function checkBase64(text: string): void {
 
 /** A lone half of a surrogate pair has no UTF-8; storing it would change the text silently. */
 function checkWellFormed(text: string): void {
-  if (/\p{Surrogate}/u.test(text)) {
-    throw new EnokiError("ENOKI_VALUE_UNSUPPORTED", "the text has half of a surrogate pair");
-  }
+  if (!text.isWellFormed()) throw halfPair();
+}
+
+function halfPair(): EnokiError {
+  return new EnokiError("ENOKI_VALUE_UNSUPPORTED", "the text has half of a surrogate pair");
 }
 
 /** Text of a JSON value that came out of a parser. */
@@ -98,14 +99,14 @@ function stringify(value: unknown): string {
 }
 
 /**
- * Refuses integers that not every language can hold, numbers too large for any, and extreme
- * nesting. `text` must be valid JSON.
+ * Refuses integers that not every language can hold, numbers too large for any, halves of surrogate
+ * pairs, which JSON can escape, and extreme nesting. `text` must be valid JSON.
  */
-function checkNumbersAndDepth(text: string): void {
+function checkJsonText(text: string): void {
   let depth = 0;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
-    if (code === 0x22) at = endOfString(text, at);
+    if (code === 0x22) at = checkString(text, at);
     else if (code === 0x2d || (code >= 0x30 && code <= 0x39)) at = checkNumber(text, at);
     else if (code === 0x5b || code === 0x7b) depth++;
     else if (code === 0x5d || code === 0x7d) depth--;
@@ -113,14 +114,32 @@ function checkNumbersAndDepth(text: string): void {
   }
 }
 
-/** Index of the quote that ends the string which begins at `start`. */
-function endOfString(text: string, start: number): number {
+/** Checks the string that begins at `start` and returns the index of the quote that ends it. */
+function checkString(text: string, start: number): number {
   for (let at = start + 1; at < text.length; at++) {
     const code = text.charCodeAt(at);
-    if (code === 0x5c) at++;
-    else if (code === 0x22) return at;
+    if (code === 0x22) return at;
+    if (code !== 0x5c) continue;
+    const unit = escapedUnit(text, at);
+    const isPair = isHighHalf(unit) && isLowHalf(escapedUnit(text, at + 6));
+    if (!isPair && (isHighHalf(unit) || isLowHalf(unit))) throw halfPair();
+    at += isPair ? 11 : unit === undefined ? 1 : 5;
   }
   return text.length;
+}
+
+/** The code unit of the escape `\uXXXX` at `at`; `undefined` for anything else. */
+function escapedUnit(text: string, at: number): number | undefined {
+  if (text.charCodeAt(at) !== 0x5c || text.charCodeAt(at + 1) !== 0x75) return undefined;
+  return Number.parseInt(text.slice(at + 2, at + 6), 16);
+}
+
+function isHighHalf(unit: number | undefined): boolean {
+  return unit !== undefined && unit >= 0xd800 && unit <= 0xdbff;
+}
+
+function isLowHalf(unit: number | undefined): boolean {
+  return unit !== undefined && unit >= 0xdc00 && unit <= 0xdfff;
 }
 
 /** Checks the number that begins at `start` and returns the index of its last character. */

@@ -21,6 +21,7 @@ import {
 } from "../channel/replies.js";
 import { toJsonValue } from "../channel/values.js";
 import { EnokiError } from "../core/errors.js";
+import { LIMITS } from "../core/limits.js";
 import { TAG, type Tag } from "../core/value.js";
 import type { Logger } from "../ports/logger.js";
 import { executeJsonOperation } from "./json-operations.js";
@@ -93,11 +94,7 @@ export class KeygroupOperations {
         encodeFlagReply(writer, id, this.#keygroup.reads.getBytes(keyOf(payload)) !== undefined);
         return;
       case OPERATION.getMany:
-        encodeGetManyReply(
-          writer,
-          id,
-          decodeGetMany(payload).map((key) => this.#keygroup.reads.getBytes(checkKey(key))),
-        );
+        this.#getMany(writer, id, decodeGetMany(payload));
         return;
       case OPERATION.scan: {
         const request = decodeScan(payload);
@@ -129,6 +126,11 @@ export class KeygroupOperations {
     }
   }
 
+  #getMany(writer: FrameWriter, id: number, keys: readonly Buffer[]): void {
+    const values = keys.map((key) => this.#keygroup.reads.getBytes(checkKey(key)));
+    refuseTooLarge(() => encodeGetManyReply(writer, id, values));
+  }
+
   #write(
     writer: FrameWriter,
     id: number,
@@ -156,19 +158,15 @@ export class KeygroupOperations {
     }
     if (request["op"] === "unwatch") {
       const watch = request["watch"];
-      if (typeof watch === "number") {
-        this.#watches.get(watch)?.();
-        this.#watches.delete(watch);
-      }
+      if (typeof watch === "number") this.#endWatch(watch);
       encodeJsonReply(writer, id, {});
       return;
     }
-    executeJsonOperation(this.#keygroup, request, by(invocation)).then(
-      (reply) => {
-        if (!this.#isClosed) encodeJsonReply(writer, id, reply);
-      },
-      (error: unknown) => this.#refuse(writer, id, error),
-    );
+    executeJsonOperation(this.#keygroup, request, by(invocation))
+      .then((reply) => {
+        if (!this.#isClosed) refuseTooLarge(() => encodeJsonReply(writer, id, reply));
+      })
+      .catch((error: unknown) => this.#refuse(writer, id, error));
   }
 
   #watch(writer: FrameWriter, id: number, request: Readonly<Record<string, unknown>>): void {
@@ -181,11 +179,22 @@ export class KeygroupOperations {
       },
       ({ key, value, version }) => {
         const event = { key, value: value === undefined ? null : toJsonValue(value), version };
-        writer.frame(FRAME.event, id, JSON.stringify(event));
+        try {
+          refuseTooLarge(() => writer.frame(FRAME.event, id, JSON.stringify(event)));
+        } catch (error) {
+          this.#endWatch(id);
+          const { code, message } = error as EnokiError;
+          writer.frame(FRAME.event, id, JSON.stringify({ error: { code, message } }));
+        }
       },
     );
     this.#watches.set(id, unwatch);
     encodeJsonReply(writer, id, {});
+  }
+
+  #endWatch(id: number): void {
+    this.#watches.get(id)?.();
+    this.#watches.delete(id);
   }
 
   #refuse(writer: FrameWriter, id: number, error: unknown): void {
@@ -199,6 +208,20 @@ export class KeygroupOperations {
       "an operation failed",
     );
     encodeErrorReply(writer, id, { code: "ENOKI_INTERNAL", message: "the node has a bug" });
+  }
+}
+
+/**
+ * Runs `encode`, which writes one frame that may have become too long.
+ * @throws EnokiError `ENOKI_VALUE_TOO_LARGE`; nothing was written then
+ */
+function refuseTooLarge(encode: () => void): void {
+  try {
+    encode();
+  } catch (error) {
+    if (!(error instanceof ChannelError)) throw error;
+    const limit = `${LIMITS.frameBytesMax / (1024 * 1024)} MiB`;
+    throw new EnokiError("ENOKI_VALUE_TOO_LARGE", `a message to a function has at most ${limit}`);
   }
 }
 

@@ -15,6 +15,8 @@ class Event:
 
     def __init__(self, payload):
         fields = decode_json(payload)
+        if "error" in fields:
+            raise Error(fields["error"]["code"], fields["error"]["message"])
         self.key = fields["key"]
         self.version = fields["version"]
         self.deleted = fields["value"] is None
