@@ -37,7 +37,6 @@ export class InstancePool implements InstanceEvents {
   #retryTimer: NodeJS.Timeout | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
   #isRetired = false;
-  #emptied: (() => void)[] = [];
   /** Where new and waiting calls go once this revision has been replaced, or why they are refused. */
   #successor: InstancePool | EnokiError | undefined;
 
@@ -105,11 +104,6 @@ export class InstancePool implements InstanceEvents {
   ended(instance: Instance): void {
     const index = this.#instances.indexOf(instance);
     if (index >= 0) this.#instances.splice(index, 1);
-    if (this.#instances.length === 0) {
-      const emptied = this.#emptied;
-      this.#emptied = [];
-      for (const resolve of emptied) resolve();
-    }
     this.#scaleUp();
   }
 
@@ -177,6 +171,8 @@ export class InstancePool implements InstanceEvents {
   }
 
   #startFailed(error: unknown): void {
+    // Nobody waits here any more, and a timer would keep the node alive.
+    if (this.#isRetired) return;
     this.#startFailures += 1;
     this.#options.logger.warn({ error: String(error) }, "an instance did not start");
     const failure = forCallers(error);

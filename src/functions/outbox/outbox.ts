@@ -32,6 +32,8 @@ export interface OutboxOptions {
 const RUNNING_MAX = 64;
 /** Pause after a call that found the queue full or the node draining. */
 const POSTPONE_MS = 100;
+/** Pause after an end that could not be stored, on a full disk for one. */
+const UNSTORED_PAUSE_MS = 1000;
 
 /** What is held in memory of an invocation that has not ended well. */
 interface Tracked {
@@ -271,9 +273,11 @@ export class Outbox implements InvocationsFacade {
     this.#count(this.#running, entry.function, 1);
     tracked.summary = { ...tracked.summary, state: "running" };
     const settled = (outcome: CallResponse | EnokiError): void => {
-      this.#settled(tracked, id, entry, outcome).catch((error: unknown) =>
-        this.#options.logger.error({ error: String(error), id }, "a result could not be stored"),
-      );
+      this.#settled(tracked, id, entry, outcome).catch((error: unknown) => {
+        this.#options.logger.error({ error: String(error), id }, "a result could not be stored");
+        // Delivery is at least once: without a stored end it is as if the call had not been made.
+        this.#again(tracked, id, entry, UNSTORED_PAUSE_MS);
+      });
     };
     const host = this.#options.find(entry.function);
     if (!host) {
@@ -298,7 +302,7 @@ export class Outbox implements InvocationsFacade {
     outcome: CallResponse | EnokiError,
   ): Promise<void> {
     try {
-      if (isPostponed(outcome)) this.#again(tracked, id, entry, POSTPONE_MS);
+      if (isPostponed(outcome) || this.#isCutOff(outcome)) this.#again(tracked, id, entry, POSTPONE_MS);
       else if (outcome instanceof EnokiError && outcome.code === "ENOKI_FUNCTION_NOT_FOUND") {
         await this.#finish(tracked, id, { ...entry, tries: entry.tries + 1 }, outcome, true);
       } else if (!isRetried(outcome)) {
@@ -308,6 +312,11 @@ export class Outbox implements InvocationsFacade {
       this.#count(this.#running, entry.function, -1);
       this.#pump(entry.function);
     }
+  }
+
+  /** What a stopping node cuts off says nothing about the function, so it is no try. */
+  #isCutOff(outcome: CallResponse | EnokiError): boolean {
+    return this.#isStopped && outcome instanceof EnokiError && outcome.code === "ENOKI_INSTANCE_DIED";
   }
 
   async #failed(

@@ -1,0 +1,53 @@
+import { expect, test } from "vitest";
+
+import type { InvocationId } from "../../../src/core/ids.js";
+import { LIMITS } from "../../../src/core/limits.js";
+import { LogBook } from "../../../src/functions/log-book.js";
+
+const ID = "0".repeat(32) as InvocationId;
+
+test("text is cut into lines, each with its time, stream and invocation", () => {
+  let nowMs = 5;
+  const log = new LogBook(() => nowMs++);
+  log.write("stdout", ID, "one\n\ntwo\n");
+  log.write("platform", undefined, "three");
+  expect(log.tail(10)).toEqual([
+    { atMs: 5, stream: "stdout", invocation: ID, text: "one" },
+    { atMs: 6, stream: "stdout", invocation: ID, text: "" },
+    { atMs: 7, stream: "stdout", invocation: ID, text: "two" },
+    { atMs: 8, stream: "platform", invocation: undefined, text: "three" },
+  ]);
+  expect(log.tail(1).map(({ text }) => text)).toEqual(["three"]);
+  expect(log.tail(0)).toEqual([]);
+});
+
+test("an overlong line is cut", () => {
+  const log = new LogBook(() => 0);
+  log.write("stderr", undefined, "x".repeat(LIMITS.logLineBytesMax * 2));
+  expect(log.tail(1)[0]?.text).toBe(`${"x".repeat(LIMITS.logLineBytesMax)}…`);
+});
+
+test("a flood drops the oldest lines and keeps the latest, in bounds", () => {
+  const log = new LogBook(() => 0);
+  const count = 100_000;
+  for (let number = 0; number < count; number++)
+    log.write("stdout", undefined, `line ${number} ${"x".repeat(50)}`);
+  const lines = log.tail(count);
+  const sizeBytes = lines.reduce((sum, { text }) => sum + text.length, 0);
+  expect(sizeBytes).toBeLessThanOrEqual(LIMITS.functionLogBytesMax);
+  expect(sizeBytes).toBeGreaterThan(LIMITS.functionLogBytesMax / 4);
+  const numbers = lines.map(({ text }) => Number(text.split(" ")[1]));
+  expect(numbers.at(-1)).toBe(count - 1);
+  expect(numbers).toEqual(Array.from({ length: lines.length }, (_, i) => count - lines.length + i));
+});
+
+test("who follows sees new lines only, until it stops", () => {
+  const log = new LogBook(() => 0);
+  const seen: string[] = [];
+  log.write("stdout", undefined, "before");
+  const stop = log.follow(({ text }) => seen.push(text));
+  log.write("stdout", undefined, "during\nstill");
+  stop();
+  log.write("stdout", undefined, "after");
+  expect(seen).toEqual(["during", "still"]);
+});

@@ -1,0 +1,366 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+
+import { EnokiError } from "../../../src/core/errors.js";
+import type { FunctionName, InvocationId } from "../../../src/core/ids.js";
+import { LIMITS } from "../../../src/core/limits.js";
+import { TAG } from "../../../src/core/value.js";
+import type { Call, CallRequest, CallResponse } from "../../../src/functions/call.js";
+import type { FunctionHost, Submission } from "../../../src/functions/function-host.js";
+import { createInvocationIds } from "../../../src/functions/invocation-ids.js";
+import type { OutboxStore } from "../../../src/functions/outbox/outbox-store.js";
+import { Outbox } from "../../../src/functions/outbox/outbox.js";
+import { silentLogger } from "../../../src/ports/logger.js";
+import type { Storage } from "../../../src/ports/storage.js";
+import { createMemoryDriver } from "../../../src/storage/memory.js";
+import { REQUEST, RESPONSE } from "./calls.js";
+
+const clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() };
+const nextId = createInvocationIds();
+const DAY_MS = 24 * 3_600_000;
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+/** A store of local rows that commits at once, or fails when told to. */
+class FakeStore implements OutboxStore {
+  readonly name: string;
+  readonly rows: Storage;
+  commits = 0;
+  failure: Error | undefined;
+
+  constructor(name: string, rows: Storage) {
+    this.name = name;
+    this.rows = rows;
+  }
+
+  commitLocal: OutboxStore["commitLocal"] = async (work) => {
+    if (this.failure) throw this.failure;
+    this.commits += 1;
+    return this.rows.transact((transaction) => {
+      const { writes, value } = work(transaction);
+      for (const { key, value } of writes) {
+        if (value === undefined) transaction.delete(key);
+        else transaction.put(key, value);
+      }
+      return value;
+    });
+  };
+}
+
+/** Keeps what it is asked to run until the test says how it ended. */
+class FakeHost {
+  readonly name = "fn" as FunctionName;
+  readonly submitted: Submission[] = [];
+  tries = 0;
+
+  submit(submission: Submission): Call {
+    this.tries += 1;
+    this.submitted.push(submission);
+    return undefined as unknown as Call;
+  }
+
+  async end(outcome: CallResponse | EnokiError = RESPONSE): Promise<Submission> {
+    const submission = this.submitted.shift();
+    if (!submission) throw new Error("nothing runs");
+    submission.settled(outcome);
+    await vi.advanceTimersByTimeAsync(0);
+    return submission;
+  }
+
+  get asHost(): FunctionHost {
+    return this as unknown as FunctionHost;
+  }
+}
+
+/** An outbox with one function and one store. */
+class Bench {
+  readonly host = new FakeHost();
+  readonly store: FakeStore;
+  readonly outbox: Outbox;
+  isDeployed = true;
+
+  constructor(rows: Storage) {
+    this.store = new FakeStore("fn", rows);
+    this.outbox = new Outbox({
+      find: (name) => (name === "fn" && this.isDeployed ? this.host.asHost : undefined),
+      storeOf: () => this.store,
+      clock,
+      logger: silentLogger,
+      random: () => 1,
+      nextId,
+    });
+    this.outbox.open([this.store]);
+  }
+
+  static async open(): Promise<Bench> {
+    return new Bench(await createMemoryDriver().open("kg-fn"));
+  }
+
+  /** As after a crash: only the store is left. */
+  reopen(): Bench {
+    this.outbox.stop();
+    return new Bench(this.store.rows);
+  }
+
+  async enqueue(request: Partial<CallRequest> = {}): Promise<InvocationId> {
+    return await this.outbox.enqueue(this.host.asHost, nextId(), { ...REQUEST, ...request });
+  }
+
+  /** Lets the call that runs fail until it is given up. */
+  async failForGood(): Promise<void> {
+    for (let tries = 0; tries < LIMITS.asyncTriesMax; tries++) {
+      await vi.advanceTimersByTimeAsync(30_000);
+      await this.host.end(new EnokiError("ENOKI_FUNCTION_ERROR", "Error: no"));
+    }
+  }
+}
+
+const soon = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
+
+describe("an accepted invocation", () => {
+  test("is stored before it is accepted, and runs after", async () => {
+    const { outbox, host, store, enqueue } = bindings(await Bench.open());
+    const accepted = enqueue({ body: Buffer.from("hello") });
+    expect(host.tries).toBe(0);
+    const id = await accepted;
+    expect(store.commits).toBe(1);
+    await soon();
+    expect(host.submitted[0]).toMatchObject({ id, request: { body: Buffer.from("hello") } });
+    expect(outbox.show(id).state).toBe("running");
+    expect(outbox.outcome(id)).toEqual({ state: "waiting" });
+    await host.end();
+    expect(outbox.outcome(id)).toEqual({ state: "done", response: RESPONSE });
+    expect(outbox.show(id)).toMatchObject({ state: "done", tries: 1, status: 200 });
+  });
+
+  test("is refused when it cannot be stored, and leaves nothing behind", async () => {
+    const { outbox, store, host, enqueue } = bindings(await Bench.open());
+    store.failure = new EnokiError("ENOKI_DISK_FULL");
+    await expect(enqueue()).rejects.toMatchObject({ code: "ENOKI_DISK_FULL" });
+    await soon();
+    expect([outbox.list({ limit: 10 }), host.tries]).toEqual([[], 0]);
+  });
+
+  test("runs again after a crash, with the same id and idempotency key", async () => {
+    const bench = await Bench.open();
+    const [plain, keyed] = [await bench.enqueue(), await bench.enqueue({ idempotencyKey: "k" })];
+    await soon();
+    const again = bench.reopen();
+    await soon();
+    const seen = again.host.submitted.map(({ id, request }) => [id, request.idempotencyKey]);
+    expect(new Map(seen as [string, string][])).toEqual(
+      new Map([
+        [plain, plain],
+        [keyed, "k"],
+      ]),
+    );
+  });
+
+  test("keeps its result over a restart, for a day", async () => {
+    const bench = await Bench.open();
+    const id = await bench.enqueue({ idempotencyKey: "k" });
+    await soon();
+    await bench.host.end({ ...RESPONSE, status: 201, headers: "a\0b\0" });
+    const again = bench.reopen();
+    expect(again.outbox.outcome(id)).toEqual({
+      state: "done",
+      response: { ...RESPONSE, status: 201, headers: "a\0b\0" },
+    });
+    expect(await again.enqueue({ idempotencyKey: "k" })).toBe(id);
+    await vi.advanceTimersByTimeAsync(DAY_MS + 120_000);
+    expect(() => again.outbox.outcome(id)).toThrow(id);
+    expect(await again.enqueue({ idempotencyKey: "k" })).not.toBe(id);
+    expect(again.store.rows.range({})).toHaveLength(2);
+  });
+
+  test("gives the first one's id to a repeated idempotency key, and runs once", async () => {
+    const { host, enqueue } = bindings(await Bench.open());
+    const ids = await Promise.all([1, 2, 3].map(() => enqueue({ idempotencyKey: "k" })));
+    expect(new Set(ids).size).toBe(1);
+    await soon();
+    expect(host.tries).toBe(1);
+  });
+});
+
+describe("an invocation that fails", () => {
+  test("is tried five times with doubling pauses, then kept as a dead letter with its reason", async () => {
+    const { outbox, host, enqueue } = bindings(await Bench.open());
+    const id = await enqueue();
+    await soon();
+    const error = new EnokiError("ENOKI_FUNCTION_ERROR", "Error: no");
+    for (const pauseMs of [100, 200, 400, 800]) {
+      await host.end(error);
+      expect(outbox.show(id)).toMatchObject({
+        state: "queued",
+        lastError: { code: "ENOKI_FUNCTION_ERROR" },
+      });
+      await vi.advanceTimersByTimeAsync(pauseMs - 1);
+      expect(host.submitted).toHaveLength(0);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(host.submitted).toHaveLength(1);
+    }
+    await host.end(error);
+    expect(outbox.show(id)).toMatchObject({ state: "dead", tries: 5 });
+    expect(outbox.outcome(id)).toMatchObject({ response: { code: "ENOKI_FUNCTION_ERROR" } });
+    await vi.advanceTimersByTimeAsync(DAY_MS * 7);
+    expect([host.tries, outbox.show(id).state]).toEqual([5, "dead"]);
+  });
+
+  test.each([
+    ["a 5xx", { ...RESPONSE, status: 503 }, true],
+    ["a timeout", new EnokiError("ENOKI_TIMEOUT"), true],
+    ["a dead instance", new EnokiError("ENOKI_INSTANCE_DIED"), true],
+    ["code that does not load", new EnokiError("ENOKI_LOAD_FAILED"), true],
+    ["a 4xx", { ...RESPONSE, status: 404 }, false],
+    ["a refused body", new EnokiError("ENOKI_INVALID_INPUT"), false],
+  ])("is tried again after %s: %#", async (_, outcome, isRetried) => {
+    const { outbox, host, enqueue } = bindings(await Bench.open());
+    const id = await enqueue();
+    await soon();
+    await host.end(outcome);
+    expect(outbox.show(id).state).toBe(isRetried ? "queued" : "done");
+  });
+
+  test("keeps its number of tries over a restart", async () => {
+    const bench = await Bench.open();
+    const id = await bench.enqueue();
+    await soon();
+    await bench.host.end(new EnokiError("ENOKI_FUNCTION_ERROR", "Error: no"));
+    expect(bench.reopen().outbox.show(id)).toMatchObject({ state: "queued", tries: 1 });
+  });
+
+  test("was not tried at all where the queue was full or the node drained", async () => {
+    const { outbox, host, enqueue } = bindings(await Bench.open());
+    const id = await enqueue();
+    await soon();
+    for (const code of ["ENOKI_QUEUE_FULL", "ENOKI_DRAINING"] as const) {
+      await host.end(new EnokiError(code));
+      expect(outbox.show(id)).toMatchObject({ state: "queued", tries: 0 });
+      await vi.advanceTimersByTimeAsync(100);
+      expect(host.submitted).toHaveLength(1);
+    }
+  });
+
+  test("is not counted as tried when the stopping node ends its instance", async () => {
+    const bench = await Bench.open();
+    const id = await bench.enqueue();
+    await soon();
+    bench.outbox.stop();
+    await bench.host.end(new EnokiError("ENOKI_INSTANCE_DIED", "the node stopped"));
+    expect(bench.reopen().outbox.show(id)).toMatchObject({ state: "queued", tries: 0 });
+  });
+
+  test("is a dead letter at once when there is no such function any more", async () => {
+    const bench = await Bench.open();
+    const id = await bench.enqueue();
+    bench.isDeployed = false;
+    await soon();
+    expect(bench.outbox.show(id)).toMatchObject({
+      state: "dead",
+      lastError: { code: "ENOKI_FUNCTION_NOT_FOUND" },
+    });
+  });
+
+  test("runs again later when its end cannot be stored", async () => {
+    const { outbox, host, store, enqueue } = bindings(await Bench.open());
+    const id = await enqueue();
+    await soon();
+    store.failure = new EnokiError("ENOKI_DISK_FULL");
+    await host.end();
+    expect(outbox.outcome(id)).toEqual({ state: "waiting" });
+    store.failure = undefined;
+    await vi.advanceTimersByTimeAsync(1000);
+    await host.end();
+    expect(outbox.outcome(id)).toEqual({ state: "done", response: RESPONSE });
+  });
+});
+
+describe("a dead letter", () => {
+  test("survives a restart, and runs again with all its tries when it is replayed", async () => {
+    const bench = await Bench.open();
+    const id = await bench.enqueue();
+    await bench.failForGood();
+    const again = bench.reopen();
+    expect(again.outbox.list({ state: "dead", limit: 10 }).map((one) => one.id)).toEqual([id]);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(again.host.tries).toBe(0);
+    expect(await again.outbox.replay(id)).toMatchObject({ state: "queued", tries: 0 });
+    await soon();
+    await again.host.end();
+    expect(again.outbox.outcome(id)).toEqual({ state: "done", response: RESPONSE });
+  });
+
+  test("is gone with its idempotency key once it is forgotten", async () => {
+    const bench = await Bench.open();
+    const id = await bench.enqueue({ idempotencyKey: "k" });
+    await bench.failForGood();
+    await bench.outbox.forget(id);
+    expect(bench.store.rows.range({})).toEqual([]);
+    expect(() => bench.outbox.show(id)).toThrow(id);
+    expect(await bench.enqueue({ idempotencyKey: "k" })).not.toBe(id);
+  });
+
+  test("is nothing that runs or has ended well", async () => {
+    const { outbox, host, enqueue } = bindings(await Bench.open());
+    const id = await enqueue();
+    await soon();
+    await expect(outbox.replay(id)).rejects.toMatchObject({ code: "ENOKI_INVOCATION_NOT_FOUND" });
+    await host.end();
+    await expect(outbox.forget(id)).rejects.toMatchObject({ code: "ENOKI_INVOCATION_NOT_FOUND" });
+  });
+});
+
+describe("the outbox", () => {
+  test("keeps at most 64 calls of a function running at once, and starts the next as one ends", async () => {
+    const { host, enqueue } = bindings(await Bench.open());
+    for (let i = 0; i < 100; i++) await enqueue();
+    await soon();
+    expect(host.submitted).toHaveLength(64);
+    await host.end();
+    expect(host.submitted).toHaveLength(64);
+    expect(host.tries).toBe(65);
+  });
+
+  test("tries nothing more once it is stopped, and records what still ends", async () => {
+    const { outbox, host, enqueue } = bindings(await Bench.open());
+    const [id] = [await enqueue(), await soon()];
+    outbox.stop();
+    await enqueue();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(host.tries).toBe(1);
+    await host.end();
+    expect(outbox.outcome(id)).toMatchObject({ state: "done" });
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test("makes rows of sends, and takes them up once they are committed", async () => {
+    const { outbox, host, store } = bindings(await Bench.open());
+    const data = { tag: TAG.json, bytes: Buffer.from('{"a":1}') };
+    const { writes, committed } = outbox.prepareSends(() => store, [{ function: "fn", data }]);
+    expect(writes).toHaveLength(1);
+    expect(outbox.list({ limit: 10 })).toEqual([]);
+    await store.commitLocal(() => ({ writes, value: undefined }));
+    committed();
+    await soon();
+    expect(host.submitted[0]?.request).toMatchObject({
+      contentType: "application/json",
+      body: Buffer.from('{"a":1}'),
+    });
+    const nobody = [{ function: "nobody", data }];
+    expect(() => outbox.prepareSends(() => store, nobody)).toThrow(/nobody/);
+  });
+
+  test("forgets what belonged to a keygroup that was dropped", async () => {
+    const { outbox, host, enqueue } = bindings(await Bench.open());
+    const id = await enqueue();
+    outbox.dropStore("fn");
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(host.tries).toBe(0);
+    expect(() => outbox.show(id)).toThrow(id);
+  });
+});
+
+function bindings(bench: Bench) {
+  const { outbox, host, store } = bench;
+  return { outbox, host, store, enqueue: bench.enqueue.bind(bench) };
+}
