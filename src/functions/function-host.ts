@@ -27,6 +27,8 @@ export interface FunctionHostOptions {
   readonly tmpBytes: number;
   /** Where an artefact lies on this machine. */
   readonly artefactDir: (hash: string) => string;
+  /** File of the function's own keygroup, for instances that read it directly. */
+  readonly storeFileOf: (name: FunctionName) => string | undefined;
   /** Gives an instance of `function` the operations of its own keygroup. */
   readonly operationsFor: (name: FunctionName) => OperationServer;
 }
@@ -159,8 +161,9 @@ async function startInstance(
   events: InstanceEvents,
 ): Promise<Instance> {
   const { config } = revision;
+  const kind = guestKind(revision.runtime);
   const process = await options.launcher.launch({
-    kind: guestKind(revision.runtime),
+    kind,
     functionName: name,
     isolation: config.isolation,
     network: config.network,
@@ -171,6 +174,7 @@ async function startInstance(
       tmpBytes: options.tmpBytes,
     },
     artefactDir: options.artefactDir(revision.artefact),
+    storeFile: kind === "node" ? options.storeFileOf(name) : undefined,
   });
   const instance = new Instance({
     process,
@@ -190,6 +194,7 @@ async function startInstance(
         depsDir: revision.hasDeps ? join(process.guestArtefactDir, "deps") : null,
         function: name,
         keygroup: name,
+        store: process.guestStoreFile ?? null,
         revision: revision.number,
         env: config.env,
         outputBytesMax: LIMITS.outputBytesMax,

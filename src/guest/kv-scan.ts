@@ -2,6 +2,7 @@ import { EnokiError } from "../core/errors.js";
 import { LIMITS } from "../core/limits.js";
 import { encodeScan, type ScanOperation } from "../channel/operations.js";
 import { decodeScanReply } from "../channel/replies.js";
+import { ASK_NODE, type DirectPage, type DirectReads } from "./direct-reads.js";
 import { checkBound, decodeValue } from "./kv-values.js";
 import type { OperationPort } from "./operations.js";
 import type { Scan, ScanOptions, ScanRange } from "./types.js";
@@ -18,6 +19,7 @@ interface Page<T> {
 /** A scan that fetches its pages as they are needed. */
 export class KvScan<T> implements Scan<T> {
   readonly #operations: OperationPort;
+  readonly #direct: DirectReads;
   readonly #range: ScanOperation<string>;
   #remaining: number;
   #items: readonly T[] = [];
@@ -31,11 +33,13 @@ export class KvScan<T> implements Scan<T> {
   /** @throws EnokiError when the bounds are not valid */
   constructor(
     operations: OperationPort,
+    direct: DirectReads,
     from: ScanArgument,
     options: ScanOptions | undefined,
     keysOnly: boolean,
   ) {
     this.#operations = operations;
+    this.#direct = direct;
     const range: ScanRange = typeof from === "object" ? from : { ...options, start: from ?? "" };
     this.#remaining = checkLimit(range.limit);
     this.#range = toOperation(range, keysOnly);
@@ -87,11 +91,15 @@ export class KvScan<T> implements Scan<T> {
 
   async #fetch(): Promise<void> {
     const request = this.#nextRequest();
-    const page = await this.#operations.send(
-      (writer, id, callId) => encodeScan(writer, id, callId, request),
-      decodePage<T>,
-      request.keysOnly,
-    );
+    const direct = this.#direct.page(request);
+    const page =
+      direct !== ASK_NODE
+        ? toPage<T>(direct, request.keysOnly)
+        : await this.#operations.send(
+            (writer, id, callId) => encodeScan(writer, id, callId, request),
+            decodePage<T>,
+            request.keysOnly,
+          );
     if (this.#isDone) return;
     this.#items = page.items;
     this.#at = 0;
@@ -132,7 +140,10 @@ function checkLimit(limit: unknown): number {
 }
 
 function decodePage<T>(payload: Buffer, keysOnly: boolean): Page<T> {
-  const { more, keys, values } = decodeScanReply(payload, keysOnly, decodeValue);
-  const items: unknown[] = keysOnly ? keys : values.map((value, i) => [keys[i], value]);
+  return toPage(decodeScanReply(payload, keysOnly, decodeValue), keysOnly);
+}
+
+function toPage<T>({ keys, values, more }: DirectPage, keysOnly: boolean): Page<T> {
+  const items: readonly unknown[] = keysOnly ? keys : values.map((value, i) => [keys[i], value]);
   return { items: items as T[], lastKey: keys.at(-1), more };
 }

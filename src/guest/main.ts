@@ -3,6 +3,7 @@ import { ChannelError, FRAME, LOG_STREAM, PROTOCOL_VERSION } from "../channel/fr
 import { parseJsonObject } from "../channel/operations.js";
 import { Calls } from "./calls.js";
 import { openChannel } from "./channel.js";
+import { DirectReads } from "./direct-reads.js";
 import { describeError } from "./failure.js";
 import { GUEST } from "./global.js";
 import { Keygroup } from "./kv.js";
@@ -31,7 +32,8 @@ function main(): void {
   const calls: Calls = new Calls(writer, output, (callId) => log.flush(callId));
   const log = new LogSender(writer, calls.currentId);
   const operations = new Operations(writer, calls.currentId);
-  const kv = new Keygroup(operations, () => keygroupName);
+  const direct = new DirectReads();
+  const kv = new Keygroup(operations, () => keygroupName, direct);
   Object.assign(globalThis, { [GUEST]: { kv, EnokiError, response } });
   captureOutput(log);
 
@@ -48,6 +50,7 @@ function main(): void {
       throw new ChannelError(`protocol ${request.protocol} is not known here`);
     }
     keygroupName = request.keygroup;
+    direct.use(request.store);
     output.outputBytesMax = request.outputBytesMax;
     try {
       runtime = await loadRuntime(request, { openKvSocket });
@@ -73,6 +76,7 @@ function main(): void {
   }
 
   function onFrame(type: number, id: number, payload: Buffer): void {
+    direct.turned();
     switch (type) {
       case FRAME.invoke:
         return calls.invoke(id, payload);

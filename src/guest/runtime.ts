@@ -21,6 +21,8 @@ export interface LoadRequest {
   readonly codeDir: string;
   readonly function: string;
   readonly keygroup: string;
+  /** File of the keygroup's store, to read it directly; `null` = the node reads. */
+  readonly store: string | null;
   readonly env: Readonly<Record<string, string>>;
   readonly outputBytesMax: number;
 }

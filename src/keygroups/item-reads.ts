@@ -7,7 +7,7 @@ import { isCrdt, TAG, type TypedValue } from "../core/value.js";
 import { versionToken, visibleValue, visibleVersions } from "../core/visible.js";
 import type { Reader, Row } from "../ports/storage.js";
 import { encodeKey } from "./keys.js";
-import { pageLimit, rowRange, successor, type EncodedScan } from "./scan-range.js";
+import { pageLimit, rowRange, successor, type EncodedScan } from "../channel/scan-range.js";
 import type {
   ConflictPolicy,
   Entry,

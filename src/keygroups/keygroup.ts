@@ -218,6 +218,11 @@ export class Keygroup implements KeygroupFacade {
     );
   }
 
+  /** The store's file, for instances that read it directly. */
+  get storeFile(): string | undefined {
+    return this.#storage.file;
+  }
+
   /** The store, for readers of local rows. */
   get rows(): Pick<Storage, "get" | "range"> {
     return this.#storage;

@@ -275,6 +275,7 @@ async function assemble(settings: NodeSettings, guardian: Guardian): Promise<Eno
       pidsMax: settings.pidsMax,
       tmpBytes: settings.tmpBytes,
       artefactDir: (hash) => artefacts.path(hash),
+      storeFileOf: (name) => keygroups.find(keygroupOf(name)).storeFile,
       operationsFor: (name) => new KeygroupOperations(keygroups.find(keygroupOf(name)), logger),
     },
     ensureKeygroup: async (name) => void (await keygroups.ensure(keygroupOf(name))),

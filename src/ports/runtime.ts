@@ -30,6 +30,8 @@ export interface LaunchRequest {
   readonly limits: InstanceLimits;
   /** Artefact folder on the host (`code/`, maybe `deps/`); the guest sees it read-only. */
   readonly artefactDir: string;
+  /** A file on the host that the guest may read while it is written; not shown where that cannot be. */
+  readonly storeFile?: string | undefined;
 }
 
 /** How an instance ended. The first cause wins. */
@@ -50,6 +52,8 @@ export interface GuestProcess {
   readonly stderr: Readable | undefined;
   /** Where the guest finds the artefact folder: a path inside the sandbox, or `artefactDir`. */
   readonly guestArtefactDir: string;
+  /** Where it finds the store's file, if it was shown to it. */
+  readonly guestStoreFile: string | undefined;
   /** Resolves once, when no process of the instance is left. */
   readonly exited: Promise<GuestExit>;
   /**

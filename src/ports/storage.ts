@@ -43,6 +43,8 @@ export interface Storage extends Reader {
   transact<T>(work: (transaction: Transaction) => T): T;
   /** Resolves once everything that `transact` committed before the call is on stable storage. */
   sync(): Promise<void>;
+  /** The file that shows every commit to whoever reads it; `undefined` where there is none. */
+  readonly file?: string;
   /** Syncs and releases the store. No call may follow. */
   close(): Promise<void>;
 }

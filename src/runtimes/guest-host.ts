@@ -29,12 +29,18 @@ export interface GuestHost {
   readonly pythonGuestDir: () => Promise<string>;
 }
 
+/** Where a guest finds what was placed for it. */
+export interface Placed {
+  readonly artefactDir: string;
+  readonly storeFile: string | undefined;
+}
+
 /** A started guest that has no function yet. */
 export interface WarmGuest {
   readonly handle: ProcessHandle;
   readonly cage: Cage;
-  /** Lets the guest see an artefact; resolves with the path by which the guest knows it. */
-  place(artefactDir: string): Promise<string>;
+  /** Lets the guest see an artefact and a store; resolves with the paths by which it knows them. */
+  place(host: Placed): Promise<Placed>;
   /** Removes what only this guest used; called when none of its processes is left. */
   cleanUp(): Promise<void>;
 }

@@ -3,13 +3,14 @@ import type { Readable } from "node:stream";
 import { constants } from "node:os";
 import type { GuestExit, GuestProcess } from "../ports/runtime.js";
 import type { Cage } from "./cage.js";
+import type { Placed } from "./guest-host.js";
 import type { ProcessEnd, ProcessHandle } from "./spawned-process.js";
 
 /** What an instance is made of. */
 export interface InstanceParts {
   readonly handle: ProcessHandle;
   readonly cage: Cage;
-  readonly guestArtefactDir: string;
+  readonly placed: Placed;
   /** Gives back what was taken for the instance; runs once, when none of its processes is left. */
   readonly onGone: () => Promise<void>;
 }
@@ -21,6 +22,7 @@ export class Instance implements GuestProcess {
   readonly stdout: Readable | undefined;
   readonly stderr: Readable | undefined;
   readonly guestArtefactDir: string;
+  readonly guestStoreFile: string | undefined;
   readonly exited: Promise<GuestExit>;
   readonly #parts: InstanceParts;
   #firstCause: string | undefined;
@@ -33,7 +35,8 @@ export class Instance implements GuestProcess {
     this.channel = handle.channel;
     this.stdout = handle.stdout;
     this.stderr = handle.stderr;
-    this.guestArtefactDir = parts.guestArtefactDir;
+    this.guestArtefactDir = parts.placed.artefactDir;
+    this.guestStoreFile = parts.placed.storeFile;
     this.exited = handle.ended.then((end) => this.#finish(end));
   }
 

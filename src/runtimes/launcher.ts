@@ -137,12 +137,15 @@ class PooledLauncher implements Launcher {
   /** Gives a guest its limits and its function. */
   async #dress(guest: WarmGuest, request: LaunchRequest): Promise<Instance> {
     guest.cage.limit(request.limits);
-    const guestArtefactDir = await guest.place(request.artefactDir);
+    const placed = await guest.place({
+      artefactDir: request.artefactDir,
+      storeFile: request.storeFile,
+    });
     const { handle, cage } = guest;
     const instance: Instance = new Instance({
       handle,
       cage,
-      guestArtefactDir,
+      placed,
       onGone: async () => {
         this.#instances.delete(instance);
         await guest.cleanUp();

@@ -43,7 +43,7 @@ export class ProcessStarter {
       host.guardian.remove(handle.pid);
       await removeDir(tmpDir);
     };
-    return { handle, cage, place: (dir) => Promise.resolve(dir), cleanUp };
+    return { handle, cage, place: (placed) => Promise.resolve(placed), cleanUp };
   }
 
   /** Forks a Python process from the fork server, which the first call starts. */
@@ -52,7 +52,12 @@ export class ProcessStarter {
     const handle = await server.fork();
     const cage = this.#host.keeper.create(nextGuestName("python"));
     await cage.attach(handle.pid);
-    return { handle, cage, place: (dir) => Promise.resolve(dir), cleanUp: () => Promise.resolve() };
+    return {
+      handle,
+      cage,
+      place: (placed) => Promise.resolve(placed),
+      cleanUp: () => Promise.resolve(),
+    };
   }
 
   /** Ends the fork server and its children. */

@@ -21,11 +21,14 @@ import {
   type VisibleFiles,
 } from "./sandbox-plan.js";
 import { seccompFilter } from "./seccomp.js";
-import { placeArtefact } from "./slots.js";
+import { placeArtefact, placeStore } from "./slots.js";
 import { spawnGuest, type ProcessHandle } from "./spawned-process.js";
 
 /** Bubblewrap reads the filter here; the guest never sees it. */
 const SECCOMP_FD = 4;
+
+/** Beside `code` and `deps` of the artefact. */
+const STORE_NAME = "store.mdb";
 
 /** Which sandbox to start; one that waits for a function of any name. */
 export interface SandboxRequest {
@@ -73,9 +76,14 @@ export class SandboxStarter {
     return {
       handle: new SandboxedProcess(handle),
       cage,
-      place: async (artefactDir) => {
+      place: async ({ artefactDir, storeFile }) => {
         await placeArtefact(artefactDir, functionDir);
-        return FUNCTION_DIR;
+        const isShown =
+          storeFile !== undefined && placeStore(storeFile, join(functionDir, STORE_NAME));
+        return {
+          artefactDir: FUNCTION_DIR,
+          storeFile: isShown ? join(FUNCTION_DIR, STORE_NAME) : undefined,
+        };
       },
       cleanUp: async () => {
         host.guardian.remove(handle.pid);

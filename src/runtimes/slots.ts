@@ -35,6 +35,19 @@ export async function placeArtefact(artefactDir: string, slotDir: string): Promi
   }
 }
 
+/**
+ * Makes a store's file appear as `target`: the file itself, since a copy would not change with it.
+ * False where that cannot be, as between file systems.
+ */
+export function placeStore(storeFile: string, target: string): boolean {
+  try {
+    linkSync(storeFile, target);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** In another process: thousands of links would hold up every call of the node. */
 async function placeBig(artefactDir: string, slotDir: string): Promise<void> {
   const source = `${artefactDir}/.`;

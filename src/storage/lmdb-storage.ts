@@ -84,6 +84,10 @@ export class LmdbStorage implements Storage {
     return storage;
   }
 
+  get file(): string {
+    return join(this.#folder, "data.mdb");
+  }
+
   get(key: Uint8Array): Uint8Array | undefined {
     assert(this.#isOpen, "the store is closed");
     assertKey(key);

@@ -130,7 +130,18 @@ async function discard(dir: string, name: string): Promise<void> {
   if (!(await exists(join(dir, name)))) return;
   await rename(join(dir, name), discarded);
   await syncDirectory(dir);
+  await blank(dataPath(discarded));
   await rm(discarded, { recursive: true, force: true });
+}
+
+/** Whoever still reads the file directly sees that it is no store any more. */
+async function blank(path: string): Promise<void> {
+  const data = await open(path, "r+");
+  try {
+    await data.write(new Uint8Array(META_PAGES_SIZE_BYTES), 0, META_PAGES_SIZE_BYTES, 0);
+  } finally {
+    await data.close();
+  }
 }
 
 function dataPath(folder: string): string {

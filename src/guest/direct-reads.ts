@@ -1,0 +1,134 @@
+import { pageLimit, rowRange } from "../channel/scan-range.js";
+import type { ScanOperation } from "../channel/operations.js";
+import { soleValue } from "../core/item.js";
+import { LIMITS } from "../core/limits.js";
+import { itemKeyOf, itemRowKey } from "../core/rows.js";
+import { decodeValue } from "./kv-values.js";
+import { LmdbFile, type FileState } from "./lmdb-file.js";
+
+/** What a direct read gives when only the node can answer. */
+export const ASK_NODE: unique symbol = Symbol("ask the node");
+
+/** One page of a scan, decoded. */
+export interface DirectPage {
+  readonly keys: readonly string[];
+  readonly values: readonly unknown[];
+  readonly more: boolean;
+}
+
+/**
+ * Reads that an instance may do before it asks the node once: code that only reads then lets the
+ * event loop turn now and again, as it would if all its reads went over the channel.
+ */
+const READS_IN_A_ROW_MAX = 256;
+
+/**
+ * Reads of the keygroup in the guest itself, from the store's file. They show the last commit, as
+ * the node does. Only rows are read here that anybody understands alone: with siblings, CRDTs,
+ * tombstones and expiries (the node's clock judges them) the node is asked.
+ */
+export class DirectReads {
+  #path: string | null = null;
+  #file: LmdbFile | undefined;
+  #readsInARow = 0;
+
+  /** Says where the store lies; it is opened with the first read. */
+  use(path: string | null): void {
+    this.#path = path;
+  }
+
+  /** The event loop has turned. */
+  turned(): void {
+    this.#readsInARow = 0;
+  }
+
+  /** The value of a key, or `missing`. */
+  get(key: string, missing: unknown): unknown {
+    return this.#read((state) => {
+      const row = state.get(rowKeyOf(key));
+      return row === undefined ? missing : decodeRow(row);
+    });
+  }
+
+  /** Whether a key has a value. */
+  exists(key: string): boolean | typeof ASK_NODE {
+    return this.#read((state) => {
+      const row = state.get(rowKeyOf(key));
+      if (row === undefined) return false;
+      return soleValue(row, Infinity) === undefined ? ASK_NODE : true;
+    });
+  }
+
+  /** The values of those keys that have one. */
+  getMany(keys: readonly string[]): Map<string, unknown> | typeof ASK_NODE {
+    return this.#read((state) => {
+      const found = new Map<string, unknown>();
+      let sizeBytes = 0;
+      for (const key of keys) {
+        const row = state.get(rowKeyOf(key));
+        if (row === undefined) continue;
+        const value = decodeRow(row);
+        sizeBytes += row.length;
+        // Too much at once is refused, and the node says how.
+        if (value === ASK_NODE || sizeBytes > LIMITS.valueSizeBytesMax) return ASK_NODE;
+        found.set(key, value);
+      }
+      return found;
+    });
+  }
+
+  /** One page, with the bounds that the node gives its pages. */
+  page(request: ScanOperation<string>): DirectPage | typeof ASK_NODE {
+    return this.#read((state) => pageOf(state, request));
+  }
+
+  #read<T>(work: (state: FileState) => T): T | typeof ASK_NODE {
+    if (!this.#path || ++this.#readsInARow > READS_IN_A_ROW_MAX) return ASK_NODE;
+    try {
+      this.#file ??= new LmdbFile(this.#path);
+      return this.#file.read(work, ASK_NODE);
+    } catch {
+      // The store was dropped, or is not as we know it: the node decides from now on.
+      this.#path = null;
+      this.#file?.close();
+      return ASK_NODE;
+    }
+  }
+}
+
+function rowKeyOf(key: string): Uint8Array {
+  return itemRowKey(Buffer.from(key, "utf8"));
+}
+
+/** What a row shows if that needs neither a clock nor a policy. */
+function decodeRow(row: Buffer): unknown {
+  const value = soleValue(row, Infinity);
+  if (value === undefined) return ASK_NODE;
+  return decodeValue(value.tag, value.bytes as Buffer, 0, value.bytes.length);
+}
+
+function pageOf(state: FileState, request: ScanOperation<string>): DirectPage | typeof ASK_NODE {
+  const { keysOnly, reverse } = request;
+  const limit = pageLimit(request.limit);
+  const range = rowRange({
+    ...request,
+    start: Buffer.from(request.start, "utf8"),
+    end: request.end === undefined ? undefined : Buffer.from(request.end, "utf8"),
+    prefix: request.prefix === undefined ? undefined : Buffer.from(request.prefix, "utf8"),
+  });
+  const keys: string[] = [];
+  const values: unknown[] = [];
+  if (!range) return { keys, values, more: false };
+  let sizeBytes = 0;
+  for (const { key, value } of state.rows(range.start, range.end, reverse)) {
+    if (keys.length >= limit || sizeBytes > LIMITS.scanPageBytesMax) {
+      return { keys, values, more: true };
+    }
+    const decoded = decodeRow(value);
+    if (decoded === ASK_NODE) return ASK_NODE;
+    keys.push((itemKeyOf(key) as Buffer).toString("utf8"));
+    sizeBytes += key.length + value.length;
+    if (!keysOnly) values.push(decoded);
+  }
+  return { keys, values, more: false };
+}
