@@ -190,23 +190,24 @@ export class InstancePool implements InstanceEvents {
     }, pauseMs);
   }
 
-  #watchIdle(): void {
+  #watchIdle(waitMs = this.#options.idleMs): void {
     if (this.#idleTimer || this.#isRetired) return;
     this.#idleTimer = setTimeout(() => {
       this.#idleTimer = undefined;
       this.#stopIdle();
-    }, this.#options.idleMs).unref();
+    }, waitMs).unref();
   }
 
   #stopIdle(): void {
     const nowMs = this.#options.clock.monotonicMs();
-    let isSomeoneWarm = false;
+    let leftMs = Number.POSITIVE_INFINITY;
     for (const instance of this.#instances) {
       if (instance.running > 0) continue;
-      if (nowMs - instance.idleSinceMs >= this.#options.idleMs - 1) void instance.stop();
-      else isSomeoneWarm = true;
+      const idleMs = nowMs - instance.idleSinceMs;
+      if (idleMs >= this.#options.idleMs - 1) void instance.stop();
+      else leftMs = Math.min(leftMs, this.#options.idleMs - idleMs);
     }
-    if (isSomeoneWarm) this.#watchIdle();
+    if (leftMs < Number.POSITIVE_INFINITY) this.#watchIdle(leftMs);
   }
 }
 

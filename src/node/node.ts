@@ -8,7 +8,7 @@ import { createServer } from "node:http";
 
 import type { FunctionName, KeygroupName } from "../core/ids.js";
 import { createArtefactStore, type ArtefactStore } from "../functions/artefacts.js";
-import { createBuildStep } from "../functions/build/build-step.js";
+import { createBuildProcess } from "../functions/build/build-process.js";
 import { Deployer } from "../functions/deployer.js";
 import { Functions } from "../functions/functions.js";
 import { createInvocationIds } from "../functions/invocation-ids.js";
@@ -253,7 +253,8 @@ async function assemble(settings: NodeSettings, guardian: Guardian): Promise<Eno
   const functions: Functions = new Functions({
     registry: new FunctionRegistry(nodeStore),
     deployer: new Deployer({
-      build: createBuildStep({
+      build: createBuildProcess({
+        logger,
         store: artefacts,
         pythonPath: "missing" in python ? undefined : python.path,
       }),

@@ -1,3 +1,4 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { EnokiError } from "../../core/errors.js";
@@ -5,6 +6,7 @@ import type { ArtefactStore } from "../artefacts.js";
 import type { BuildStep } from "../deployer.js";
 import { detectEntry } from "../source/entry.js";
 import { unpackSource } from "../source/source-root.js";
+import type { RuntimeName } from "../types.js";
 import { buildFunction } from "./build-function.js";
 
 /** What builds need from the node. */
@@ -17,27 +19,66 @@ export interface BuildStepOptions {
   readonly log?: (text: string) => void;
 }
 
+/** What is built, and with what. */
+export interface SourceRequest {
+  /** The zip, as a file. */
+  readonly archivePath: string;
+  readonly runtime: RuntimeName | undefined;
+  /** What is unpacked and built lies in here. */
+  readonly workDir: string;
+  readonly allowBuild: boolean;
+  /** The Python that runs functions; `undefined` if the machine has none. */
+  readonly pythonPath: string | undefined;
+}
+
+/** What came of it. */
+export interface BuiltSource {
+  readonly runtime: RuntimeName;
+  readonly entry: string;
+  readonly hasDeps: boolean;
+  /** Folder with `code`, maybe `deps`. */
+  readonly outDir: string;
+}
+
 /**
- * Makes the step of a deploy that turns an archive into a stored artefact; what it unpacks and
- * builds lies in the deploy's `workDir`.
+ * Unpacks an archive, finds the entry and builds the artefact's folder.
+ * @throws EnokiError for a bad archive, runtime, entry or build
  */
+export async function buildSource(
+  request: SourceRequest,
+  hooks: Pick<BuildStepOptions, "signal" | "log"> = {},
+): Promise<BuiltSource> {
+  const { workDir, runtime, allowBuild, pythonPath } = request;
+  const archive = await readFile(request.archivePath);
+  const sourceDir = await unpackSource(archive, join(workDir, "source"));
+  const found = await detectEntry(sourceDir, runtime);
+  const outDir = join(workDir, "built");
+  const built = await buildFunction({
+    ...found,
+    ...hooks,
+    sourceDir,
+    outDir,
+    allowBuild,
+    pythonPath: pythonPath ?? missingPython(found.runtime),
+  });
+  return {
+    runtime: found.runtime,
+    entry: built.entry,
+    hasDeps: built.depsDir !== undefined,
+    outDir,
+  };
+}
+
+/** Makes the step of a deploy that turns an archive into a stored artefact, in this process. */
 export function createBuildStep(options: BuildStepOptions): BuildStep {
-  return async ({ archive, runtime, workDir, allowBuild }) => {
-    const sourceDir = await unpackSource(archive, join(workDir, "source"));
-    const found = await detectEntry(sourceDir, runtime);
-    const outDir = join(workDir, "built");
-    const built = await buildFunction({
-      ...found,
-      sourceDir,
-      outDir,
-      allowBuild,
-      pythonPath: options.pythonPath ?? missingPython(found.runtime),
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-      ...(options.log === undefined ? {} : { log: options.log }),
-    });
-    const { hash, sizeBytes } = await options.store.add(outDir);
-    const hasDeps = built.depsDir !== undefined;
-    return { runtime: found.runtime, entry: built.entry, hasDeps, hash, sizeBytes };
+  const { store, pythonPath, ...hooks } = options;
+  return async ({ archive, ...request }) => {
+    const archivePath = join(request.workDir, "archive.zip");
+    await mkdir(request.workDir, { recursive: true });
+    await writeFile(archivePath, archive);
+    const { outDir, ...built } = await buildSource({ ...request, archivePath, pythonPath }, hooks);
+    const { hash, sizeBytes } = await store.add(outDir);
+    return { ...built, hash, sizeBytes };
   };
 }
 

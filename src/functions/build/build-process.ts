@@ -1,0 +1,59 @@
+import { fork } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { EnokiError, isErrorCode } from "../../core/errors.js";
+import type { Logger } from "../../ports/logger.js";
+import type { ArtefactStore } from "../artefacts.js";
+import type { BuildStep } from "../deployer.js";
+import type { SourceRequest } from "./build-step.js";
+import type { WorkerAnswer } from "./build-worker.js";
+
+/** What builds in processes of their own need from the node. */
+export interface BuildProcessOptions {
+  readonly store: ArtefactStore;
+  /** The Python that runs functions; `undefined` if the machine has none. */
+  readonly pythonPath: string | undefined;
+  readonly logger: Logger;
+}
+
+/**
+ * Makes the step of a deploy that turns an archive into a stored artefact. Each build runs in a
+ * process of its own: it cannot slow the calls that the node serves, and takes its memory with it.
+ */
+export function createBuildProcess(options: BuildProcessOptions): BuildStep {
+  return async ({ archive, runtime, workDir, allowBuild }) => {
+    const archivePath = join(workDir, "archive.zip");
+    await writeFile(archivePath, archive);
+    const built = await runWorker(
+      { archivePath, runtime, workDir, allowBuild, pythonPath: options.pythonPath },
+      options.logger,
+    );
+    const { hash, sizeBytes } = await options.store.add(built.outDir);
+    const { entry, hasDeps } = built;
+    return { runtime: built.runtime, entry, hasDeps, hash, sizeBytes };
+  };
+}
+
+type Built = Extract<WorkerAnswer, { built: unknown }>["built"];
+
+async function runWorker(request: SourceRequest, logger: Logger): Promise<Built> {
+  const worker = fork(fileURLToPath(new URL("./build-worker.js", import.meta.url)), [], {
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+    execArgv: [],
+  });
+  const answer = await new Promise<WorkerAnswer>((resolve, reject) => {
+    worker.once("message", (message) => resolve(message as WorkerAnswer));
+    worker.once("error", reject);
+    worker.once("exit", (code, signal) =>
+      reject(new EnokiError("ENOKI_BUILD_FAILED", `the build ended with ${signal ?? code}`)),
+    );
+    worker.send(request);
+  });
+  if ("built" in answer) return answer.built;
+  const code = isErrorCode(answer.code) ? answer.code : "ENOKI_INTERNAL";
+  if (code !== "ENOKI_INTERNAL") throw new EnokiError(code, answer.message, { ...answer.extra });
+  logger.error({ error: answer.message }, "a build failed");
+  throw new EnokiError(code);
+}

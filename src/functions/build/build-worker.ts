@@ -1,0 +1,31 @@
+import { EnokiError } from "../../core/errors.js";
+import { buildSource, type SourceRequest } from "./build-step.js";
+
+/**
+ * The program behind `build-process.ts`: builds one function and ends. What a build needs (a
+ * bundler, archives, dependencies in memory) is gone with it, and a node that stays small does not
+ * have to load any of it.
+ */
+
+/** What the worker answers: how the build ended. */
+export type WorkerAnswer =
+  | { readonly built: Awaited<ReturnType<typeof buildSource>> }
+  | { readonly code: string; readonly message: string; readonly extra: object };
+
+async function answer(request: SourceRequest): Promise<WorkerAnswer> {
+  try {
+    return { built: await buildSource(request) };
+  } catch (error) {
+    if (error instanceof EnokiError) {
+      return { code: error.code, message: error.message, extra: error.extra };
+    }
+    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return { code: "ENOKI_INTERNAL", message, extra: {} };
+  }
+}
+
+// Without its node the worker has nobody to work for.
+process.on("disconnect", () => process.exit(1));
+process.once("message", (request: SourceRequest) => {
+  void answer(request).then((result) => process.send?.(result, () => process.exit(0)));
+});
