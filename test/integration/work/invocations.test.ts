@@ -1,0 +1,184 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import type { CallResponse } from "../../../dist/functions/call.js";
+import { createInvocationIds } from "../../../dist/functions/invocation-ids.js";
+import { deployFiles } from "../../helpers/node-calls.js";
+import { PROCESS_ISOLATION, startNode, type RunningNode } from "../../helpers/running-node.js";
+import { ChannelTap } from "./channel-tap.js";
+
+const EXAMPLES = join(import.meta.dirname, "../../../examples");
+const CALLS = 50;
+const ONE_INSTANCE = { maxInstances: 1 };
+
+/** Does with `kv` what its input says. */
+const KV = `
+import { kv } from "enoki";
+const parts = {
+  nothing: () => "",
+  get: () => kv.get("key"),
+  missing: () => kv.get("missing"),
+  set: () => kv.set("key", "value"),
+  conditional: async () => kv.set("key", "value", { ifVersion: (await kv.entry("key")).version }),
+  increment: () => kv.increment("counter"),
+  update: () => kv.update("key", (value) => value + "x"),
+  delete: () => kv.delete("gone"),
+  getMany: () => kv.getMany(["key", "a", "b", "c"]),
+  scan: async () => { for await (const pair of kv.scan({ limit: 10 })) pair; },
+  batch: () => kv.batch().set("a", 1).set("b", 2).delete("c").increment("counter").commit(),
+  twice: () => Promise.all([kv.set("a", 1), kv.set("b", 2)]),
+};
+export async function call(input) { await parts[input](); return ""; }
+`;
+
+let running: RunningNode;
+let tap: ChannelTap;
+const nextId = createInvocationIds();
+
+beforeAll(async () => {
+  running = await startNode(PROCESS_ISOLATION);
+  tap = new ChannelTap(running.node.launcher);
+  await deployFiles(
+    running,
+    "noop",
+    { "index.mjs": `export const call = () => "";` },
+    ONE_INSTANCE,
+  );
+  await deployFiles(running, "kv", { "index.mjs": KV }, ONE_INSTANCE);
+  await running.client.kv("kv").set("key", "value");
+});
+afterAll(() => running?.remove());
+
+/** Calls a function without HTTP in between. */
+function call(name: string, body = ""): Promise<CallResponse> {
+  const host = running.node.functions.find(name);
+  if (!host) throw new Error(`no function ${name}`);
+  const { id, bytes } = nextId();
+  return new Promise((resolve, reject) => {
+    host.submit({
+      id,
+      idBytes: bytes,
+      request: {
+        method: "POST",
+        path: "",
+        query: "",
+        contentType: "text/plain",
+        idempotencyKey: "",
+        headers: "",
+        body: body === "" ? undefined : Buffer.from(body),
+      },
+      timeoutMs: undefined,
+      settled: (outcome) => (outcome instanceof Error ? reject(outcome) : resolve(outcome)),
+    });
+  });
+}
+
+async function callInTurn(name: string, body?: string): Promise<void> {
+  for (let i = 0; i < CALLS; i++) await call(name, body);
+}
+
+describe("a call that does nothing", () => {
+  test("is one frame and one write in each direction, and few bytes", async () => {
+    const work = await tap.during(() => callInTurn("noop"));
+    expect(work).toMatchObject({
+      frames: { invoke: CALLS, result: CALLS },
+      writes: CALLS,
+      reads: CALLS,
+    });
+    expect(work.bytesSent / CALLS).toBeLessThanOrEqual(80);
+    expect(work.bytesReceived / CALLS).toBeLessThanOrEqual(64);
+  });
+
+  test("shares its write with all others of its turn", async () => {
+    const work = await tap.during(() =>
+      Promise.all(Array.from({ length: 32 }, () => call("noop"))),
+    );
+    expect(work).toMatchObject({ frames: { invoke: 32, result: 32 }, writes: 1 });
+    // The instance answers what it finds in one read in one write.
+    expect(work.reads).toBeLessThanOrEqual(4);
+  });
+
+  test("leaves no timer behind", async () => {
+    await call("noop");
+    const timers = (): number =>
+      process.getActiveResourcesInfo().filter((one) => one === "Timeout").length;
+    const before = timers();
+    await callInTurn("noop");
+    await Promise.all(Array.from({ length: 32 }, () => call("noop")));
+    expect(timers()).toBeLessThanOrEqual(before);
+  });
+
+  test("commits nothing", async () => {
+    const { work } = running.node.keygroups.list().find(({ name }) => name === "noop") ?? {};
+    const before = work?.commitsTotal;
+    await callInTurn("noop");
+    expect(work?.commitsTotal).toBe(before);
+  });
+});
+
+describe("each use of kv costs", () => {
+  test.each([
+    // what, operations at most (an instance may read in place), commits exactly
+    ["nothing", 0, 0],
+    ["get", 1, 0],
+    ["missing", 1, 0],
+    ["set", 1, 1],
+    ["conditional", 2, 1],
+    ["increment", 1, 1],
+    ["update", 2, 1],
+    ["delete", 1, 1],
+    ["getMany", 1, 0],
+    ["scan", 1, 0],
+    ["batch", 1, 1],
+    ["twice", 2, 1],
+  ])("%s: at most %i operations, and %i commits", async (what, operations, commits) => {
+    const keygroup = running.node.keygroups.list().find(({ name }) => name === "kv");
+    const before = keygroup?.work.commitsTotal ?? 0;
+    const work = await tap.during(() => callInTurn("kv", what));
+    const each = (count: number): number => count / CALLS;
+    const asked = each(work.frames["operation"] ?? 0);
+    expect(asked).toBeLessThanOrEqual(operations);
+    expect(each(work.frames["reply"] ?? 0)).toBe(asked);
+    expect(each((keygroup?.work.commitsTotal ?? 0) - before)).toBe(commits);
+    // Every answer leaves at the end of its turn; what was asked in one turn is answered in one write.
+    const trips = what === "twice" ? 1 : asked;
+    expect(each(work.writes)).toBe(1 + trips);
+    expect(Object.keys(work.frames).toSorted()).toEqual(
+      asked > 0 ? ["invoke", "operation", "reply", "result"] : ["invoke", "result"],
+    );
+  });
+});
+
+describe("the moving average", () => {
+  test.each([
+    ["typescript", "index.ts"],
+    ["python", "fn.py"],
+  ])("in %s takes a bounded number of operations, messages and commits", async (folder, file) => {
+    const source = await readFile(join(EXAMPLES, "moving-average", folder, file), "utf8");
+    await deployFiles(running, `avg-${folder}`, { [file]: source }, ONE_INSTANCE);
+    const keygroup = running.node.keygroups.list().find(({ name }) => name === `avg-${folder}`);
+    for (let i = 0; i < 12; i++) await call(`avg-${folder}`, "1.5");
+    const before = keygroup?.work.commitsTotal ?? 0;
+    const work = await tap.during(() => callInTurn(`avg-${folder}`, "1.5"));
+    // Read the pointer, write the reading and the pointer, scan the last ten.
+    const { operation = 0, ...others } = work.frames;
+    expect(operation).toBeLessThanOrEqual(4 * CALLS);
+    expect(others).toEqual({ invoke: CALLS, result: CALLS, reply: operation });
+    expect((keygroup?.work.commitsTotal ?? 0) - before).toBeLessThanOrEqual(2 * CALLS);
+    expect(work.writes).toBeLessThanOrEqual(5 * CALLS);
+  });
+});
+
+test("32 writers at once share commits, on one channel and over several", async () => {
+  await deployFiles(running, "many", { "index.mjs": KV }, { maxInstances: 4, concurrency: 8 });
+  await Promise.all(Array.from({ length: 32 }, () => call("many", "set")));
+  for (const name of ["kv", "many"]) {
+    const keygroup = running.node.keygroups.list().find((one) => one.name === name);
+    const before = keygroup?.work.commitsTotal ?? 0;
+    for (let round = 0; round < 10; round++) {
+      await Promise.all(Array.from({ length: 32 }, () => call(name, "set")));
+    }
+    expect((keygroup?.work.commitsTotal ?? 0) - before, name).toBeLessThan(320 / 4);
+  }
+});
