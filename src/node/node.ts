@@ -58,7 +58,7 @@ export class EnokiNode {
   readonly #servers: Server[] = [];
   #addresses: NodeAddresses = { functions: null, admin: null };
   #isReady = false;
-  readonly #draining = new AbortController();
+  readonly #draining: AbortController;
   #closing: Promise<void> | undefined;
 
   /** For {@link EnokiNode.start}: from parts that are open already. */
@@ -71,6 +71,7 @@ export class EnokiNode {
     guardian: Guardian;
     nodeStore: Storage;
     bootId: string;
+    draining: AbortController;
   }) {
     this.settings = parts.settings;
     this.functions = parts.functions;
@@ -80,6 +81,7 @@ export class EnokiNode {
     this.#guardian = parts.guardian;
     this.#nodeStore = parts.nodeStore;
     this.#bootId = parts.bootId;
+    this.#draining = parts.draining;
   }
 
   /**
@@ -248,12 +250,14 @@ async function assemble(settings: NodeSettings, guardian: Guardian): Promise<Eno
     encodeSends: (keygroup, sends) => outbox.prepareSends(() => keygroups.find(keygroup), sends),
   });
   await keygroups.open();
+  const draining = new AbortController();
   const artefacts = await createArtefactStore(join(dataDir, "artefacts"));
   const python = await probePython();
   const functions: Functions = new Functions({
     registry: new FunctionRegistry(nodeStore),
     deployer: new Deployer({
       build: createBuildProcess({
+        signal: draining.signal,
         logger,
         store: artefacts,
         pythonPath: "missing" in python ? undefined : python.path,
@@ -305,6 +309,7 @@ async function assemble(settings: NodeSettings, guardian: Guardian): Promise<Eno
     guardian,
     nodeStore,
     bootId,
+    draining,
   });
 }
 

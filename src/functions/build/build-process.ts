@@ -16,6 +16,8 @@ export interface BuildProcessOptions {
   /** The Python that runs functions; `undefined` if the machine has none. */
   readonly pythonPath: string | undefined;
   readonly logger: Logger;
+  /** Ends running builds and refuses further ones: the node shuts down. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -28,7 +30,7 @@ export function createBuildProcess(options: BuildProcessOptions): BuildStep {
     await writeFile(archivePath, archive);
     const built = await runWorker(
       { archivePath, runtime, workDir, allowBuild, pythonPath: options.pythonPath },
-      options.logger,
+      options,
     );
     const { hash, sizeBytes } = await options.store.add(built.outDir);
     const { entry, hasDeps } = built;
@@ -38,19 +40,29 @@ export function createBuildProcess(options: BuildProcessOptions): BuildStep {
 
 type Built = Extract<WorkerAnswer, { built: unknown }>["built"];
 
-async function runWorker(request: SourceRequest, logger: Logger): Promise<Built> {
+async function runWorker(
+  request: SourceRequest,
+  { logger, signal }: BuildProcessOptions,
+): Promise<Built> {
+  if (signal.aborted) throw new EnokiError("ENOKI_DRAINING");
   const worker = fork(fileURLToPath(new URL("./build-worker.js", import.meta.url)), [], {
     stdio: ["ignore", "ignore", "inherit", "ipc"],
     execArgv: [],
   });
+  const end = (): void => void worker.kill("SIGKILL");
+  signal.addEventListener("abort", end);
   const answer = await new Promise<WorkerAnswer>((resolve, reject) => {
     worker.once("message", (message) => resolve(message as WorkerAnswer));
     worker.once("error", reject);
-    worker.once("exit", (code, signal) =>
-      reject(new EnokiError("ENOKI_BUILD_FAILED", `the build ended with ${signal ?? code}`)),
+    worker.once("exit", (code, killedBy) =>
+      reject(
+        signal.aborted
+          ? new EnokiError("ENOKI_DRAINING")
+          : new EnokiError("ENOKI_BUILD_FAILED", `the build ended with ${killedBy ?? code}`),
+      ),
     );
     worker.send(request);
-  });
+  }).finally(() => signal.removeEventListener("abort", end));
   if ("built" in answer) return answer.built;
   const code = isErrorCode(answer.code) ? answer.code : "ENOKI_INTERNAL";
   if (code !== "ENOKI_INTERNAL") throw new EnokiError(code, answer.message, { ...answer.extra });
