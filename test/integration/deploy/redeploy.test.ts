@@ -72,14 +72,17 @@ describe.each(Object.entries(REVISION))(
 );
 
 test("what a module sets up at import stays between the calls of an instance", async () => {
-  await deployFiles(running, "warm-py", {
-    "fn.py":
-      "import os\ncalls = []\ndef call(i):\n    calls.append(1)\n    return [os.getpid(), len(calls)]\n",
-  });
-  await deployFiles(running, "warm-js", {
-    "index.mjs": "let calls = 0; export const call = () => [process.pid, ++calls];",
-  });
-  for (const name of ["warm-py", "warm-js"]) {
+  const sources = {
+    "warm-py": {
+      "fn.py":
+        "import os\ncalls = []\ndef call(i):\n    calls.append(1)\n    return [os.getpid(), len(calls)]\n",
+    },
+    "warm-js": {
+      "index.mjs": "let calls = 0; export const call = () => [process.pid, ++calls];",
+    },
+  };
+  for (const [name, files] of Object.entries(sources)) {
+    await deployFiles(running, name, files);
     const seen: [number, number][] = [];
     for (let i = 0; i < 5; i++) seen.push(JSON.parse((await call(name)).text) as [number, number]);
     expect(seen.map(([, calls]) => calls)).toEqual([1, 2, 3, 4, 5]);
