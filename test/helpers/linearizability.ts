@@ -3,6 +3,9 @@ import { createPrng } from "../../src/base/prng.js";
 /** Milliseconds by which clocks that decide about expiry may differ from the history's clock. */
 const EXPIRY_SLACK_MS = 10;
 
+/** Beyond so many tries a history has no order, or is too wide to tell. */
+const TRIES_MAX = 3_000_000;
+
 /** What one operation did; `null` stands for a missing key. Every written value is unique. */
 export type Effect =
   | { readonly op: "get"; readonly value: string | null }
@@ -169,7 +172,7 @@ class Search {
         stuckAt = moment.operation;
       }
       const last = taken.pop();
-      if (!last) return stuckAt;
+      if (!last || seen.size > TRIES_MAX) return stuckAt;
       this.#toggle(last.moment.index);
       states = last.before;
       unlift(last.moment);
