@@ -104,7 +104,12 @@ function rowKeyOf(key: string): Uint8Array {
 function decodeRow(row: Buffer): unknown {
   const value = soleValue(row, Infinity);
   if (value === undefined) return ASK_NODE;
-  return decodeValue(value.tag, value.bytes as Buffer, 0, value.bytes.length);
+  return decodeValue(value.tag, toBuffer(value.bytes), 0, value.bytes.length);
+}
+
+/** Small pieces of a row come as plain bytes. */
+function toBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function pageOf(state: FileState, request: ScanOperation<string>): DirectPage | typeof ASK_NODE {
@@ -126,7 +131,7 @@ function pageOf(state: FileState, request: ScanOperation<string>): DirectPage | 
     }
     const decoded = decodeRow(value);
     if (decoded === ASK_NODE) return ASK_NODE;
-    keys.push((itemKeyOf(key) as Buffer).toString("utf8"));
+    keys.push(toBuffer(itemKeyOf(key)).toString("utf8"));
     sizeBytes += key.length + value.length;
     if (!keysOnly) values.push(decoded);
   }
