@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { FunctionName } from "../core/ids.js";
 import { EnokiError } from "../core/errors.js";
 import type { Clock } from "../ports/clock.js";
+import { toDeployError } from "./deploy-error.js";
 import type { DeployRequest } from "./facade.js";
 import { RUNTIMES, type FunctionConfig, type Revision, type RuntimeName } from "./types.js";
 
@@ -65,9 +66,13 @@ export class Deployer {
     previous: Revision | undefined,
   ): Promise<Revision> {
     const runtime = parseRuntime(request.runtime);
-    const config: FunctionConfig = { ...(previous?.config ?? this.#options.defaults), ...request.config };
-    const workDir = await mkdtemp(join(this.#options.scratchDir, "deploy-"));
+    const config: FunctionConfig = {
+      ...(previous?.config ?? this.#options.defaults),
+      ...request.config,
+    };
+    let workDir: string | undefined;
     try {
+      workDir = await mkdtemp(join(this.#options.scratchDir, "deploy-"));
       const built = await this.#options.build({
         archive: request.archive,
         runtime,
@@ -84,8 +89,10 @@ export class Deployer {
         config,
         createdAtMs: this.#options.clock.nowMs(),
       };
+    } catch (error) {
+      throw toDeployError(error);
     } finally {
-      await rm(workDir, { recursive: true, force: true });
+      if (workDir !== undefined) await rm(workDir, { recursive: true, force: true });
     }
   }
 }

@@ -1,4 +1,5 @@
 import { EnokiError } from "../../core/errors.js";
+import { toDeployError } from "../deploy-error.js";
 import { buildSource, type SourceRequest } from "./build-step.js";
 
 /**
@@ -15,7 +16,8 @@ export type WorkerAnswer =
 async function answer(request: SourceRequest): Promise<WorkerAnswer> {
   try {
     return { built: await buildSource(request) };
-  } catch (error) {
+  } catch (thrown) {
+    const error = toDeployError(thrown);
     if (error instanceof EnokiError) {
       return { code: error.code, message: error.message, extra: error.extra };
     }
