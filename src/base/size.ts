@@ -25,7 +25,8 @@ export function formatExactSize(sizeBytes: number): string {
 export function formatSizeBytes(sizeBytes: number): string {
   let size = sizeBytes;
   for (const unit of ["B", "KiB", "MiB", "GiB"]) {
-    if (size < 1024 || unit === "GiB") return unit === "B" ? `${size} B` : `${size.toFixed(1)} ${unit}`;
+    if (size < 1024 || unit === "GiB")
+      return unit === "B" ? `${size} B` : `${size.toFixed(1)} ${unit}`;
     size /= 1024;
   }
   return `${sizeBytes} B`;

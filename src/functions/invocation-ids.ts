@@ -26,4 +26,3 @@ export function createInvocationIds(): () => FreshInvocationId {
     return { id: bytes.toString("hex") as InvocationId, bytes };
   };
 }
-

@@ -11,12 +11,7 @@ export interface OperationServer {
    * @param invocation 16 bytes of the invocation that asks; `undefined` outside a call
    * @throws ChannelError when the payload does not parse: the instance is to be ended
    */
-  serve(
-    writer: FrameWriter,
-    id: number,
-    invocation: Uint8Array | undefined,
-    payload: Buffer,
-  ): void;
+  serve(writer: FrameWriter, id: number, invocation: Uint8Array | undefined, payload: Buffer): void;
   /** The instance is gone: its watches end and its pending answers are dropped. */
   close(): void;
 }

@@ -11,10 +11,9 @@ import type { InvocationsFacade } from "../facade.js";
 import type { FunctionHost } from "../function-host.js";
 import type { FreshInvocationId } from "../invocation-ids.js";
 import type { InvocationState, InvocationSummary } from "../types.js";
-import { DueQueue } from "./due-queue.js";
+import { Deliveries, type Tracked } from "./deliveries.js";
 import type { OutboxStore } from "./outbox-store.js";
 import { ResultShelf } from "./result-shelf.js";
-import { isPostponed, isRetried, retryPauseMs } from "./retry.js";
 import * as rows from "./rows.js";
 
 /** What an {@link Outbox} is built from. */
@@ -28,19 +27,6 @@ export interface OutboxOptions {
   readonly nextId: () => FreshInvocationId;
 }
 
-/** Calls of one function that the outbox keeps running at once. */
-const RUNNING_MAX = 64;
-/** Pause after a call that found the queue full or the node draining. */
-const POSTPONE_MS = 100;
-/** Pause after an end that could not be stored, on a full disk for one. */
-const UNSTORED_PAUSE_MS = 1000;
-
-/** What is held in memory of an invocation that has not ended well. */
-interface Tracked {
-  readonly store: OutboxStore;
-  summary: InvocationSummary;
-}
-
 /**
  * Asynchronous invocations: stored before they are accepted, tried until they succeed or have
  * failed too often, and kept with their results for a day.
@@ -50,23 +36,20 @@ interface Tracked {
  */
 export class Outbox implements InvocationsFacade {
   readonly #options: OutboxOptions;
-  readonly #tracked = new Map<InvocationId, Tracked>();
-  readonly #queues = new Map<string, DueQueue>();
   readonly #shelf: ResultShelf;
-  readonly #running = new Map<string, number>();
-  readonly #waiting = new Map<string, number>();
-  #isStopped = false;
+  readonly #deliveries: Deliveries;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
     this.#shelf = new ResultShelf(options.clock);
+    this.#deliveries = new Deliveries({ ...options, shelf: this.#shelf });
   }
 
   /** Takes up what the stores hold: everything unfinished is tried again. */
   open(stores: Iterable<OutboxStore>): void {
     for (const store of stores) {
       for (const row of store.rows.range(rows.rangeOf("entry"))) {
-        this.track(store, rows.idOf(row.key), rows.decodeEntry(row.value));
+        this.#deliveries.add(store, rows.idOf(row.key), rows.decodeEntry(row.value));
       }
       this.#shelf.open(store);
     }
@@ -87,7 +70,7 @@ export class Outbox implements InvocationsFacade {
       const { writes, value } = this.#storeNew(transaction, fresh.id, entry);
       return { writes, value };
     });
-    if (id === fresh.id) this.track(store, id, entry);
+    if (id === fresh.id) this.#deliveries.add(store, id, entry);
     return id;
   }
 
@@ -103,7 +86,10 @@ export class Outbox implements InvocationsFacade {
       const host = this.#options.find(send.function);
       if (!host) {
         const name = send.function.slice(0, 63);
-        throw new EnokiError("ENOKI_FUNCTION_NOT_FOUND", `there is no function "${name}" to send to`);
+        throw new EnokiError(
+          "ENOKI_FUNCTION_NOT_FOUND",
+          `there is no function "${name}" to send to`,
+        );
       }
       const entry = this.#newEntry(host.name, requestOf(send.data));
       return { id: this.#options.nextId().id, entry };
@@ -114,18 +100,9 @@ export class Outbox implements InvocationsFacade {
         value: rows.encodeEntry(entry),
       })),
       committed: () => {
-        for (const { id, entry } of prepared) this.track(store(), id, entry);
+        for (const { id, entry } of prepared) this.#deliveries.add(store(), id, entry);
       },
     };
-  }
-
-  /** Begins to try a stored invocation. */
-  track(store: OutboxStore, id: InvocationId, entry: rows.StoredEntry): void {
-    const summary = summaryOf(id, entry);
-    this.#tracked.set(id, { store, summary });
-    if (entry.isDead) return;
-    this.#count(this.#waiting, entry.function, 1);
-    this.#queue(entry.function).add(id, entry.notBeforeMs);
   }
 
   /** What a caller is told about an id. @throws EnokiError `ENOKI_INVOCATION_NOT_FOUND` */
@@ -138,7 +115,7 @@ export class Outbox implements InvocationsFacade {
       const { outcome } = result;
       return { state: "done", response: "code" in outcome ? rows.errorOf(outcome) : outcome };
     }
-    const tracked = this.#tracked.get(id);
+    const tracked = this.#deliveries.get(id);
     if (tracked?.summary.state === "dead") return this.#deadOutcome(tracked, id);
     if (tracked) return { state: "waiting" };
     throw new EnokiError("ENOKI_INVOCATION_NOT_FOUND", `there is no invocation ${id}`);
@@ -149,8 +126,10 @@ export class Outbox implements InvocationsFacade {
     readonly state?: InvocationState;
     readonly limit: number;
   }): readonly InvocationSummary[] {
-    const unfinished = [...this.#tracked.values()].map((one) => one.summary);
-    const finished = [...this.#shelf.summaries()].filter((one) => !this.#tracked.has(one.id));
+    const unfinished = [...this.#deliveries.all()].map((one) => one.summary);
+    const finished = [...this.#shelf.summaries()].filter(
+      (one) => this.#deliveries.get(one.id) === undefined,
+    );
     return [...unfinished, ...finished]
       .filter((one) => filter.function === undefined || one.function === filter.function)
       .filter((one) => filter.state === undefined || one.state === filter.state)
@@ -159,7 +138,7 @@ export class Outbox implements InvocationsFacade {
   }
 
   show(id: InvocationId): InvocationSummary {
-    const summary = this.#tracked.get(id)?.summary ?? this.#shelf.summary(id);
+    const summary = this.#deliveries.get(id)?.summary ?? this.#shelf.summary(id);
     if (summary) return summary;
     throw new EnokiError("ENOKI_INVOCATION_NOT_FOUND", `there is no invocation ${id}`);
   }
@@ -181,7 +160,7 @@ export class Outbox implements InvocationsFacade {
       value: undefined,
     }));
     this.#shelf.forget(id);
-    this.track(store, id, again);
+    this.#deliveries.add(store, id, again);
     return this.show(id);
   }
 
@@ -193,24 +172,19 @@ export class Outbox implements InvocationsFacade {
       writes.push(rows.dropRow(rows.idempotencyRowKey(entry.function, idempotencyKey)));
     }
     await store.commitLocal(() => ({ writes, value: undefined }));
-    this.#tracked.delete(id);
+    this.#deliveries.forget(id);
     this.#shelf.forget(id);
   }
 
   /** A keygroup was dropped, and its invocations with it. */
   dropStore(name: string): void {
-    for (const [id, tracked] of this.#tracked) {
-      if (tracked.store.name !== name) continue;
-      if (tracked.summary.state !== "dead") this.#count(this.#waiting, tracked.summary.function, -1);
-      this.#tracked.delete(id);
-    }
+    this.#deliveries.dropStore(name);
     this.#shelf.dropStore(name);
   }
 
   /** Tries nothing more; what runs may still end and be recorded. */
   stop(): void {
-    this.#isStopped = true;
-    for (const queue of this.#queues.values()) queue.stop();
+    this.#deliveries.stop();
     this.#shelf.stop();
   }
 
@@ -241,145 +215,13 @@ export class Outbox implements InvocationsFacade {
       if (first) return { writes: [], value: Buffer.from(first).toString("hex") as InvocationId };
       writes.push({ key, value: Buffer.from(id, "hex") });
     }
-    if ((this.#waiting.get(entry.function) ?? 0) >= LIMITS.outboxLengthMax) {
-      throw new EnokiError("ENOKI_OUTBOX_FULL", `${LIMITS.outboxLengthMax} invocations are waiting`);
+    if (this.#deliveries.waitingOf(entry.function) >= LIMITS.outboxLengthMax) {
+      throw new EnokiError(
+        "ENOKI_OUTBOX_FULL",
+        `${LIMITS.outboxLengthMax} invocations are waiting`,
+      );
     }
     return { writes, value: id };
-  }
-
-  #queue(name: string): DueQueue {
-    let queue = this.#queues.get(name);
-    if (!queue) {
-      queue = new DueQueue(this.#options.clock, () => this.#pump(name));
-      this.#queues.set(name, queue);
-    }
-    return queue;
-  }
-
-  #pump(name: string): void {
-    const queue = this.#queue(name);
-    while (!this.#isStopped && (this.#running.get(name) ?? 0) < RUNNING_MAX) {
-      const id = queue.takeDue();
-      if (id === undefined) return;
-      this.#try(id);
-    }
-  }
-
-  #try(id: InvocationId): void {
-    const tracked = this.#tracked.get(id);
-    const row = tracked?.store.rows.get(rows.entryKey(id));
-    if (!tracked || !row) return;
-    const entry = rows.decodeEntry(row);
-    this.#count(this.#running, entry.function, 1);
-    tracked.summary = { ...tracked.summary, state: "running" };
-    const settled = (outcome: CallResponse | EnokiError): void => {
-      this.#settled(tracked, id, entry, outcome).catch((error: unknown) => {
-        this.#options.logger.error({ error: String(error), id }, "a result could not be stored");
-        // Delivery is at least once: without a stored end it is as if the call had not been made.
-        this.#again(tracked, id, entry, UNSTORED_PAUSE_MS);
-      });
-    };
-    const host = this.#options.find(entry.function);
-    if (!host) {
-      settled(new EnokiError("ENOKI_FUNCTION_NOT_FOUND", `there is no function "${entry.function}" here`));
-      return;
-    }
-    const { request } = entry;
-    host.submit({
-      id,
-      idBytes: Buffer.from(id, "hex"),
-      // The same on every try: a function can tell that it has seen the call before.
-      request: { ...request, idempotencyKey: request.idempotencyKey || id },
-      timeoutMs: undefined,
-      settled,
-    });
-  }
-
-  async #settled(
-    tracked: Tracked,
-    id: InvocationId,
-    entry: rows.StoredEntry,
-    outcome: CallResponse | EnokiError,
-  ): Promise<void> {
-    try {
-      if (isPostponed(outcome) || this.#isCutOff(outcome)) this.#again(tracked, id, entry, POSTPONE_MS);
-      else if (outcome instanceof EnokiError && outcome.code === "ENOKI_FUNCTION_NOT_FOUND") {
-        await this.#finish(tracked, id, { ...entry, tries: entry.tries + 1 }, outcome, true);
-      } else if (!isRetried(outcome)) {
-        await this.#finish(tracked, id, { ...entry, tries: entry.tries + 1 }, outcome, false);
-      } else await this.#failed(tracked, id, { ...entry, tries: entry.tries + 1 }, outcome);
-    } finally {
-      this.#count(this.#running, entry.function, -1);
-      this.#pump(entry.function);
-    }
-  }
-
-  /** What a stopping node cuts off says nothing about the function, so it is no try. */
-  #isCutOff(outcome: CallResponse | EnokiError): boolean {
-    return this.#isStopped && outcome instanceof EnokiError && outcome.code === "ENOKI_INSTANCE_DIED";
-  }
-
-  async #failed(
-    tracked: Tracked,
-    id: InvocationId,
-    tried: rows.StoredEntry,
-    outcome: CallResponse | EnokiError,
-  ): Promise<void> {
-    if (tried.tries >= LIMITS.asyncTriesMax) {
-      await this.#finish(tracked, id, tried, outcome, true);
-      return;
-    }
-    const pauseMs = retryPauseMs(tried.tries, this.#options.random());
-    const next = {
-      ...tried,
-      notBeforeMs: this.#options.clock.nowMs() + pauseMs,
-      lastError: lastErrorOf(outcome),
-    };
-    await tracked.store.commitLocal(() => ({
-      writes: [{ key: rows.entryKey(id), value: rows.encodeEntry(next) }],
-      value: undefined,
-    }));
-    this.#again(tracked, id, next, pauseMs);
-  }
-
-  #again(tracked: Tracked, id: InvocationId, entry: rows.StoredEntry, pauseMs: number): void {
-    tracked.summary = summaryOf(id, entry);
-    this.#queue(entry.function).add(id, this.#options.clock.nowMs() + pauseMs);
-  }
-
-  /** Records the end: the result, and the request too if it is now a dead letter. */
-  async #finish(
-    tracked: Tracked,
-    id: InvocationId,
-    tried: rows.StoredEntry,
-    outcome: CallResponse | EnokiError,
-    isDead: boolean,
-  ): Promise<void> {
-    const { store } = tracked;
-    const finishedAtMs = this.#options.clock.nowMs();
-    const result: rows.StoredResult = {
-      function: tried.function,
-      idempotencyKey: isDead ? "" : tried.request.idempotencyKey,
-      createdAtMs: tried.createdAtMs,
-      finishedAtMs,
-      tries: tried.tries,
-      outcome: outcome instanceof EnokiError ? rows.failureOf(outcome) : outcome,
-    };
-    const dead = { ...tried, isDead: true, finishedAtMs, lastError: lastErrorOf(outcome) };
-    const encoded = rows.encodeResult(result);
-    await store.commitLocal(() => ({
-      writes: [
-        isDead
-          ? { key: rows.entryKey(id), value: rows.encodeEntry(dead) }
-          : rows.dropRow(rows.entryKey(id)),
-        { key: rows.resultKey(id), value: encoded },
-      ],
-      value: undefined,
-    }));
-    this.#count(this.#waiting, tried.function, -1);
-    if (isDead) tracked.summary = summaryOf(id, dead);
-    else this.#tracked.delete(id);
-    this.#shelf.add(store, id, result, encoded.length);
   }
 
   #deadOutcome(
@@ -393,16 +235,12 @@ export class Outbox implements InvocationsFacade {
   }
 
   #deadLetter(id: InvocationId): { store: OutboxStore; entry: rows.StoredEntry } {
-    const tracked = this.#tracked.get(id);
+    const tracked = this.#deliveries.get(id);
     const row = tracked?.store.rows.get(rows.entryKey(id));
     if (tracked && row && tracked.summary.state === "dead") {
       return { store: tracked.store, entry: rows.decodeEntry(row) };
     }
     throw new EnokiError("ENOKI_INVOCATION_NOT_FOUND", `${id} is no dead letter`);
-  }
-
-  #count(counts: Map<string, number>, name: string, change: number): void {
-    counts.set(name, Math.max(0, (counts.get(name) ?? 0) + change));
   }
 }
 
@@ -423,21 +261,3 @@ const CONTENT_TYPES: Readonly<Record<number, string>> = {
   [TAG.str]: "text/plain; charset=utf-8",
   [TAG.json]: "application/json",
 };
-
-function lastErrorOf(outcome: CallResponse | EnokiError): rows.StoredFailure {
-  if (outcome instanceof EnokiError) return rows.failureOf(outcome);
-  return { code: "ENOKI_FUNCTION_ERROR", message: `the function answered ${outcome.status}`, extra: {} };
-}
-
-function summaryOf(id: InvocationId, entry: rows.StoredEntry): InvocationSummary {
-  const { lastError } = entry;
-  return {
-    id,
-    function: entry.function as FunctionName,
-    state: entry.isDead ? "dead" : "queued",
-    tries: entry.tries,
-    createdAtMs: entry.createdAtMs,
-    ...(entry.isDead ? { finishedAtMs: entry.finishedAtMs } : {}),
-    ...(lastError ? { lastError: { code: lastError.code, message: lastError.message } } : {}),
-  };
-}

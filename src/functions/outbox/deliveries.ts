@@ -1,0 +1,263 @@
+import { EnokiError } from "../../core/errors.js";
+import type { FunctionName, InvocationId } from "../../core/ids.js";
+import { LIMITS } from "../../core/limits.js";
+import type { Clock } from "../../ports/clock.js";
+import type { Logger } from "../../ports/logger.js";
+import type { CallResponse } from "../call.js";
+import type { FunctionHost } from "../function-host.js";
+import type { InvocationSummary } from "../types.js";
+import { DueQueue } from "./due-queue.js";
+import type { OutboxStore } from "./outbox-store.js";
+import type { ResultShelf } from "./result-shelf.js";
+import { isPostponed, isRetried, retryPauseMs } from "./retry.js";
+import * as rows from "./rows.js";
+
+/** What {@link Deliveries} are made from. */
+export interface DeliveriesOptions {
+  readonly find: (name: string) => FunctionHost | undefined;
+  readonly shelf: ResultShelf;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly random: () => number;
+}
+
+/** Calls of one function that the outbox keeps running at once. */
+const RUNNING_MAX = 64;
+/** Pause after a call that found the queue full or the node draining. */
+const POSTPONE_MS = 100;
+/** Pause after an end that could not be stored, on a full disk for one. */
+const UNSTORED_PAUSE_MS = 1000;
+
+/** What is held in memory of an invocation that has not ended well. */
+export interface Tracked {
+  readonly store: OutboxStore;
+  summary: InvocationSummary;
+}
+
+/**
+ * Stored invocations on their way: each is tried when its time has come, and its end is stored
+ * before it is forgotten here.
+ */
+export class Deliveries {
+  readonly #options: DeliveriesOptions;
+  readonly #shelf: ResultShelf;
+  readonly #tracked = new Map<InvocationId, Tracked>();
+  readonly #queues = new Map<string, DueQueue>();
+  readonly #running = new Map<string, number>();
+  readonly #waiting = new Map<string, number>();
+  #isStopped = false;
+
+  constructor(options: DeliveriesOptions) {
+    this.#options = options;
+    this.#shelf = options.shelf;
+  }
+
+  /** Takes up a stored invocation; a dead letter is only kept. */
+  add(store: OutboxStore, id: InvocationId, entry: rows.StoredEntry): void {
+    const summary = summaryOf(id, entry);
+    this.#tracked.set(id, { store, summary });
+    if (entry.isDead) return;
+    this.#count(this.#waiting, entry.function, 1);
+    this.#queue(entry.function).add(id, entry.notBeforeMs);
+  }
+
+  /** Invocations of a function that have not ended. */
+  waitingOf(name: string): number {
+    return this.#waiting.get(name) ?? 0;
+  }
+
+  get(id: InvocationId): Tracked | undefined {
+    return this.#tracked.get(id);
+  }
+
+  /** Everything that has not ended well. */
+  all(): Iterable<Tracked> {
+    return this.#tracked.values();
+  }
+
+  /** Forgets a dead letter whose rows are gone. */
+  forget(id: InvocationId): void {
+    this.#tracked.delete(id);
+  }
+
+  /** A keygroup was dropped, and its invocations with it. */
+  dropStore(name: string): void {
+    for (const [id, { store, summary }] of this.#tracked) {
+      if (store.name !== name) continue;
+      if (summary.state !== "dead") this.#count(this.#waiting, summary.function, -1);
+      this.#tracked.delete(id);
+    }
+  }
+
+  /** Tries nothing more; what runs may still end and be recorded. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const queue of this.#queues.values()) queue.stop();
+  }
+
+  #queue(name: string): DueQueue {
+    let queue = this.#queues.get(name);
+    if (!queue) {
+      queue = new DueQueue(this.#options.clock, () => this.#pump(name));
+      this.#queues.set(name, queue);
+    }
+    return queue;
+  }
+
+  #pump(name: string): void {
+    const queue = this.#queue(name);
+    while (!this.#isStopped && (this.#running.get(name) ?? 0) < RUNNING_MAX) {
+      const id = queue.takeDue();
+      if (id === undefined) return;
+      this.#try(id);
+    }
+  }
+
+  #try(id: InvocationId): void {
+    const tracked = this.#tracked.get(id);
+    const row = tracked?.store.rows.get(rows.entryKey(id));
+    if (!tracked || !row) return;
+    const entry = rows.decodeEntry(row);
+    this.#count(this.#running, entry.function, 1);
+    tracked.summary = { ...tracked.summary, state: "running" };
+    const settled = (outcome: CallResponse | EnokiError): void => {
+      this.#settled(tracked, id, entry, outcome).catch((error: unknown) => {
+        this.#options.logger.error({ error: String(error), id }, "a result could not be stored");
+        // Delivery is at least once: without a stored end it is as if the call had not been made.
+        this.#again(tracked, id, entry, UNSTORED_PAUSE_MS);
+      });
+    };
+    const host = this.#options.find(entry.function);
+    if (!host) {
+      settled(
+        new EnokiError("ENOKI_FUNCTION_NOT_FOUND", `there is no function "${entry.function}" here`),
+      );
+      return;
+    }
+    const { request } = entry;
+    host.submit({
+      id,
+      idBytes: Buffer.from(id, "hex"),
+      // The same on every try: a function can tell that it has seen the call before.
+      request: { ...request, idempotencyKey: request.idempotencyKey || id },
+      timeoutMs: undefined,
+      settled,
+    });
+  }
+
+  async #settled(
+    tracked: Tracked,
+    id: InvocationId,
+    entry: rows.StoredEntry,
+    outcome: CallResponse | EnokiError,
+  ): Promise<void> {
+    try {
+      if (isPostponed(outcome) || this.#isCutOff(outcome))
+        this.#again(tracked, id, entry, POSTPONE_MS);
+      else if (outcome instanceof EnokiError && outcome.code === "ENOKI_FUNCTION_NOT_FOUND") {
+        await this.#finish(tracked, id, { ...entry, tries: entry.tries + 1 }, outcome, true);
+      } else if (!isRetried(outcome)) {
+        await this.#finish(tracked, id, { ...entry, tries: entry.tries + 1 }, outcome, false);
+      } else await this.#failed(tracked, id, { ...entry, tries: entry.tries + 1 }, outcome);
+    } finally {
+      this.#count(this.#running, entry.function, -1);
+      this.#pump(entry.function);
+    }
+  }
+
+  /** What a stopping node cuts off says nothing about the function, so it is no try. */
+  #isCutOff(outcome: CallResponse | EnokiError): boolean {
+    return (
+      this.#isStopped && outcome instanceof EnokiError && outcome.code === "ENOKI_INSTANCE_DIED"
+    );
+  }
+
+  async #failed(
+    tracked: Tracked,
+    id: InvocationId,
+    tried: rows.StoredEntry,
+    outcome: CallResponse | EnokiError,
+  ): Promise<void> {
+    if (tried.tries >= LIMITS.asyncTriesMax) {
+      await this.#finish(tracked, id, tried, outcome, true);
+      return;
+    }
+    const pauseMs = retryPauseMs(tried.tries, this.#options.random());
+    const next = {
+      ...tried,
+      notBeforeMs: this.#options.clock.nowMs() + pauseMs,
+      lastError: lastErrorOf(outcome),
+    };
+    await tracked.store.commitLocal(() => ({
+      writes: [{ key: rows.entryKey(id), value: rows.encodeEntry(next) }],
+      value: undefined,
+    }));
+    this.#again(tracked, id, next, pauseMs);
+  }
+
+  #again(tracked: Tracked, id: InvocationId, entry: rows.StoredEntry, pauseMs: number): void {
+    tracked.summary = summaryOf(id, entry);
+    this.#queue(entry.function).add(id, this.#options.clock.nowMs() + pauseMs);
+  }
+
+  /** Records the end: the result, and the request too if it is now a dead letter. */
+  async #finish(
+    tracked: Tracked,
+    id: InvocationId,
+    tried: rows.StoredEntry,
+    outcome: CallResponse | EnokiError,
+    isDead: boolean,
+  ): Promise<void> {
+    const { store } = tracked;
+    const finishedAtMs = this.#options.clock.nowMs();
+    const result: rows.StoredResult = {
+      function: tried.function,
+      idempotencyKey: isDead ? "" : tried.request.idempotencyKey,
+      createdAtMs: tried.createdAtMs,
+      finishedAtMs,
+      tries: tried.tries,
+      outcome: outcome instanceof EnokiError ? rows.failureOf(outcome) : outcome,
+    };
+    const dead = { ...tried, isDead: true, finishedAtMs, lastError: lastErrorOf(outcome) };
+    const encoded = rows.encodeResult(result);
+    await store.commitLocal(() => ({
+      writes: [
+        isDead
+          ? { key: rows.entryKey(id), value: rows.encodeEntry(dead) }
+          : rows.dropRow(rows.entryKey(id)),
+        { key: rows.resultKey(id), value: encoded },
+      ],
+      value: undefined,
+    }));
+    this.#count(this.#waiting, tried.function, -1);
+    if (isDead) tracked.summary = summaryOf(id, dead);
+    else this.#tracked.delete(id);
+    this.#shelf.add(store, id, result, encoded.length);
+  }
+
+  #count(counts: Map<string, number>, name: string, change: number): void {
+    counts.set(name, Math.max(0, (counts.get(name) ?? 0) + change));
+  }
+}
+
+function lastErrorOf(outcome: CallResponse | EnokiError): rows.StoredFailure {
+  if (outcome instanceof EnokiError) return rows.failureOf(outcome);
+  return {
+    code: "ENOKI_FUNCTION_ERROR",
+    message: `the function answered ${outcome.status}`,
+    extra: {},
+  };
+}
+
+function summaryOf(id: InvocationId, entry: rows.StoredEntry): InvocationSummary {
+  const { lastError } = entry;
+  return {
+    id,
+    function: entry.function as FunctionName,
+    state: entry.isDead ? "dead" : "queued",
+    tries: entry.tries,
+    createdAtMs: entry.createdAtMs,
+    ...(entry.isDead ? { finishedAtMs: entry.finishedAtMs } : {}),
+    ...(lastError ? { lastError: { code: lastError.code, message: lastError.message } } : {}),
+  };
+}
