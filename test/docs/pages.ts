@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 export const PROJECT_DIR = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Pages beside the docs folder; those that are not there are not listed. */
-const TOP_PAGES = new Set(["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"]);
+const TOP_PAGES = new Set(["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]);
 
 /** Paths of all pages, relative to the top folder. */
 export async function listPages(): Promise<string[]> {

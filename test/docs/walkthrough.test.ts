@@ -3,9 +3,9 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 
-import { isAsShown, stepsOf, withOutputs } from "./page-steps.js";
+import { isAsShown, stepsOf, withOutputs } from "../helpers/page-steps.js";
+import { walkThrough } from "../helpers/walkthrough.js";
 import { PROJECT_DIR, readPage } from "./pages.js";
-import { Walkthrough } from "./walkthrough.js";
 
 /** Pages that show what one gets; each is walked through from an empty folder. */
 const PAGES = [
@@ -26,22 +26,9 @@ const hasTools = ["curl", "python3"].every(
 test.skipIf(!hasTools).each(PAGES)(
   "whoever does what %s says gets what it shows",
   async (path) => {
-    const page = await readPage(path);
-    const walkthrough = await Walkthrough.begin();
-    const shown: string[] = [];
-    const got: string[] = [];
-    try {
-      for (const step of stepsOf(page)) {
-        const output = await walkthrough.do(step);
-        if (step.kind === "file") continue;
-        shown.push(step.output);
-        got.push(isAsShown(step.output, output) ? step.output : output);
-      }
-    } finally {
-      await walkthrough.end();
-    }
-    if (isUpdate) await writeFile(join(PROJECT_DIR, path), withOutputs(page, got));
-    else expect(withOutputs(page, got)).toBe(withOutputs(page, shown));
+    const { shown, got } = await walkThrough(await readPage(path));
+    if (isUpdate) await writeFile(join(PROJECT_DIR, path), got);
+    else expect(got).toBe(shown);
   },
   120_000,
 );

@@ -1,20 +1,51 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { chmod, mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-import { PROJECT_DIR } from "./pages.js";
-import type { Step } from "./page-steps.js";
+import { isAsShown, stepsOf, withOutputs, type Step } from "./page-steps.js";
 
 /** What the pages call the folder that the reader works in, and the addresses of the node. */
 const SHOWN_HOME = "/home/you";
 const SHOWN_FUNCTIONS = "127.0.0.1:8000";
 const SHOWN_ADMIN = "127.0.0.1:8080";
 
-const CLI = join(PROJECT_DIR, "dist/cli/main.js");
+const CLI = join(import.meta.dirname, "../../dist/cli/main.js");
+
+/** What a page shows, and what its reader got instead where that differs in more than times and ids. */
+export interface Walked {
+  readonly shown: string;
+  readonly got: string;
+}
+
+/** What a reader has before the first step. */
+export interface Belongings {
+  /** A folder whose content lies in the reader's own. */
+  readonly files?: string;
+  /** A command to begin with, which the page does not show. */
+  readonly first?: string;
+}
+
+/** Does everything that a page says, from the start. Needs `npm run build`. */
+export async function walkThrough(page: string, belongings: Belongings = {}): Promise<Walked> {
+  const walkthrough = await Walkthrough.begin(belongings.files);
+  const got: string[] = [];
+  try {
+    if (belongings.first) {
+      await walkthrough.do({ kind: "command", command: belongings.first, output: "" });
+    }
+    for (const step of stepsOf(page)) {
+      const output = await walkthrough.do(step);
+      if (step.kind !== "file") got.push(isAsShown(step.output, output) ? step.output : output);
+    }
+  } finally {
+    await walkthrough.end();
+  }
+  return { shown: page, got: withOutputs(page, got) };
+}
 
 /** A reader who does what a page says, in a folder and with a node of their own. */
-export class Walkthrough {
+class Walkthrough {
   readonly #dir: string;
   #node: ChildProcess | undefined;
   #nodeOutput = "";
@@ -25,10 +56,11 @@ export class Walkthrough {
     this.#dir = dir;
   }
 
-  static async begin(): Promise<Walkthrough> {
+  static async begin(files: string | undefined): Promise<Walkthrough> {
     const dir = await realpath(await mkdtemp(join(tmpdir(), "enoki-reader-")));
     const walkthrough = new Walkthrough(dir);
     await mkdir(join(dir, "home"));
+    if (files !== undefined) await cp(files, join(dir, "home"), { recursive: true });
     await walkthrough.#addProgram("enoki", `exec "${process.execPath}" "${CLI}" "$@"`);
     await walkthrough.#addProgram("npx", 'exec "$@"');
     return walkthrough;

@@ -51,11 +51,11 @@ const VARIABLE: readonly (readonly [RegExp, string])[] = [
   [/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME"],
   [/\b\d\d:\d\d:\d\d\.\d{3}\b/g, "TIME"],
   [/^Date: .*$/gm, "Date: TIME"],
-  [/\b\d+ ms\b/g, "TOOK"],
+  [/\b[\d.]+ ms\b/g, "TOOK"],
   [/\b[\d.]+ (?:[KMG]i)?B\b/g, "SIZE"],
   [/\(\d+(?:ms|s|m) ago\)/g, "(AGO)"],
   [/ \d+(?:ms|s)(?= |$)/gm, " AGE"],
-  [/^( *isolation +).*$/gm, "$1ISOLATION"],
+  [/^( *isolation:? +).*$/gm, "$1ISOLATION"],
   [/ +/g, " "],
 ];
 
