@@ -15,7 +15,10 @@ const TOOLS = {
   curl: "clients as people use them",
 };
 // why one after the other: what starts real processes must not compete with what fills both cores.
-const STAGES = [["--project", "fast", "--project", "docs"], ["--project", "system"]];
+const STAGES = [
+  ["--project", "fast", "--project", "docs"],
+  ["--project", "system"],
+];
 
 const missing = Object.keys(TOOLS).filter((tool) => !isOnPath(tool));
 for (const tool of missing) console.log(`missing: ${tool}, used for ${TOOLS[tool]}`);
