@@ -4,7 +4,9 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "fast", include: ["test/{unit,property}/**/*.test.ts"], testTimeout: 30_000 } },
+      {
+        test: { name: "fast", include: ["test/{unit,property}/**/*.test.ts"], testTimeout: 30_000 },
+      },
       {
         test: {
           name: "system",
