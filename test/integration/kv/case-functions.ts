@@ -18,7 +18,9 @@ const ENTRIES: Readonly<Record<Flavour, Readonly<Record<string, string>>>> = {
   node: {
     "index.ts": `import { kv } from "enoki";
       import { runSteps } from "./driver.js";
-      export async function call({ steps }) { return { results: await runSteps(kv, NAME, steps) }; }`,
+      export async function call({ steps, keep }) {
+        return { results: await runSteps(kv, NAME, steps, keep) };
+      }`,
   },
 };
 

@@ -40,16 +40,20 @@ export class RestDoor {
     this.#url = `${adminUrl}/v1/keygroups/${keygroup}`;
   }
 
-  async run({ steps }: Case): Promise<StepResult[]> {
+  async run({ steps }: Case, keep = false): Promise<StepResult[]> {
     this.#saved.clear();
+    if (!keep) await this.#clear();
+    const results: StepResult[] = [];
+    for (const step of steps) results.push(await this.#step(step));
+    return results;
+  }
+
+  async #clear(): Promise<void> {
     const keys = (await this.#all({}, false)).map(({ key }) => key);
     for (let at = 0; at < keys.length; at += FILL_GROUP) {
       const writes = keys.slice(at, at + FILL_GROUP).map((key) => ({ op: "delete", key }));
       await this.#operation({ op: "batch", writes });
     }
-    const results: StepResult[] = [];
-    for (const step of steps) results.push(await this.#step(step));
-    return results;
   }
 
   async #step(step: Step): Promise<StepResult> {

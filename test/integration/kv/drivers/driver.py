@@ -1,6 +1,7 @@
 """Runs one case of kv-cases.json with `kv` or `kv.aio` and reports the result of each step.
 
 The steps are one coroutine for both: with plain `kv` nothing in it ever waits, so `run_plain` drives it by hand.
+One file, although it is long: each step is a few lines, and a function is deployed with it.
 """
 
 import asyncio
@@ -28,7 +29,8 @@ async def run_async(case):
 
 
 async def run(store, case):
-    await clear(store)
+    if not case.get("keep"):
+        await clear(store)
     saved = {}
     results = []
     for step in case["steps"]:

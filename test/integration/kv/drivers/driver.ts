@@ -21,9 +21,14 @@ interface Run {
 
 const FILL_GROUP = 500;
 
-/** Runs the steps of a case, on a function's `kv` or a client's, beginning with no keys. */
-export async function runSteps(kv: Kv, own: string, steps: readonly Step[]): Promise<StepResult[]> {
-  await clear(kv);
+/** Runs the steps of a case on `kv` or a client; it begins with no keys unless `keep`. */
+export async function runSteps(
+  kv: Kv,
+  own: string,
+  steps: readonly Step[],
+  keep = false,
+): Promise<StepResult[]> {
+  if (!keep) await clear(kv);
   const run = { kv, own, saved: new Map<string, string>() };
   const results: StepResult[] = [];
   for (const step of steps) results.push(await runStep(run, step));
