@@ -1,4 +1,6 @@
-const SLOT_BITS = 14;
+import { EnokiError } from "../core/errors.js";
+
+const SLOT_BITS = 18;
 const SLOTS_MAX = 1 << SLOT_BITS;
 const GENERATIONS = 2 ** (32 - SLOT_BITS);
 
@@ -20,10 +22,12 @@ export class SlotTable<T extends object> {
     return this.#size;
   }
 
-  /** Takes a value in and gives its number. @throws RangeError above 16,384 at once */
+  /** Takes a value in and gives its number. @throws EnokiError `ENOKI_QUEUE_FULL` above 262,144 at once */
   add(value: T): number {
     const slot = this.#free.pop() ?? this.#values.length;
-    if (slot >= SLOTS_MAX) throw new RangeError(`at most ${SLOTS_MAX} at once`);
+    if (slot >= SLOTS_MAX) {
+      throw new EnokiError("ENOKI_QUEUE_FULL", `at most ${SLOTS_MAX} can be under way at once`);
+    }
     const generation = (Math.floor((this.#numbers[slot] ?? 0) / SLOTS_MAX) + 1) % GENERATIONS || 1;
     const number = generation * SLOTS_MAX + slot;
     this.#numbers[slot] = number;
