@@ -8,7 +8,7 @@ import { PROCESS_ISOLATION, startNode, type RunningNode } from "../../helpers/ru
 let running: RunningNode;
 
 beforeAll(async () => {
-  running = await startNode({ ...PROCESS_ISOLATION, instanceIdleMs: 300 });
+  running = await startNode({ ...PROCESS_ISOLATION, instanceIdleMs: 1500 });
 });
 afterAll(() => running?.remove());
 
