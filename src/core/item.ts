@@ -105,15 +105,35 @@ export function encodeItem(versions: readonly Version[]): Uint8Array {
  * for every other row, which must then be decoded.
  */
 export function soleValue(bytes: Uint8Array, nowMs: number): TypedValue | undefined {
-  const header = bytes[0] as number;
+  const at = soleValueOffset(bytes, 0, bytes.length, nowMs);
+  if (at < 0) return undefined;
+  return { tag: soleValueTag(bytes, 0), bytes: cutBytes(bytes, at, bytes.length) };
+}
+
+/** The type of a value that {@link soleValueOffset} has found. */
+export function soleValueTag(bytes: Uint8Array, from: number): Tag {
+  return ((bytes[from] as number) & TAG_MASK) as Tag;
+}
+
+/**
+ * Where the value of {@link soleValue} begins in a row that lies between `from` and `to`; -1 if there
+ * is none. It ends with the row. With `nowMs` = Infinity a row that can expire has none.
+ */
+export function soleValueOffset(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  nowMs: number,
+): number {
+  const header = bytes[from] as number;
   const tag = header & TAG_MASK;
-  if (tag < TAG.str || tag > TAG.json) return undefined;
+  if (tag < TAG.str || tag > TAG.json) return -1;
   // Skipped: the dot's three numbers and the hybrid time.
-  let at = 1;
+  let at = from + 1;
   for (let skipped = 0; skipped < 4; at++) if ((bytes[at] as number) < 0x80) skipped++;
   if (header & HAS_EXPIRY) {
     const reader = new ByteReader(bytes, at);
-    if (reader.varint() <= nowMs) return undefined;
+    if (reader.varint() <= nowMs) return -1;
     at = reader.offset;
   }
   if (header & HAS_INVOCATION) at += INVOCATION_BYTES;
@@ -123,8 +143,7 @@ export function soleValue(bytes: Uint8Array, nowMs: number): TypedValue | undefi
     sizeBytes += (byte & 0x7f) * scale;
     if (byte < 0x80) break;
   }
-  if (at + sizeBytes !== bytes.length) return undefined;
-  return { tag: tag as Tag, bytes: cutBytes(bytes, at, bytes.length) };
+  return at + sizeBytes === to ? at : -1;
 }
 
 /** Reads an item row; the values are views of `bytes`, nothing is copied. */

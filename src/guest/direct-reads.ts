@@ -1,10 +1,10 @@
 import { pageLimit, rowRange } from "../channel/scan-range.js";
 import type { ScanOperation } from "../channel/operations.js";
-import { soleValue } from "../core/item.js";
+import { soleValueOffset, soleValueTag } from "../core/item.js";
 import { LIMITS } from "../core/limits.js";
-import { itemKeyOf, itemRowKey } from "../core/rows.js";
+import { itemRowKey } from "../core/rows.js";
 import { decodeValue } from "./kv-values.js";
-import { LmdbFile, type FileState } from "./lmdb-file.js";
+import { LmdbFile, type FileState, type FileValue } from "./lmdb-file.js";
 
 /** What a direct read gives when only the node can answer. */
 export const ASK_NODE: unique symbol = Symbol("ask the node");
@@ -55,7 +55,7 @@ export class DirectReads {
     return this.#read((state) => {
       const row = state.get(rowKeyOf(key));
       if (row === undefined) return false;
-      return soleValue(row, Infinity) === undefined ? ASK_NODE : true;
+      return soleValueOffset(row.bytes, row.from, row.to, Infinity) < 0 ? ASK_NODE : true;
     });
   }
 
@@ -68,7 +68,7 @@ export class DirectReads {
         const row = state.get(rowKeyOf(key));
         if (row === undefined) continue;
         const value = decodeRow(row);
-        sizeBytes += row.length;
+        sizeBytes += row.to - row.from;
         // Too much at once is refused, and the node says how.
         if (value === ASK_NODE || sizeBytes > LIMITS.valueSizeBytesMax) return ASK_NODE;
         found.set(key, value);
@@ -101,15 +101,9 @@ function rowKeyOf(key: string): Uint8Array {
 }
 
 /** What a row shows if that needs neither a clock nor a policy. */
-function decodeRow(row: Buffer): unknown {
-  const value = soleValue(row, Infinity);
-  if (value === undefined) return ASK_NODE;
-  return decodeValue(value.tag, toBuffer(value.bytes), 0, value.bytes.length);
-}
-
-/** Small pieces of a row come as plain bytes. */
-function toBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+function decodeRow({ bytes, from, to }: FileValue): unknown {
+  const at = soleValueOffset(bytes, from, to, Infinity);
+  return at < 0 ? ASK_NODE : decodeValue(soleValueTag(bytes, from), bytes, at, to);
 }
 
 function pageOf(state: FileState, request: ScanOperation<string>): DirectPage | typeof ASK_NODE {
@@ -125,15 +119,19 @@ function pageOf(state: FileState, request: ScanOperation<string>): DirectPage | 
   const values: unknown[] = [];
   if (!range) return { keys, values, more: false };
   let sizeBytes = 0;
-  for (const { key, value } of state.rows(range.start, range.end, reverse)) {
-    if (keys.length >= limit || sizeBytes > LIMITS.scanPageBytesMax) {
-      return { keys, values, more: true };
-    }
+  let more = false;
+  let isPlain = true;
+  state.visit(range.start, range.end, reverse, ({ page, keyFrom, keyTo, value }) => {
+    more = keys.length >= limit || sizeBytes > LIMITS.scanPageBytesMax;
+    if (more) return false;
     const decoded = decodeRow(value);
-    if (decoded === ASK_NODE) return ASK_NODE;
-    keys.push(toBuffer(itemKeyOf(key)).toString("utf8"));
-    sizeBytes += key.length + value.length;
+    isPlain = decoded !== ASK_NODE;
+    if (!isPlain) return false;
+    // The row's key is the item's behind one byte.
+    keys.push(page.toString("utf8", keyFrom + 1, keyTo));
+    sizeBytes += keyTo - keyFrom + value.to - value.from;
     if (!keysOnly) values.push(decoded);
-  }
-  return { keys, values, more: false };
+    return true;
+  });
+  return isPlain ? { keys, values, more } : ASK_NODE;
 }

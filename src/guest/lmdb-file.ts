@@ -25,18 +25,32 @@ const IS_BRANCH = 1;
 const IS_LEAF = 2;
 const IS_BIG = 1;
 
-/** One row; its bytes are valid until the next read, those of a large value for good. */
-interface FileRow {
-  readonly key: Buffer;
-  readonly value: Buffer;
+/** Where a value lies; its bytes are valid until the next read, those of a large value for good. */
+export interface FileValue {
+  readonly bytes: Buffer;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Where a key lies, until the next read, and its value. */
+export interface FileRow {
+  readonly page: Buffer;
+  readonly keyFrom: number;
+  readonly keyTo: number;
+  readonly value: FileValue;
 }
 
 /** What `work` sees of one committed state. */
 export interface FileState {
-  get(key: Uint8Array): Buffer | undefined;
-  /** Rows from `start` (inclusive) to `end` (exclusive), or from `end` down to `start`. */
-  rows(start: Uint8Array, end: Uint8Array, reverse: boolean): Iterable<FileRow>;
+  get(key: Uint8Array): FileValue | undefined;
+  /**
+   * Visits the rows from `start` (inclusive) to `end` (exclusive), or the other way round, until
+   * `visit` returns false.
+   */
+  visit(start: Uint8Array, end: Uint8Array, reverse: boolean, visit: RowVisitor): void;
 }
+
+type RowVisitor = (row: FileRow) => boolean;
 
 /**
  * Reads an LMDB file that the node writes, without any lock and without LMDB.
@@ -92,7 +106,7 @@ export class LmdbFile implements FileState {
     return overtaken;
   }
 
-  get(key: Uint8Array): Buffer | undefined {
+  get(key: Uint8Array): FileValue | undefined {
     let page = this.#rootPage();
     for (let depth = 0; page !== undefined; depth++) {
       const index = lowerBound(page, key);
@@ -102,38 +116,26 @@ export class LmdbFile implements FileState {
     return undefined;
   }
 
-  *rows(start: Uint8Array, end: Uint8Array, reverse: boolean): Iterable<FileRow> {
+  visit(start: Uint8Array, end: Uint8Array, reverse: boolean, visit: RowVisitor): void {
     const root = this.#rootPage();
-    if (root === undefined) return;
-    const walk = reverse ? this.#down(root, end, 0) : this.#up(root, start, 0);
-    for (const row of walk) {
-      const isBeyond = reverse ? row.key.compare(start) < 0 : row.key.compare(end) >= 0;
-      if (isBeyond) return;
-      yield row;
-    }
+    if (root) this.#visit(root, { start, end, reverse, visit }, 0);
   }
 
-  *#up(page: Buffer, from: Uint8Array, depth: number): Iterable<FileRow> {
-    const first = lowerBound(page, from);
-    const count = keyCount(page);
-    if (isLeaf(page)) {
-      for (let i = first; i < count; i++) yield this.#rowAt(page, i);
-      return;
+  /** False once `visit` has returned false. */
+  #visit(page: Buffer, range: VisitedRange, depth: number): boolean {
+    const { start, end, reverse, visit } = range;
+    const isOfRows = isLeaf(page);
+    const bound = lowerBound(page, start);
+    const first = isOfRows ? bound : childIndex(page, bound, start);
+    const behind = lowerBound(page, end);
+    const step = reverse ? -1 : 1;
+    for (let i = reverse ? behind - 1 : first; i >= first && i < behind; i += step) {
+      const goesOn = isOfRows
+        ? visit(this.#rowAt(page, i))
+        : this.#visit(this.#child(page, i, depth), range, depth + 1);
+      if (!goesOn) return false;
     }
-    for (let i = childIndex(page, first, from); i < count; i++) {
-      yield* this.#up(this.#child(page, i, depth), from, depth + 1);
-    }
-  }
-
-  *#down(page: Buffer, below: Uint8Array, depth: number): Iterable<FileRow> {
-    const behind = lowerBound(page, below);
-    if (isLeaf(page)) {
-      for (let i = behind - 1; i >= 0; i--) yield this.#rowAt(page, i);
-      return;
-    }
-    for (let i = childIndex(page, behind, below); i >= 0; i--) {
-      yield* this.#down(this.#child(page, i, depth), below, depth + 1);
-    }
+    return true;
   }
 
   /** Reads the meta pages; returns where the one of the latest state begins. */
@@ -185,21 +187,31 @@ export class LmdbFile implements FileState {
   }
 
   #rowAt(page: Buffer, index: number): FileRow {
-    return { key: keyAt(page, index), value: this.#valueAt(page, index) };
+    const node = nodeAt(page, index);
+    const keyFrom = node + NODE.key;
+    const keyTo = keyFrom + page.readUInt16LE(node + NODE.keySize);
+    return { page, keyFrom, keyTo, value: this.#valueAt(page, index) };
   }
 
-  #valueAt(page: Buffer, index: number): Buffer {
+  #valueAt(page: Buffer, index: number): FileValue {
     const node = nodeAt(page, index);
     const flags = page.readUInt16LE(node + NODE.flags);
     const sizeBytes = page.readUInt32LE(node + NODE.low);
     const at = node + NODE.key + page.readUInt16LE(node + NODE.keySize);
-    if (flags === 0) return page.subarray(at, at + sizeBytes);
+    if (flags === 0) return { bytes: page, from: at, to: at + sizeBytes };
     if (flags !== IS_BIG || sizeBytes > VALUE_BYTES_MAX) throw new Error("a node is unknown");
-    const value = Buffer.allocUnsafeSlow(sizeBytes);
+    const bytes = Buffer.allocUnsafeSlow(sizeBytes);
     this.#hasRead = true;
-    readFully(this.#fd, value, sizeBytes, readWord(page, at) * PAGE_BYTES + PAGE.base);
-    return value;
+    readFully(this.#fd, bytes, sizeBytes, readWord(page, at) * PAGE_BYTES + PAGE.base);
+    return { bytes, from: 0, to: sizeBytes };
   }
+}
+
+interface VisitedRange {
+  readonly start: Uint8Array;
+  readonly end: Uint8Array;
+  readonly reverse: boolean;
+  readonly visit: RowVisitor;
 }
 
 /** The root of an empty tree: all bits set. */
@@ -240,12 +252,6 @@ function keyCount(page: Buffer): number {
 
 function nodeAt(page: Buffer, index: number): number {
   return page.readUInt16LE(PAGE.base + 2 * index) + PAGE.base;
-}
-
-function keyAt(page: Buffer, index: number): Buffer {
-  const node = nodeAt(page, index);
-  const at = node + NODE.key;
-  return page.subarray(at, at + page.readUInt16LE(node + NODE.keySize));
 }
 
 function compareAt(page: Buffer, index: number, key: Uint8Array): number {

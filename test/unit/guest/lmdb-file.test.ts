@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createPrng } from "../../../src/base/prng.js";
-import { LmdbFile } from "../../../src/guest/lmdb-file.js";
+import { LmdbFile, type FileValue } from "../../../src/guest/lmdb-file.js";
 import type { Row, Storage } from "../../../src/ports/storage.js";
 import { createLmdbDriver } from "../../../src/storage/lmdb.js";
 
@@ -34,8 +34,24 @@ function plain(rows: Iterable<Row>): string {
   return texts.join("\n");
 }
 
+function text(value: FileValue | undefined): string | undefined {
+  return value?.bytes.toString("utf8", value.from, value.to);
+}
+
+function hex(value: FileValue | undefined): string | undefined {
+  return value?.bytes.toString("hex", value.from, value.to);
+}
+
 function fromFile(start: Uint8Array, end: Uint8Array, reverse: boolean): unknown {
-  return file.read((state) => plain(state.rows(start, end, reverse)), OVERTAKEN);
+  return file.read((state) => {
+    const rows: Row[] = [];
+    state.visit(start, end, reverse, ({ page, keyFrom, keyTo, value }) => {
+      const { bytes, from, to } = value;
+      rows.push({ key: page.subarray(keyFrom, keyTo), value: bytes.subarray(from, to) });
+      return true;
+    });
+    return plain(rows);
+  }, OVERTAKEN);
 }
 
 describe("an LMDB file that is read directly", () => {
@@ -44,7 +60,7 @@ describe("an LMDB file that is read directly", () => {
     for (let i = 0; i < 500; i++) {
       const value = Buffer.from(`value ${i}`);
       storage.transact((transaction) => transaction.put(Buffer.from("key"), value));
-      expect(file.read((state) => state.get(Buffer.from("key"))?.toString(), OVERTAKEN)).toBe(
+      expect(file.read((state) => text(state.get(Buffer.from("key"))), OVERTAKEN)).toBe(
         `value ${i}`,
       );
     }
@@ -65,7 +81,7 @@ describe("an LMDB file that is read directly", () => {
       for (let i = 0; i < 12; i++) {
         const key = someKey();
         const stored = storage.get(key);
-        const found = file.read((state) => state.get(key)?.toString("hex") ?? "none", OVERTAKEN);
+        const found = file.read((state) => hex(state.get(key)) ?? "none", OVERTAKEN);
         expect(found).toBe(stored ? Buffer.from(stored).toString("hex") : "none");
         const [start, end] = [someKey(), someKey()].sort((a, b) => a.compare(b)) as [
           Buffer,
@@ -92,7 +108,7 @@ describe("an LMDB file that is read directly", () => {
       const found = file.read((state) => {
         runs++;
         for (let i = meanwhile(runs); i > 0; i--) put();
-        return state.get(key)?.toString();
+        return text(state.get(key));
       }, OVERTAKEN);
       return { found, runs };
     };
@@ -129,7 +145,7 @@ describe("an LMDB file that is read directly", () => {
     gone.transact((transaction) => transaction.put(Buffer.from("key"), Buffer.from("v")));
     const reader = new LmdbFile(join(dir, "gone", "data.mdb"));
     const read = (): unknown =>
-      reader.read((state) => state.get(Buffer.from("key"))?.toString(), OVERTAKEN);
+      reader.read((state) => text(state.get(Buffer.from("key"))), OVERTAKEN);
     expect(read()).toBe("v");
     await gone.close();
     await driver.drop("gone");
