@@ -135,18 +135,21 @@ describe.each(["process", "sandbox"] as const)("direct reads in a %s", (isolatio
         setTimeout(() => pids.forEach((pid) => trySignal(pid, "SIGCONT")), Math.random() * 300);
       }, 400);
       let reads = 0;
-      for (let round = 0; round < 5; round++) {
-        const checks = Array.from({ length: 3 }, () =>
-          run<Check>("check", { forMs: 1000, from: acknowledged }, "stressed"),
-        );
-        for (const check of await Promise.all(checks)) {
-          expect(check.wrong).toEqual([]);
-          reads += check.reads;
+      try {
+        for (let round = 0; round < 5; round++) {
+          const checks = Array.from({ length: 3 }, () =>
+            run<Check>("check", { forMs: 1000, from: acknowledged }, "stressed"),
+          );
+          for (const check of await Promise.all(checks)) {
+            expect(check.wrong).toEqual([]);
+            reads += check.reads;
+          }
         }
+      } finally {
+        clearInterval(pauses);
+        writer.isOver = true;
+        await writing;
       }
-      clearInterval(pauses);
-      writer.isOver = true;
-      await writing;
       expect(reads).toBeGreaterThan(100);
       expect(acknowledged).toBeGreaterThan(100);
       expect(served.mock.calls.length).toBeLessThan(reads);
