@@ -81,6 +81,11 @@ export class LmdbFile implements FileState {
     closeSync(this.#fd);
   }
 
+  /** Pages that are held for the next read. */
+  get pagesHeld(): number {
+    return this.#pages.size;
+  }
+
   /**
    * Runs `work` on the latest committed state and returns what it returns; it may run several times.
    * Returns `overtaken` when the file was written too fast.
@@ -147,6 +152,9 @@ export class LmdbFile implements FileState {
     if (this.#hasRead) {
       this.#transaction = transaction;
       this.#root = readWord(this.#metas, meta + META.root);
+    }
+    // Between reads the pages of a state that does not change are kept, but only so many.
+    if (this.#hasRead || this.#pages.size > PAGES_KEPT_MAX) {
       this.#pages.clear();
       if (this.#buffers.length > PAGES_KEPT_MAX) this.#buffers.length = PAGES_KEPT_MAX;
     }

@@ -55,6 +55,18 @@ function fromFile(start: Uint8Array, end: Uint8Array, reverse: boolean): unknown
 }
 
 describe("an LMDB file that is read directly", () => {
+  test("holds few pages, however many are read of a state that does not change", () => {
+    const key = (i: number): Buffer => Buffer.from(`key ${String(i).padStart(5, "0")}`);
+    storage.transact((transaction) => {
+      for (let i = 0; i < 5000; i++) transaction.put(key(i), Buffer.alloc(200, i));
+    });
+    for (let i = 0; i < 5000; i++) {
+      const found = file.read((state) => hex(state.get(key(i))), OVERTAKEN);
+      expect(found).toBe(Buffer.alloc(200, i).toString("hex"));
+    }
+    expect(file.pagesHeld).toBeLessThan(70);
+  });
+
   test("is empty before the first write, and shows each commit at once", () => {
     expect(fromFile(FIRST, LAST, false)).toBe("");
     for (let i = 0; i < 500; i++) {
