@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 
+import { Sequences } from "../base/sequences.js";
 import type { FunctionName } from "../core/ids.js";
 import { EnokiError } from "../core/errors.js";
 import type { Clock } from "../ports/clock.js";
@@ -38,7 +39,7 @@ export interface DeployerOptions {
 /** Makes revisions: unpack, build, store. One at a time per function. */
 export class Deployer {
   readonly #options: DeployerOptions;
-  readonly #tails = new Map<FunctionName, Promise<unknown>>();
+  readonly #sequences = new Sequences();
 
   constructor(options: DeployerOptions) {
     this.#options = options;
@@ -46,14 +47,7 @@ export class Deployer {
 
   /** Runs `work` after every earlier piece of work on the same function, whatever became of it. */
   async inOrder<T>(name: FunctionName, work: () => Promise<T>): Promise<T> {
-    const before = this.#tails.get(name) ?? Promise.resolve();
-    const mine = before.then(work, work);
-    this.#tails.set(name, mine);
-    try {
-      return await mine;
-    } finally {
-      if (this.#tails.get(name) === mine) this.#tails.delete(name);
-    }
+    return this.#sequences.run(name, work);
   }
 
   /**

@@ -1,3 +1,4 @@
+import { Sequences } from "../base/sequences.js";
 import { EnokiError } from "../core/errors.js";
 import { parseKeygroupName, type KeygroupName } from "../core/ids.js";
 import type { Clock } from "../ports/clock.js";
@@ -34,8 +35,8 @@ const STORE_PREFIX = "kg-";
 export class Keygroups implements KeygroupsFacade {
   readonly #options: KeygroupsOptions;
   readonly #keygroups = new Map<KeygroupName, Keygroup>();
-  /** Creations under way, so that two at once end with one keygroup. */
-  readonly #opening = new Map<KeygroupName, Promise<Keygroup>>();
+  /** Changes of one keygroup happen one after another: what races has one of the two orders. */
+  readonly #changes = new Sequences();
 
   constructor(options: KeygroupsOptions) {
     this.#options = options;
@@ -70,57 +71,59 @@ export class Keygroups implements KeygroupsFacade {
 
   /** The keygroup, made now if there is none. */
   async ensure(name: KeygroupName): Promise<Keygroup> {
-    const existing = this.#keygroups.get(name) ?? this.#opening.get(name);
-    if (existing) return existing;
-    const opening = this.#make(name, this.#options.defaults);
-    this.#opening.set(name, opening);
-    try {
-      return await opening;
-    } finally {
-      this.#opening.delete(name);
-    }
+    return this.#changes.run(
+      name,
+      async () => this.#keygroups.get(name) ?? this.#make(name, this.#options.defaults),
+    );
   }
 
   async create(name: KeygroupName, config: Partial<KeygroupConfig>): Promise<Keygroup> {
-    if (this.#keygroups.has(name) || this.#opening.has(name)) {
-      throw new EnokiError("ENOKI_KEYGROUP_EXISTS", `keygroup "${name}" exists already`);
-    }
-    const opening = this.#make(name, this.#checked({ ...this.#options.defaults, ...config }));
-    this.#opening.set(name, opening);
-    try {
-      return await opening;
-    } finally {
-      this.#opening.delete(name);
-    }
+    return this.#changes.run(name, async () => {
+      if (this.#keygroups.has(name)) {
+        throw new EnokiError("ENOKI_KEYGROUP_EXISTS", `keygroup "${name}" exists already`);
+      }
+      return this.#make(name, this.#checked({ ...this.#options.defaults, ...config }));
+    });
   }
 
   async configure(name: KeygroupName, config: Partial<KeygroupConfig>): Promise<Keygroup> {
-    const keygroup = this.find(name);
-    const next = this.#checked({ ...keygroup.config, ...config });
-    await this.#remember(name, next);
-    keygroup.configure(next);
-    return keygroup;
+    return this.#changes.run(name, async () => {
+      const keygroup = this.find(name);
+      const next = this.#checked({ ...keygroup.config, ...config });
+      await this.#remember(name, next);
+      keygroup.configure(next);
+      return keygroup;
+    });
   }
 
   async remove(name: KeygroupName): Promise<void> {
-    const keygroup = this.find(name);
-    const { nodeStore, driver } = this.#options;
-    this.#keygroups.delete(name);
-    nodeStore.transact((transaction) => transaction.delete(rowKey(name)));
-    await nodeStore.sync();
-    await keygroup.close();
-    await driver.drop(STORE_PREFIX + name);
+    await this.#changes.run(name, async () => {
+      const keygroup = this.find(name);
+      const { nodeStore, driver } = this.#options;
+      nodeStore.transact((transaction) => transaction.delete(rowKey(name)));
+      this.#keygroups.delete(name);
+      await nodeStore.sync();
+      await keygroup.close();
+      await driver.drop(STORE_PREFIX + name);
+    });
   }
 
   /** Commits, syncs and closes all of them. */
   async close(): Promise<void> {
+    await this.#changes.settled();
     await Promise.all(this.list().map((keygroup) => keygroup.close()));
     this.#keygroups.clear();
   }
 
   async #make(name: KeygroupName, config: KeygroupConfig): Promise<Keygroup> {
-    await this.#remember(name, config);
     const keygroup = await this.#openStore(name, config);
+    try {
+      await this.#remember(name, config);
+    } catch (error) {
+      await keygroup.close();
+      await this.#options.driver.drop(STORE_PREFIX + name);
+      throw error;
+    }
     this.#keygroups.set(name, keygroup);
     return keygroup;
   }

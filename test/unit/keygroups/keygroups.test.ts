@@ -1,0 +1,104 @@
+import { afterEach, describe, expect, test } from "vitest";
+
+import { EnokiError } from "../../../src/core/errors.js";
+import type { KeygroupName } from "../../../src/core/ids.js";
+import { Keygroups } from "../../../src/keygroups/keygroups.js";
+import { silentLogger } from "../../../src/ports/logger.js";
+import type { StorageDriver } from "../../../src/ports/storage.js";
+import { createTurn } from "../../../src/ports/turn.js";
+import { createMemoryDriver } from "../../../src/storage/memory.js";
+import { CountingStorage, ManualClock, str } from "../../helpers/memory-keygroup.js";
+
+const NAME = "kg" as KeygroupName;
+const opened: Keygroups[] = [];
+
+afterEach(async () => {
+  for (const keygroups of opened.splice(0)) await keygroups.close();
+});
+
+/** Keygroups on stores in memory; `stores` are those opened so far, by name. */
+async function openKeygroups(isDurable = false) {
+  const inner = createMemoryDriver();
+  const stores = new Map<string, CountingStorage>();
+  const driver: StorageDriver = {
+    isDurable,
+    list: () => inner.list(),
+    drop: (name) => inner.drop(name),
+    open: async (name) => {
+      const store = new CountingStorage(await inner.open(name));
+      stores.set(name, store);
+      return store;
+    },
+  };
+  const nodeStore = await driver.open("node");
+  const keygroups = new Keygroups({
+    driver,
+    storageKind: "memory",
+    nodeName: "node",
+    nodeStore,
+    resumes: true,
+    defaults: { policy: "lww", durability: "relaxed", ttlMs: 0 },
+    turn: createTurn(),
+    clock: new ManualClock(),
+    logger: silentLogger,
+    syncIntervalMs: 20,
+    encodeSends: () => ({ writes: [], committed: () => {} }),
+  });
+  await keygroups.open();
+  opened.push(keygroups);
+  const rows = () => nodeStore.range({}).map((row) => Buffer.from(row.key).toString());
+  return { keygroups, stores, driver, rows };
+}
+
+describe("changes of one keygroup that race", () => {
+  test("a create during a remove gives a new, empty keygroup", async () => {
+    const { keygroups, rows } = await openKeygroups();
+    const old = await keygroups.create(NAME, {});
+    await old.write({ writes: [{ op: "set", key: "k", value: str("v") }] });
+    const removed = keygroups.remove(NAME);
+    const made = await keygroups.create(NAME, {});
+    await removed;
+    expect(made.get("k")).toBeUndefined();
+    expect(keygroups.find(NAME)).toBe(made);
+    expect(rows()).toContain("gkg");
+    await made.write({ writes: [{ op: "set", key: "k", value: str("new") }] });
+  });
+
+  test("a remove during a create removes what was created", async () => {
+    const { keygroups, driver, rows } = await openKeygroups();
+    const made = keygroups.create(NAME, {});
+    await keygroups.remove(NAME);
+    await made;
+    expect(keygroups.list()).toEqual([]);
+    expect(rows()).not.toContain("gkg");
+    expect(await driver.list()).toEqual(["node"]);
+  });
+
+  test("a configure during a remove finds nothing, and leaves no row behind", async () => {
+    const { keygroups, rows } = await openKeygroups();
+    await keygroups.create(NAME, {});
+    const removed = keygroups.remove(NAME);
+    await expect(keygroups.configure(NAME, { ttlMs: 5 })).rejects.toMatchObject({
+      code: "ENOKI_KEYGROUP_NOT_FOUND",
+    });
+    await removed;
+    expect(rows()).not.toContain("gkg");
+  });
+
+  test("two that make sure of it share one, and one of two creates is refused", async () => {
+    const { keygroups } = await openKeygroups();
+    const [first, second] = await Promise.all([keygroups.ensure(NAME), keygroups.ensure(NAME)]);
+    expect(first).toBe(second);
+    await expect(keygroups.create(NAME, {})).rejects.toMatchObject({
+      code: "ENOKI_KEYGROUP_EXISTS",
+    });
+  });
+});
+
+test("a keygroup whose row cannot be written leaves no store behind, and can be made later", async () => {
+  const { keygroups, stores, driver } = await openKeygroups();
+  stores.get("node")!.failure = new EnokiError("ENOKI_DISK_FULL");
+  await expect(keygroups.create(NAME, {})).rejects.toMatchObject({ code: "ENOKI_DISK_FULL" });
+  expect(await driver.list()).toEqual(["node"]);
+  await keygroups.create(NAME, {});
+});
