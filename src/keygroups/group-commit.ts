@@ -69,7 +69,15 @@ export class GroupCommit {
     if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
     clearTimeout(this.#syncTimer);
     this.#syncTimer = undefined;
-    await this.#sync();
+    await this.sync();
+  }
+
+  /** Resolves once everything committed so far is on the disk. */
+  async sync(): Promise<void> {
+    this.syncsTotal += 1;
+    const synced = this.#options.syncBegins();
+    await this.#options.storage.sync();
+    synced();
   }
 
   #schedule(): void {
@@ -89,7 +97,7 @@ export class GroupCommit {
       this.#acknowledge(changes, outcomes);
       return;
     }
-    this.#sync().then(
+    this.sync().then(
       () => this.#acknowledge(changes, outcomes),
       (error: unknown) => this.#failAll(changes, error),
     );
@@ -144,17 +152,10 @@ export class GroupCommit {
   #syncSoon(): void {
     this.#syncTimer ??= setTimeout(() => {
       this.#syncTimer = undefined;
-      this.#sync().catch((error: unknown) =>
+      this.sync().catch((error: unknown) =>
         this.#options.logger.error({ error: String(error) }, "a sync failed"),
       );
     }, this.#options.syncIntervalMs).unref();
-  }
-
-  async #sync(): Promise<void> {
-    this.syncsTotal += 1;
-    const synced = this.#options.syncBegins();
-    await this.#options.storage.sync();
-    synced();
   }
 }
 

@@ -130,6 +130,11 @@ export class Keygroup implements KeygroupFacade {
     if (!isSamePolicy) this.#reopenReplica();
   }
 
+  /** Resolves once everything committed so far is on the disk. */
+  async sync(): Promise<void> {
+    await this.#commits.sync();
+  }
+
   describe(): KeygroupDescription {
     return {
       name: this.name,

@@ -89,8 +89,19 @@ export class Keygroups implements KeygroupsFacade {
   async configure(name: KeygroupName, config: Partial<KeygroupConfig>): Promise<Keygroup> {
     return this.#changes.run(name, async () => {
       const keygroup = this.find(name);
-      const next = this.#checked({ ...keygroup.config, ...config });
-      await this.#remember(name, next);
+      const before = keygroup.config;
+      const next = this.#checked({ ...before, ...config });
+      try {
+        if (next.durability === "strict" && before.durability !== "strict") {
+          // A strict row says that no dot was acknowledged unsynced, so it comes after all of that.
+          keygroup.configure({ ...before, durability: "strict" });
+          await keygroup.sync();
+        }
+        await this.#remember(name, next);
+      } catch (error) {
+        keygroup.configure(before);
+        throw error;
+      }
       keygroup.configure(next);
       return keygroup;
     });

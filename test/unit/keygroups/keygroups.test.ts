@@ -7,9 +7,11 @@ import { silentLogger } from "../../../src/ports/logger.js";
 import type { StorageDriver } from "../../../src/ports/storage.js";
 import { createTurn } from "../../../src/ports/turn.js";
 import { createMemoryDriver } from "../../../src/storage/memory.js";
-import { CountingStorage, ManualClock, str } from "../../helpers/memory-keygroup.js";
+import { CountingStorage, ManualClock, str, textOf } from "../../helpers/memory-keygroup.js";
 
 const NAME = "kg" as KeygroupName;
+/** The row that says that there is a keygroup `kg`. */
+const ROW: unknown = expect.stringMatching(/^gkg /);
 const opened: Keygroups[] = [];
 
 afterEach(async () => {
@@ -46,7 +48,10 @@ async function openKeygroups(isDurable = false) {
   });
   await keygroups.open();
   opened.push(keygroups);
-  const rows = () => nodeStore.range({}).map((row) => Buffer.from(row.key).toString());
+  const rows = () =>
+    nodeStore
+      .range({})
+      .map((row) => `${Buffer.from(row.key).toString()} ${Buffer.from(row.value).toString()}`);
   return { keygroups, stores, driver, rows };
 }
 
@@ -60,7 +65,7 @@ describe("changes of one keygroup that race", () => {
     await removed;
     expect(made.get("k")).toBeUndefined();
     expect(keygroups.find(NAME)).toBe(made);
-    expect(rows()).toContain("gkg");
+    expect(rows()).toContainEqual(ROW);
     await made.write({ writes: [{ op: "set", key: "k", value: str("new") }] });
   });
 
@@ -70,7 +75,7 @@ describe("changes of one keygroup that race", () => {
     await keygroups.remove(NAME);
     await made;
     expect(keygroups.list()).toEqual([]);
-    expect(rows()).not.toContain("gkg");
+    expect(rows()).not.toContainEqual(ROW);
     expect(await driver.list()).toEqual(["node"]);
   });
 
@@ -82,7 +87,7 @@ describe("changes of one keygroup that race", () => {
       code: "ENOKI_KEYGROUP_NOT_FOUND",
     });
     await removed;
-    expect(rows()).not.toContain("gkg");
+    expect(rows()).not.toContainEqual(ROW);
   });
 
   test("two that make sure of it share one, and one of two creates is refused", async () => {
@@ -102,3 +107,42 @@ test("a keygroup whose row cannot be written leaves no store behind, and can be 
   expect(await driver.list()).toEqual(["node"]);
   await keygroups.create(NAME, {});
 });
+
+test("a keygroup is remembered as strict only once all its commits are synced", async () => {
+  const { keygroups, stores, rows } = await openKeygroups(true);
+  const keygroup = await keygroups.create(NAME, {});
+  await keygroup.write({ writes: [{ op: "set", key: "k", value: str("v") }] });
+  const store = stores.get("kg-kg")!;
+  const rowBefore = rows();
+  const syncsBefore = store.syncs;
+  let release = (): void => {};
+  store.syncGate = new Promise((resolve) => (release = resolve));
+  const changed = keygroups.configure(NAME, { durability: "strict" });
+  await turn();
+  expect(store.syncs).toBe(syncsBefore + 1);
+  expect(rows()).toEqual(rowBefore);
+  const written = keygroup.write({ writes: [{ op: "set", key: "k", value: str("w") }] });
+  let isAcknowledged = false;
+  void written.then(() => (isAcknowledged = true));
+  await turn();
+  expect(textOf(keygroup.get("k"))).toBe("w");
+  expect(isAcknowledged).toBe(false);
+  release();
+  await Promise.all([changed, written]);
+  expect(rows()).toContainEqual(expect.stringContaining('"strict"'));
+});
+
+test("a keygroup that cannot be remembered as strict stays relaxed", async () => {
+  const { keygroups, stores } = await openKeygroups(true);
+  const keygroup = await keygroups.create(NAME, {});
+  stores.get("node")!.failure = new EnokiError("ENOKI_DISK_FULL");
+  const change = { durability: "strict", ttlMs: 5 } as const;
+  await expect(keygroups.configure(NAME, change)).rejects.toMatchObject({
+    code: "ENOKI_DISK_FULL",
+  });
+  expect(keygroup.config).toEqual({ policy: "lww", durability: "relaxed", ttlMs: 0 });
+});
+
+async function turn(): Promise<void> {
+  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+}
