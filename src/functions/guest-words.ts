@@ -1,4 +1,5 @@
-import { ChannelError } from "../channel/payload.js";
+import { parseJsonObject } from "../channel/operations.js";
+import { expectProtocol } from "../channel/payload.js";
 import type { GuestExit } from "../ports/runtime.js";
 
 /** What a launcher gives as the reason when it was told to end the process. */
@@ -15,18 +16,41 @@ function describeExit(exit: GuestExit): string {
   return exit.code === null ? "unknown" : `exit code ${exit.code}`;
 }
 
-/** One line about what a guest says went wrong. */
-export function describeFailure(failure: Readonly<Record<string, unknown>>): string {
-  return `${String(failure["errorType"] ?? "Error")}: ${String(failure["message"] ?? "")}`;
+/** What a guest says went wrong: only what is text, and only so much of it. */
+export interface GuestFailure {
+  readonly code: string | undefined;
+  readonly errorType: string;
+  readonly message: string;
+  readonly traceback: string | undefined;
 }
 
-/** The JSON object that a guest sent. @throws ChannelError */
+/** Longest text that is taken from one field of a report. */
+const TEXT_LENGTH_MAX = 64 * 1024;
+/** Largest report: what a guest sends at most has room in it, with every character escaped. */
+const REPORT_BYTES_MAX = 1024 * 1024;
+
+/** Reads FAILED or LOAD_FAILED. @throws ChannelError unless it is a JSON object of a usual size */
+export function parseFailure(payload: Buffer): GuestFailure {
+  const fields = parseFields(payload);
+  return {
+    code: textOf(fields["code"]),
+    errorType: textOf(fields["errorType"]) ?? "Error",
+    message: textOf(fields["message"]) ?? "",
+    traceback: textOf(fields["traceback"]),
+  };
+}
+
+/** One line about what a guest says went wrong. */
+export function describeFailure({ errorType, message }: GuestFailure): string {
+  return `${errorType}: ${message}`;
+}
+
+function textOf(field: unknown): string | undefined {
+  return typeof field === "string" ? field.slice(0, TEXT_LENGTH_MAX) : undefined;
+}
+
+/** The JSON object that a guest sent as a report. @throws ChannelError */
 export function parseFields(payload: Buffer): Readonly<Record<string, unknown>> {
-  try {
-    const json: unknown = JSON.parse(payload.toString("utf8"));
-    if (typeof json === "object" && json !== null) return json as Record<string, unknown>;
-  } catch {
-    // Falls through to the same answer.
-  }
-  throw new ChannelError("a payload is not a JSON object");
+  expectProtocol(payload.length <= REPORT_BYTES_MAX, `a report of ${payload.length} bytes`);
+  return parseJsonObject(payload, 0);
 }

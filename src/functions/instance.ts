@@ -9,7 +9,7 @@ import type { Clock } from "../ports/clock.js";
 import type { GuestExit, GuestProcess } from "../ports/runtime.js";
 import type { Turn } from "../ports/turn.js";
 import type { Call, CallResponse } from "./call.js";
-import { describeEnd, describeFailure, parseFields } from "./guest-words.js";
+import { describeEnd, describeFailure, parseFailure, parseFields } from "./guest-words.js";
 import type { LogBook } from "./log-book.js";
 import type { OperationServer } from "./operations-port.js";
 
@@ -67,6 +67,8 @@ export class Instance {
   #endReason: string | undefined;
   #isEnded = false;
   #isStopping = false;
+  /** True once it has sent what cannot be read: nothing more is heard from it. */
+  #isBroken = false;
 
   /** Monotonic time at which the last call ended, or of the load. */
   idleSinceMs: number;
@@ -189,11 +191,14 @@ export class Instance {
   }
 
   #receive(chunk: Buffer): void {
+    if (this.#isBroken) return;
     try {
       this.#reader.push(chunk, this.#onFrame);
     } catch (error) {
-      if (!(error instanceof ChannelError)) throw error;
-      this.#log.write("platform", undefined, `protocol error: ${error.message}`);
+      // Whatever a guest's bytes bring about ends that guest alone.
+      this.#isBroken = true;
+      const what = error instanceof ChannelError ? error.message : String(error);
+      this.#log.write("platform", undefined, `protocol error: ${what}`);
       void this.#kill("broke the protocol", 0);
     }
   }
@@ -245,14 +250,10 @@ export class Instance {
   }
 
   #loadFailed(payload: Buffer): void {
-    const failure = parseFields(payload);
-    const code = failure["code"] === "ENOKI_NO_ENTRY" ? "ENOKI_NO_ENTRY" : "ENOKI_LOAD_FAILED";
-    this.#loaded?.reject(
-      new EnokiError(code, describeFailure(failure), {
-        errorType: failure["errorType"],
-        traceback: failure["traceback"],
-      }),
-    );
+    const failure = parseFailure(payload);
+    const { errorType, traceback } = failure;
+    const code = failure.code === "ENOKI_NO_ENTRY" ? "ENOKI_NO_ENTRY" : "ENOKI_LOAD_FAILED";
+    this.#loaded?.reject(new EnokiError(code, describeFailure(failure), { errorType, traceback }));
     this.#loaded = undefined;
   }
 
@@ -273,17 +274,14 @@ export class Instance {
   #failed(callId: number, payload: Buffer): void {
     const call = this.#calls.get(callId);
     if (!call) return;
-    const failure = parseFields(payload);
-    const code = isErrorCode(failure["code"]) ? failure["code"] : "ENOKI_FUNCTION_ERROR";
-    const traceback = failure["traceback"];
-    if (typeof traceback === "string") this.#log.write("stderr", call.id, traceback);
+    const failure = parseFailure(payload);
+    const { errorType, message, traceback } = failure;
+    const code = isErrorCode(failure.code) ? failure.code : "ENOKI_FUNCTION_ERROR";
+    if (traceback !== undefined) this.#log.write("stderr", call.id, traceback);
     this.#free(
       callId,
       call,
-      new EnokiError(code, describeFailure(failure), {
-        errorType: failure["errorType"],
-        message: failure["message"],
-      }),
+      new EnokiError(code, describeFailure(failure), { errorType, message }),
     );
   }
 

@@ -1,0 +1,173 @@
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, createConnection, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+
+import { FRAME, FrameWriter } from "../../../src/channel/frames.js";
+import { EnokiError } from "../../../src/core/errors.js";
+import { Instance } from "../../../src/functions/instance.js";
+import { LogBook } from "../../../src/functions/log-book.js";
+import type { OperationServer } from "../../../src/functions/operations-port.js";
+import { systemClock } from "../../../src/ports/clock.js";
+import type { GuestExit } from "../../../src/ports/runtime.js";
+import { createTurn } from "../../../src/ports/turn.js";
+import { makeCall } from "./calls.js";
+
+/** An instance whose guest is the test: it holds the other end of the channel. */
+class Bench {
+  readonly instance: Instance;
+  readonly guest: Socket;
+  readonly log = new LogBook(() => 0);
+  /** Frames that the guest writes. */
+  readonly frames: FrameWriter;
+  readonly #channel: Socket;
+  #exit: (exit: GuestExit) => void = () => {};
+
+  constructor(channel: Socket, guest: Socket, serve: OperationServer["serve"]) {
+    this.#channel = channel;
+    this.guest = guest;
+    this.frames = new FrameWriter(guest, { schedule: (flush) => flush() });
+    const exited = new Promise<GuestExit>((resolve) => (this.#exit = resolve));
+    this.instance = new Instance({
+      process: {
+        pid: 1,
+        channel,
+        stdout: undefined,
+        stderr: undefined,
+        guestArtefactDir: "",
+        guestStoreFile: undefined,
+        exited,
+        kill: () => {
+          this.#exit({ code: null, signal: "SIGKILL" });
+          return exited;
+        },
+      },
+      operations: { serve, close: () => {} },
+      log: this.log,
+      turn: createTurn(),
+      clock: systemClock,
+      events: { freed: () => {}, ended: () => {} },
+    });
+  }
+
+  /** Loads with a guest that offers to run `concurrency` calls at once. */
+  async load(concurrency: unknown = 8): Promise<void> {
+    const loaded = this.instance.load({}, undefined);
+    this.frames.frame(FRAME.ready, 0, JSON.stringify({ concurrency }));
+    await loaded;
+  }
+
+  /** Starts a call and gives its id on the channel. */
+  start(): { readonly id: number; readonly outcome: () => unknown } {
+    const { call, outcome } = makeCall();
+    this.instance.start(call);
+    this.#started += 1;
+    // The first use of the n-th slot, see SlotTable.
+    return { id: 2 ** 18 + this.#started - 1, outcome };
+  }
+  #started = 0;
+
+  get lines(): string[] {
+    return this.log.tail(100).map(({ text }) => text);
+  }
+
+  close(): void {
+    this.guest.destroy();
+    this.#channel.destroy();
+    this.#exit({ code: 0, signal: null });
+  }
+}
+
+let folder: string;
+let closing: (() => void)[] = [];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "enoki-instance-"));
+});
+afterEach(async () => {
+  for (const close of closing) close();
+  closing = [];
+  await rm(folder, { recursive: true });
+});
+
+async function openBench(serve: OperationServer["serve"] = () => {}): Promise<Bench> {
+  const server = createServer().listen(join(folder, "channel"));
+  await once(server, "listening");
+  const accepted = once(server, "connection");
+  const guest = createConnection(join(folder, "channel"));
+  const [channel] = (await accepted) as [Socket];
+  server.close();
+  const bench = new Bench(channel, guest, serve);
+  closing.push(() => bench.close());
+  return bench;
+}
+
+const codeOf = (outcome: unknown): unknown =>
+  outcome instanceof EnokiError ? outcome.code : outcome;
+
+describe("what a guest says of a failure", () => {
+  test("counts only where it is text, and only so much of it", async () => {
+    const bench = await openBench();
+    await bench.load();
+    const odd = bench.start();
+    const long = bench.start();
+    const deep = `${"[".repeat(10_000)}${"]".repeat(10_000)}`;
+    bench.frames.frame(
+      FRAME.failed,
+      odd.id,
+      `{"code":{},"errorType":{"toString":1},"message":${deep},"traceback":[1]}`,
+    );
+    bench.frames.frame(FRAME.failed, long.id, JSON.stringify({ message: "x".repeat(500_000) }));
+    await vi.waitFor(() => expect(long.outcome()).toBeDefined());
+    expect(odd.outcome()).toMatchObject({
+      code: "ENOKI_FUNCTION_ERROR",
+      message: "Error: ",
+      extra: { errorType: "Error", message: "" },
+    });
+    expect((long.outcome() as EnokiError).message.length).toBeLessThan(70_000);
+    expect(bench.lines).toEqual([]);
+  });
+
+  test("of its load is read in the same way", async () => {
+    const bench = await openBench();
+    const loaded = bench.instance.load({}, undefined);
+    bench.frames.frame(FRAME.loadFailed, 0, `{"code":[],"message":{"toString":1},"traceback":{}}`);
+    await expect(loaded).rejects.toMatchObject({
+      code: "ENOKI_LOAD_FAILED",
+      extra: { errorType: "Error", traceback: undefined },
+    });
+  });
+
+  test("ends it when it is larger than any report", async () => {
+    const bench = await openBench();
+    await bench.load();
+    const { id, outcome } = bench.start();
+    bench.frames.frame(FRAME.failed, id, "[".repeat(2_000_000));
+    await vi.waitFor(() => expect(codeOf(outcome())).toBe("ENOKI_INSTANCE_DIED"));
+    expect(bench.lines[0]).toBe("protocol error: a report of 2000000 bytes");
+  });
+});
+
+test("whatever a frame brings about ends that instance alone, and nothing more is heard from it", async () => {
+  let served = 0;
+  const bench = await openBench(() => {
+    served += 1;
+    throw new TypeError("a bug");
+  });
+  await bench.load();
+  const { outcome } = bench.start();
+  const operation = Buffer.from([0, 0, 0, 0, 1]);
+  bench.frames.frame(FRAME.operation, 1, operation);
+  await vi.waitFor(() => expect(codeOf(outcome())).toBe("ENOKI_INSTANCE_DIED"));
+  bench.frames.frame(FRAME.operation, 2, operation);
+  bench.frames.frame(FRAME.log, 0, Buffer.from("\x01late"));
+  bench.guest.end();
+  await once(bench.guest.resume(), "close");
+  expect(served).toBe(1);
+  expect(bench.lines).toEqual([
+    "protocol error: TypeError: a bug",
+    "instance 1 ended: broke the protocol",
+  ]);
+});
