@@ -109,6 +109,12 @@ export const ERRORS = {
     "the keygroup exists already",
     "use it, or choose another name",
   ),
+  ENOKI_KEYGROUP_IN_USE: define(
+    409,
+    1,
+    "a function uses the keygroup",
+    "remove the function first, or both with `enoki functions rm NAME --data delete`",
+  ),
   ENOKI_KEY_NOT_FOUND: define(404, 1, "no such key", "the key is missing or has expired"),
   ENOKI_NOT_FOUND: define(404, 1, "no such resource", "see /v1/openapi.json for what exists"),
   ENOKI_METHOD_NOT_ALLOWED: define(

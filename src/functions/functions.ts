@@ -107,6 +107,21 @@ export class Functions implements FunctionsFacade {
     });
   }
 
+  /**
+   * Removes a keygroup, with the invocations in it, unless a function of its name needs it.
+   * @throws EnokiError `ENOKI_KEYGROUP_IN_USE`, `ENOKI_KEYGROUP_NOT_FOUND`
+   */
+  async removeKeygroup(name: FunctionName): Promise<void> {
+    const { registry, deployer, removeKeygroup } = this.#options;
+    // In order with deploys: one that has made sure of its keygroup finds it to its end.
+    await deployer.inOrder(name, async () => {
+      if (registry.find(name)) {
+        throw new EnokiError("ENOKI_KEYGROUP_IN_USE", `the function "${name}" is deployed`);
+      }
+      await removeKeygroup(name);
+    });
+  }
+
   logs(name: FunctionName, tail: number): readonly LogLine[] {
     return this.#host(name).log.tail(tail);
   }

@@ -44,6 +44,7 @@ export class GroupCommit {
   readonly #options: GroupCommitOptions;
   #waiting: PendingCommit<unknown>[] = [];
   #isScheduled = false;
+  #isClosed = false;
   #syncTimer: NodeJS.Timeout | undefined;
   #inFlight = 0;
   #idle: (() => void)[] = [];
@@ -57,15 +58,20 @@ export class GroupCommit {
     this.#options = options;
   }
 
-  /** Adds a change to this turn's commit. */
+  /** Adds a change to this turn's commit; after {@link close} it is refused. */
   add<T>(change: PendingCommit<T>): void {
+    if (this.#isClosed) {
+      change.failed(new EnokiError("ENOKI_KEYGROUP_NOT_FOUND", "the keygroup is closed"));
+      return;
+    }
     this.#waiting.push(change as PendingCommit<unknown>);
     this.#inFlight += 1;
     this.#schedule();
   }
 
-  /** Resolves once nothing waits, then syncs. */
-  async drain(): Promise<void> {
+  /** Takes no more changes, commits what waits and syncs. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
     if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
     clearTimeout(this.#syncTimer);
     this.#syncTimer = undefined;

@@ -269,7 +269,7 @@ export class Keygroup implements KeygroupFacade {
   /** Commits what waits, syncs and closes the store. */
   async close(): Promise<void> {
     clearInterval(this.#collectTimer);
-    await this.#commits.drain();
+    await this.#commits.close();
     await this.#storage.close();
   }
 

@@ -24,6 +24,8 @@ export interface KeygroupsOptions {
   readonly logger: Logger;
   readonly syncIntervalMs: number;
   readonly encodeSends: SendEncoder;
+  /** Called as a keygroup is removed, before its store closes. */
+  readonly dropped: (name: KeygroupName) => void;
 }
 
 /** First byte of a keygroup's row in the node's own store. */
@@ -113,6 +115,7 @@ export class Keygroups implements KeygroupsFacade {
       const { nodeStore, driver } = this.#options;
       nodeStore.transact((transaction) => transaction.delete(rowKey(name)));
       this.#keygroups.delete(name);
+      this.#options.dropped(name);
       await nodeStore.sync();
       await keygroup.close();
       await driver.drop(STORE_PREFIX + name);

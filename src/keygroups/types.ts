@@ -161,5 +161,4 @@ export interface KeygroupsFacade {
   create(name: KeygroupName, config: Partial<KeygroupConfig>): Promise<KeygroupFacade>;
   /** @throws EnokiError `ENOKI_UNSUPPORTED` for a change that the store cannot hold (`strict` in memory) */
   configure(name: KeygroupName, config: Partial<KeygroupConfig>): Promise<KeygroupFacade>;
-  remove(name: KeygroupName): Promise<void>;
 }

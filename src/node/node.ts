@@ -147,6 +147,7 @@ export class EnokiNode {
       functions: this.functions,
       invocations: this.outbox,
       keygroups: this.keygroups,
+      removeKeygroup: (name) => this.functions.removeKeygroup(functionOf(name)),
       node: () => this.#describe(),
       isReady: () => this.#isReady,
       draining: this.#draining.signal,
@@ -248,6 +249,7 @@ async function assemble(settings: NodeSettings, guardian: Guardian): Promise<Eno
     logger,
     syncIntervalMs: settings.syncIntervalMs,
     encodeSends: (keygroup, sends) => outbox.prepareSends(() => keygroups.find(keygroup), sends),
+    dropped: (name) => outbox.dropStore(name),
   });
   await keygroups.open();
   const draining = new AbortController();
@@ -284,10 +286,7 @@ async function assemble(settings: NodeSettings, guardian: Guardian): Promise<Eno
       operationsFor: (name) => new KeygroupOperations(keygroups.find(keygroupOf(name)), logger),
     },
     ensureKeygroup: async (name) => void (await keygroups.ensure(keygroupOf(name))),
-    removeKeygroup: async (name) => {
-      outbox.dropStore(keygroupOf(name));
-      await keygroups.remove(keygroupOf(name));
-    },
+    removeKeygroup: (name) => keygroups.remove(keygroupOf(name)),
     collectArtefacts: (inUse) => collectArtefacts(artefacts, inUse),
   });
   const outbox: Outbox = new Outbox({
@@ -321,6 +320,11 @@ function openDriver(settings: NodeSettings): StorageDriver {
 /** The default keygroup of a function has the function's name (contract, `kv`). */
 function keygroupOf(name: FunctionName): KeygroupName {
   return name as string as KeygroupName;
+}
+
+/** The function whose default keygroup has this name. */
+function functionOf(name: KeygroupName): FunctionName {
+  return name as string as FunctionName;
 }
 
 async function collectArtefacts(store: ArtefactStore, inUse: ReadonlySet<string>): Promise<void> {

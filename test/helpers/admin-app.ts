@@ -182,6 +182,7 @@ export async function adminFixture(changes: Partial<AdminDeps> = {}): Promise<Ad
       sends.push(...more);
       return { writes: [], committed: () => {} };
     },
+    dropped: () => {},
   });
   await keygroups.open();
   onTestFinished(() => keygroups.close());
@@ -191,6 +192,7 @@ export async function adminFixture(changes: Partial<AdminDeps> = {}): Promise<Ad
     functions,
     invocations,
     keygroups,
+    removeKeygroup: (name) => keygroups.remove(name),
     node: () => ({
       name: "n1",
       version: "0.1.0",

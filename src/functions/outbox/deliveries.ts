@@ -28,6 +28,9 @@ const POSTPONE_MS = 100;
 /** Pause after an end that could not be stored, on a full disk for one. */
 const UNSTORED_PAUSE_MS = 1000;
 
+/** Pause after an invocation that could not be read from its store. */
+const UNREADABLE_PAUSE_MS = 1000;
+
 /** What is held in memory of an invocation that has not ended well. */
 export interface Tracked {
   readonly store: OutboxStore;
@@ -115,9 +118,8 @@ export class Deliveries {
 
   #try(id: InvocationId): void {
     const tracked = this.#tracked.get(id);
-    const row = tracked?.store.rows.get(rows.entryKey(id));
-    if (!tracked || !row) return;
-    const entry = rows.decodeEntry(row);
+    const entry = tracked && this.#read(tracked, id);
+    if (!entry) return;
     this.#count(this.#running, entry.function, 1);
     tracked.summary = { ...tracked.summary, state: "running" };
     const settled = (outcome: CallResponse | EnokiError): void => {
@@ -145,6 +147,19 @@ export class Deliveries {
     });
   }
 
+  /** The stored invocation; one that cannot be read now is put off. */
+  #read({ store, summary }: Tracked, id: InvocationId): rows.StoredEntry | undefined {
+    try {
+      const row = store.rows.get(rows.entryKey(id));
+      return row && rows.decodeEntry(row);
+    } catch (error) {
+      this.#options.logger.error({ error: String(error), id }, "an invocation could not be read");
+      const atMs = this.#options.clock.nowMs() + UNREADABLE_PAUSE_MS;
+      this.#queue(summary.function).add(id, atMs);
+      return undefined;
+    }
+  }
+
   async #settled(
     tracked: Tracked,
     id: InvocationId,
@@ -152,6 +167,7 @@ export class Deliveries {
     outcome: CallResponse | EnokiError,
   ): Promise<void> {
     try {
+      if (!this.#isTracked(tracked, id)) return;
       if (isPostponed(outcome) || this.#isCutOff(outcome))
         this.#again(tracked, id, entry, POSTPONE_MS);
       else if (outcome instanceof EnokiError && outcome.code === "ENOKI_FUNCTION_NOT_FOUND") {
@@ -196,6 +212,7 @@ export class Deliveries {
   }
 
   #again(tracked: Tracked, id: InvocationId, entry: rows.StoredEntry, pauseMs: number): void {
+    if (!this.#isTracked(tracked, id)) return;
     tracked.summary = summaryOf(id, entry);
     this.#queue(entry.function).add(id, this.#options.clock.nowMs() + pauseMs);
   }
@@ -229,10 +246,16 @@ export class Deliveries {
       ],
       value: undefined,
     }));
+    if (!this.#isTracked(tracked, id)) return;
     this.#count(this.#waiting, tried.function, -1);
     if (isDead) tracked.summary = summaryOf(id, dead);
     else this.#tracked.delete(id);
     this.#shelf.add(store, id, result, encoded.length);
+  }
+
+  /** False once its keygroup was dropped: its end concerns nobody any more. */
+  #isTracked(tracked: Tracked, id: InvocationId): boolean {
+    return this.#tracked.get(id) === tracked;
   }
 
   #count(counts: Map<string, number>, name: string, change: number): void {

@@ -1,6 +1,7 @@
 import type { Logger } from "../../ports/logger.js";
 import type { FunctionsFacade, InvocationsFacade } from "../../functions/facade.js";
 import type { KeygroupsFacade } from "../../keygroups/types.js";
+import type { KeygroupName } from "../../core/ids.js";
 import type { GuestKind, Isolation } from "../../ports/runtime.js";
 
 /** What a node tells about itself (`GET /v1/node`). */
@@ -28,6 +29,8 @@ export interface AdminDeps {
   readonly functions: FunctionsFacade;
   readonly invocations: InvocationsFacade;
   readonly keygroups: KeygroupsFacade;
+  /** @throws EnokiError `ENOKI_KEYGROUP_IN_USE`, `ENOKI_KEYGROUP_NOT_FOUND` */
+  readonly removeKeygroup: (name: KeygroupName) => Promise<void>;
   readonly node: () => NodeInfo;
   /** False while starting and while draining. */
   readonly isReady: () => boolean;

@@ -360,6 +360,37 @@ describe("the outbox", () => {
   });
 });
 
+describe("a store that fails", () => {
+  test("when an invocation is read puts that off, and the node lives on", async () => {
+    const { host, store, enqueue } = bindings(await Bench.open());
+    const { get } = store.rows;
+    store.rows.get = () => {
+      throw new Error("the store is closed");
+    };
+    const id = await enqueue();
+    await soon();
+    expect(host.tries).toBe(0);
+    store.rows.get = get;
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(host.submitted[0]?.id).toBe(id);
+  });
+
+  test("because its keygroup was dropped ends nothing and is tried no more", async () => {
+    const { outbox, host, store, enqueue } = bindings(await Bench.open());
+    const id = await enqueue();
+    await soon();
+    const submission = host.submitted.shift()!;
+    outbox.dropStore("fn");
+    store.failure = new EnokiError("ENOKI_KEYGROUP_NOT_FOUND");
+    submission.settled(new EnokiError("ENOKI_FUNCTION_ERROR"));
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(host.tries).toBe(1);
+    expect(() => outbox.show(id)).toThrow(id);
+    outbox.stop();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
 function bindings(bench: Bench) {
   const { outbox, host, store } = bench;
   return { outbox, host, store, enqueue: bench.enqueue.bind(bench) };

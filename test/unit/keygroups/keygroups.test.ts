@@ -32,6 +32,7 @@ async function openKeygroups(isDurable = false) {
       return store;
     },
   };
+  const dropped: string[] = [];
   const nodeStore = await driver.open("node");
   const keygroups = new Keygroups({
     driver,
@@ -45,6 +46,7 @@ async function openKeygroups(isDurable = false) {
     logger: silentLogger,
     syncIntervalMs: 20,
     encodeSends: () => ({ writes: [], committed: () => {} }),
+    dropped: (name) => void dropped.push(name),
   });
   await keygroups.open();
   opened.push(keygroups);
@@ -52,7 +54,7 @@ async function openKeygroups(isDurable = false) {
     nodeStore
       .range({})
       .map((row) => `${Buffer.from(row.key).toString()} ${Buffer.from(row.value).toString()}`);
-  return { keygroups, stores, driver, rows };
+  return { keygroups, stores, driver, rows, dropped };
 }
 
 describe("changes of one keygroup that race", () => {
@@ -106,6 +108,18 @@ test("a keygroup whose row cannot be written leaves no store behind, and can be 
   await expect(keygroups.create(NAME, {})).rejects.toMatchObject({ code: "ENOKI_DISK_FULL" });
   expect(await driver.list()).toEqual(["node"]);
   await keygroups.create(NAME, {});
+});
+
+test("a removed keygroup refuses later writes, and tells first that it goes", async () => {
+  const { keygroups, dropped } = await openKeygroups();
+  const keygroup = await keygroups.create(NAME, {});
+  const removed = keygroups.remove(NAME);
+  await turn();
+  expect(dropped).toEqual([NAME]);
+  const write = { writes: [{ op: "set", key: "k", value: str("v") }] } as const;
+  await expect(keygroup.write(write)).rejects.toMatchObject({ code: "ENOKI_KEYGROUP_NOT_FOUND" });
+  await removed;
+  await expect(keygroup.write(write)).rejects.toMatchObject({ code: "ENOKI_KEYGROUP_NOT_FOUND" });
 });
 
 test("a keygroup is remembered as strict only once all its commits are synced", async () => {

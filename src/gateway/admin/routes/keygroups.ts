@@ -89,10 +89,10 @@ export function keygroupRoutes(deps: AdminDeps): AdminRoute[] {
       path: "/v1/keygroups/{keygroup}",
       id: "deleteKeygroup",
       tag: "keygroups",
-      summary: "Delete a keygroup with everything in it",
+      summary: "Delete a keygroup with everything in it, unless a function of its name is deployed",
       responses: { 204: { description: "It is gone" } },
       handle: async (call) => {
-        await keygroups.remove(findKeygroup(deps, call).name);
+        await deps.removeKeygroup(findKeygroup(deps, call).name);
         return noContent();
       },
     }),
