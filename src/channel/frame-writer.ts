@@ -66,6 +66,11 @@ export class FrameWriter {
     this.#schedule = options.schedule === undefined ? scheduleImmediate : options.schedule;
   }
 
+  /** Bytes that were written here and that the system has not taken yet. */
+  get backlogBytes(): number {
+    return this.#position() - this.bytesTotal + this.#sink.writableLength;
+  }
+
   /** Opens a frame; it must be closed by {@link end} before anything else happens. */
   begin(type: number, id: number): void {
     const at = this.#room(HEADER_BYTES);

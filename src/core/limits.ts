@@ -16,6 +16,8 @@ export const LIMITS = {
   outputBytesMax: 16 * 1024 * 1024,
   /** One frame between a node and an instance: a value, its key and room for headers. */
   frameBytesMax: 20 * 1024 * 1024,
+  /** What an instance may leave unread of what it was sent. */
+  channelBacklogBytesMax: 32 * 1024 * 1024,
   /** A packed function. */
   archiveBytesMax: 64 * 1024 * 1024,
   /** An unpacked function. */

@@ -1,4 +1,4 @@
-import { FRAME, FrameReader, FrameWriter, LOG_STREAM } from "../channel/frames.js";
+import { FRAME, FrameWriter, LOG_STREAM } from "../channel/frames.js";
 import { decodeResult, encodeInvoke } from "../channel/invoke.js";
 import { operationCallId } from "../channel/operations.js";
 import { ChannelError } from "../channel/payload.js";
@@ -9,6 +9,7 @@ import type { Clock } from "../ports/clock.js";
 import type { GuestExit, GuestProcess } from "../ports/runtime.js";
 import type { Turn } from "../ports/turn.js";
 import type { Call, CallResponse } from "./call.js";
+import { FrameIntake } from "./frame-intake.js";
 import { describeEnd, describeFailure, parseFailure, parseFields } from "./guest-words.js";
 import type { LogBook } from "./log-book.js";
 import type { OperationServer } from "./operations-port.js";
@@ -57,7 +58,6 @@ export class Instance {
   readonly #clock: Clock;
   readonly #events: InstanceEvents;
   readonly #writer: FrameWriter;
-  readonly #reader = new FrameReader();
   readonly #calls = new SlotTable<Call>();
   #concurrency = 0;
   #loaded: { resolve: () => void; reject: (error: unknown) => void } | undefined;
@@ -67,8 +67,6 @@ export class Instance {
   #endReason: string | undefined;
   #isEnded = false;
   #isStopping = false;
-  /** True once it has sent what cannot be read: nothing more is heard from it. */
-  #isBroken = false;
 
   /** Monotonic time at which the last call ended, or of the load. */
   idleSinceMs: number;
@@ -162,7 +160,12 @@ export class Instance {
 
   #listen(): void {
     const { channel, stdout, stderr, exited } = this.#process;
-    channel.on("data", (chunk: Buffer) => this.#receive(chunk));
+    new FrameIntake({
+      channel,
+      writer: this.#writer,
+      onFrame: this.#onFrame,
+      onBroken: (error) => this.#broke(error),
+    });
     channel.on("error", () => {});
     channel.on("close", () => this.#channelClosed());
     stdout
@@ -190,17 +193,11 @@ export class Instance {
     return this.#calls.size === 1 ? this.#calls.all()[0]?.id : undefined;
   }
 
-  #receive(chunk: Buffer): void {
-    if (this.#isBroken) return;
-    try {
-      this.#reader.push(chunk, this.#onFrame);
-    } catch (error) {
-      // Whatever a guest's bytes bring about ends that guest alone.
-      this.#isBroken = true;
-      const what = error instanceof ChannelError ? error.message : String(error);
-      this.#log.write("platform", undefined, `protocol error: ${what}`);
-      void this.#kill("broke the protocol", 0);
-    }
+  /** Whatever a guest's bytes bring about ends that guest alone. */
+  #broke(error: unknown): void {
+    const what = error instanceof ChannelError ? error.message : String(error);
+    this.#log.write("platform", undefined, `protocol error: ${what}`);
+    void this.#kill("broke the protocol", 0);
   }
 
   readonly #onFrame = (type: number, id: number, payload: Buffer): void => {

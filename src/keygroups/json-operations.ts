@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import { EnokiError } from "../core/errors.js";
 import { LIMITS } from "../core/limits.js";
+import type { TypedValue } from "../core/value.js";
 import { parseInput } from "../input/parse-input.js";
 import { readJsonValue, showJsonValue } from "./json-values.js";
 import type { KeygroupFacade, WriteOperation, WriteOutcome, WriteRequest } from "./types.js";
@@ -60,7 +61,8 @@ export const jsonOperationSchema = z
   ])
   .meta({ id: "Operation" });
 
-type JsonOperation = z.output<typeof jsonOperationSchema>;
+/** A checked request. */
+export type JsonOperation = z.output<typeof jsonOperationSchema>;
 
 /** What an operation needs to know beyond its own request. */
 export interface OperationContext {
@@ -70,8 +72,7 @@ export interface OperationContext {
 
 /**
  * Runs one JSON operation on a keygroup and resolves with its reply, ready to be written as JSON.
- * The function channel and the admin API share it. `watch` and `unwatch` belong to a channel and
- * are not served here.
+ * `watch` and `unwatch` belong to a channel and are not served here.
  * @throws EnokiError `ENOKI_INVALID_INPUT` for a malformed request, else what the keygroup throws
  */
 export async function executeJsonOperation(
@@ -79,7 +80,17 @@ export async function executeJsonOperation(
   request: unknown,
   context: OperationContext,
 ): Promise<unknown> {
-  const operation = parseInput(jsonOperationSchema, request);
+  const operation = parseJsonOperation(request);
+  return readJsonReply(keygroup, operation) ?? writeJsonReply(keygroup, operation, context);
+}
+
+/** Checks a request. @throws EnokiError `ENOKI_INVALID_INPUT` */
+export function parseJsonOperation(request: unknown): JsonOperation {
+  return parseInput(jsonOperationSchema, request);
+}
+
+/** The reply to an operation that only reads, at once; `undefined` for one that writes. */
+export function readJsonReply(keygroup: KeygroupFacade, operation: JsonOperation): unknown {
   switch (operation.op) {
     case "get":
     case "entry":
@@ -93,11 +104,19 @@ export async function executeJsonOperation(
       return { value: crdtValue(keygroup, operation.key, []) };
     case "map.value":
       return { value: crdtValue(keygroup, operation.key, {}) };
-    case "batch":
-      return commitBatch(keygroup, operation, context);
     default:
-      return change(keygroup, operation, context);
+      return undefined;
   }
+}
+
+/** Runs an operation for which {@link readJsonReply} has no reply. */
+export async function writeJsonReply(
+  keygroup: KeygroupFacade,
+  operation: JsonOperation,
+  context: OperationContext,
+): Promise<unknown> {
+  if (operation.op === "batch") return commitBatch(keygroup, operation, context);
+  return change(keygroup, operation as ChangeOperation, context);
 }
 
 type ReadOperation = Extract<
@@ -107,11 +126,11 @@ type ReadOperation = Extract<
 
 function read(keygroup: KeygroupFacade, operation: ReadOperation): unknown {
   if (operation.op === "getMany") {
-    return { values: operation.keys.map((key) => shownOrNull(keygroup, key)) };
+    return { values: getMany(operation.keys, (key) => keygroup.get(key)).map(shownValue) };
   }
   switch (operation.op) {
     case "get":
-      return { value: shownOrNull(keygroup, operation.key) };
+      return { value: shownValue(keygroup.get(operation.key)) };
     case "exists":
       return { exists: keygroup.get(operation.key) !== undefined };
     case "siblings":
@@ -125,9 +144,32 @@ function read(keygroup: KeygroupFacade, operation: ReadOperation): unknown {
   }
 }
 
-function shownOrNull(keygroup: KeygroupFacade, key: string): unknown {
-  const value = keygroup.get(key);
+function shownValue(value: TypedValue | undefined): unknown {
   return value === undefined ? null : showJsonValue(value);
+}
+
+/**
+ * The values of several keys.
+ * @throws EnokiError `ENOKI_VALUE_TOO_LARGE` as soon as they cannot be in one reply: a key may be
+ * named many times
+ */
+export function getMany<Key, Value extends { readonly bytes: Uint8Array }>(
+  keys: readonly Key[],
+  get: (key: Key) => Value | undefined,
+): (Value | undefined)[] {
+  let sizeBytes = 0;
+  return keys.map((key) => {
+    const value = get(key);
+    sizeBytes += value?.bytes.length ?? 0;
+    if (sizeBytes > LIMITS.frameBytesMax) throw replyTooLarge();
+    return value;
+  });
+}
+
+/** A reply that no frame holds. */
+export function replyTooLarge(): EnokiError {
+  const limit = `${LIMITS.frameBytesMax / (1024 * 1024)} MiB`;
+  return new EnokiError("ENOKI_VALUE_TOO_LARGE", `a message to a function has at most ${limit}`);
 }
 
 /** What the CRDT at `key` shows, or `absent`; its kind is told by the kind of `absent`. */

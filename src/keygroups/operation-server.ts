@@ -24,10 +24,16 @@ import { EnokiError } from "../core/errors.js";
 import { LIMITS } from "../core/limits.js";
 import { TAG, type Tag } from "../core/value.js";
 import type { Logger } from "../ports/logger.js";
-import { executeJsonOperation } from "./json-operations.js";
+import {
+  getMany,
+  parseJsonOperation,
+  readJsonReply,
+  replyTooLarge,
+  writeJsonReply,
+} from "./json-operations.js";
 import { checkKey } from "./keys.js";
 import type { Keygroup } from "./keygroup.js";
-import type { WriteOutcome, WriteRequest } from "./types.js";
+import type { WatchEvent, WriteOutcome, WriteRequest } from "./types.js";
 
 /**
  * Serves one instance's operations from one keygroup: the one that belongs to its function. The
@@ -127,7 +133,7 @@ export class KeygroupOperations {
   }
 
   #getMany(writer: FrameWriter, id: number, keys: readonly Buffer[]): void {
-    const values = keys.map((key) => this.#keygroup.reads.getBytes(checkKey(key)));
+    const values = getMany(keys, (key) => this.#keygroup.reads.getBytes(checkKey(key)));
     refuseTooLarge(() => encodeGetManyReply(writer, id, values));
   }
 
@@ -162,7 +168,14 @@ export class KeygroupOperations {
       encodeJsonReply(writer, id, {});
       return;
     }
-    executeJsonOperation(this.#keygroup, request, by(invocation))
+    const operation = parseJsonOperation(request);
+    const reply = readJsonReply(this.#keygroup, operation);
+    if (reply !== undefined) {
+      // At once, so that what it weighs counts before the next operation is taken.
+      refuseTooLarge(() => encodeJsonReply(writer, id, reply));
+      return;
+    }
+    writeJsonReply(this.#keygroup, operation, by(invocation))
       .then((reply) => {
         if (!this.#isClosed) refuseTooLarge(() => encodeJsonReply(writer, id, reply));
       })
@@ -177,14 +190,12 @@ export class KeygroupOperations {
         ...(typeof start === "string" ? { start } : {}),
         ...(typeof prefix === "string" ? { prefix } : {}),
       },
-      ({ key, value, version }) => {
-        const event = { key, value: value === undefined ? null : toJsonValue(value), version };
+      (event) => {
         try {
-          refuseTooLarge(() => writer.frame(FRAME.event, id, JSON.stringify(event)));
+          sendEvent(writer, id, event);
         } catch (error) {
           this.#endWatch(id);
-          const { code, message } = error as EnokiError;
-          writer.frame(FRAME.event, id, JSON.stringify({ error: { code, message } }));
+          writer.frame(FRAME.event, id, JSON.stringify({ error: this.#describe(error) }));
         }
       },
     );
@@ -199,16 +210,30 @@ export class KeygroupOperations {
 
   #refuse(writer: FrameWriter, id: number, error: unknown): void {
     if (this.#isClosed) return;
+    encodeErrorReply(writer, id, this.#describe(error));
+  }
+
+  /** What the function is told of an error; a bug is only named, and logged. */
+  #describe(error: unknown): { readonly code: string; readonly message: string } {
     if (error instanceof EnokiError) {
-      encodeErrorReply(writer, id, { ...error.extra, code: error.code, message: error.message });
-      return;
+      return { ...error.extra, code: error.code, message: error.message };
     }
     this.#logger.error(
       { error: error instanceof Error ? error.stack : String(error) },
       "an operation failed",
     );
-    encodeErrorReply(writer, id, { code: "ENOKI_INTERNAL", message: "the node has a bug" });
+    return { code: "ENOKI_INTERNAL", message: "the node has a bug" };
   }
+}
+
+/** Tells a watch of a change. @throws EnokiError `ENOKI_SLOW_READER`, `ENOKI_VALUE_TOO_LARGE` */
+function sendEvent(writer: FrameWriter, id: number, { key, value, version }: WatchEvent): void {
+  // Events come unasked, so they are the one thing that cannot wait until the guest has read.
+  if (writer.backlogBytes > LIMITS.channelBacklogBytesMax) {
+    throw new EnokiError("ENOKI_SLOW_READER", "the events were read too slowly");
+  }
+  const event = { key, value: value === undefined ? null : toJsonValue(value), version };
+  refuseTooLarge(() => writer.frame(FRAME.event, id, JSON.stringify(event)));
 }
 
 /**
@@ -220,8 +245,7 @@ function refuseTooLarge(encode: () => void): void {
     encode();
   } catch (error) {
     if (!(error instanceof ChannelError)) throw error;
-    const limit = `${LIMITS.frameBytesMax / (1024 * 1024)} MiB`;
-    throw new EnokiError("ENOKI_VALUE_TOO_LARGE", `a message to a function has at most ${limit}`);
+    throw replyTooLarge();
   }
 }
 

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { FRAME, FrameWriter } from "../../../src/channel/frames.js";
+import { encodeGetReply } from "../../../src/channel/replies.js";
 import { EnokiError } from "../../../src/core/errors.js";
 import { Instance } from "../../../src/functions/instance.js";
 import { LogBook } from "../../../src/functions/log-book.js";
@@ -170,4 +171,31 @@ test("whatever a frame brings about ends that instance alone, and nothing more i
     "protocol error: TypeError: a bug",
     "instance 1 ended: broke the protocol",
   ]);
+});
+
+test("nothing more is served to a guest that does not read, until it does", async () => {
+  const value = Buffer.alloc(16 * 1024 * 1024);
+  let served = 0;
+  const bench = await openBench((writer, id) => {
+    served += 1;
+    encodeGetReply(writer, id, { tag: 2, bytes: value });
+  });
+  await bench.load();
+  const operations = new FrameWriter(bench.guest, { schedule: null });
+  // The first chunk that the node reads has hundreds of them, and there are many chunks.
+  for (let id = 1; id <= 20_000; id++) operations.frame(FRAME.operation, id, Buffer.alloc(30));
+  operations.flush();
+  await vi.waitFor(() => expect(served).toBeGreaterThan(0));
+  const atRest = served;
+  expect(atRest).toBeLessThanOrEqual(3);
+  let readBytes = 0;
+  const isFollowed = new Promise<void>((resolve) => {
+    bench.guest.on("data", (chunk: Buffer) => {
+      readBytes += chunk.length;
+      if (readBytes > 8 * value.length) resolve();
+    });
+  });
+  await isFollowed;
+  expect(served).toBeGreaterThan(atRest);
+  expect(served * value.length - readBytes).toBeLessThan(6 * value.length);
 });

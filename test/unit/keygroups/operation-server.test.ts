@@ -1,0 +1,122 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+
+import { FRAME, FrameReader, FrameWriter, OPERATION } from "../../../src/channel/frames.js";
+import * as operations from "../../../src/channel/operations.js";
+import { decodeErrorReply, decodeJsonReply, isErrorReply } from "../../../src/channel/replies.js";
+import { LIMITS } from "../../../src/core/limits.js";
+import { TAG } from "../../../src/core/value.js";
+import { KeygroupOperations } from "../../../src/keygroups/operation-server.js";
+import { silentLogger } from "../../../src/ports/logger.js";
+import { openTestKeygroup, str, textOf, type TestKeygroup } from "../../helpers/memory-keygroup.js";
+
+/** What the guest was sent. */
+interface Received {
+  readonly type: number;
+  readonly id: number;
+  readonly payload: Buffer;
+}
+
+let kg: TestKeygroup;
+let server: KeygroupOperations;
+let received: Received[];
+/** What the guest has not read: a test makes it slow with this. */
+let unreadBytes: number;
+let writer: FrameWriter;
+
+beforeEach(async () => {
+  kg = await openTestKeygroup();
+  server = new KeygroupOperations(kg.keygroup, silentLogger);
+  received = [];
+  unreadBytes = 0;
+  const reader = new FrameReader();
+  const sink = {
+    write: (chunk: Uint8Array) =>
+      reader.push(Buffer.from(chunk), (type, id, payload) => received.push({ type, id, payload })),
+    get writableLength(): number {
+      return unreadBytes;
+    },
+  };
+  writer = new FrameWriter(sink, { schedule: (flush) => flush() });
+});
+afterEach(() => kg.keygroup.close());
+
+/** Sends what `encode` writes and gives what came back at once or by the end of the turn. */
+async function ask(encode: (guest: FrameWriter) => void): Promise<Received | undefined> {
+  const before = received.length;
+  const reader = new FrameReader();
+  const sink = {
+    write: (chunk: Uint8Array) =>
+      reader.push(Buffer.from(chunk), (_type, id, payload) =>
+        server.serve(writer, id, undefined, payload),
+      ),
+    writableLength: 0,
+  };
+  const guest = new FrameWriter(sink, { schedule: (flush) => flush() });
+  encode(guest);
+  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+  return received[before];
+}
+
+const json = (id: number, request: unknown): Promise<Received | undefined> =>
+  ask((guest) => operations.encodeJsonOperation(guest, id, 0, request));
+
+const codeOf = (reply: Received | undefined): unknown =>
+  reply && isErrorReply(reply.payload) ? decodeErrorReply(reply.payload)["code"] : "ok";
+
+const eventOf = (frame: Received | undefined): unknown =>
+  JSON.parse(frame?.payload.toString() ?? "null");
+
+const events = (): Received[] => received.filter(({ type }) => type === FRAME.event);
+
+const write = (key: string, text: string): Promise<unknown> =>
+  kg.keygroup.write({ writes: [{ op: "set", key, value: str(text) }] });
+
+describe("a guest that reads slowly", () => {
+  test("loses its watch with ENOKI_SLOW_READER, once, and may watch again", async () => {
+    expect(codeOf(await json(7, { op: "watch", prefix: "" }))).toBe("ok");
+    await write("k", "1");
+    unreadBytes = LIMITS.channelBacklogBytesMax + 1;
+    await write("k", "2");
+    await write("k", "3");
+    unreadBytes = 0;
+    await write("k", "4");
+    expect(events().map(eventOf)).toMatchObject([
+      { key: "k", value: { t: "str", v: "1" } },
+      { error: { code: "ENOKI_SLOW_READER" } },
+    ]);
+    expect(codeOf(await json(7, { op: "watch", prefix: "" }))).toBe("ok");
+    await write("k", "5");
+    expect(eventOf(events().at(-1))).toMatchObject({ value: { v: "5" } });
+  });
+});
+
+describe("many keys at once", () => {
+  test("are refused as soon as their values cannot be in one reply", async () => {
+    await write("k", "x".repeat(1024 * 1024));
+    const keys = Array.from({ length: 1000 }, () => "k");
+    let gets = 0;
+    const { reads } = kg.keygroup;
+    const getBytes = reads.getBytes.bind(reads);
+    reads.getBytes = (key) => {
+      gets += 1;
+      return getBytes(key);
+    };
+    const binary = await ask((guest) => operations.encodeGetMany(guest, 1, 0, keys));
+    expect(codeOf(binary)).toBe("ENOKI_VALUE_TOO_LARGE");
+    expect(gets).toBeLessThan(30);
+    expect(codeOf(await json(2, { op: "getMany", keys }))).toBe("ENOKI_VALUE_TOO_LARGE");
+    expect(codeOf(await json(3, { op: "getMany", keys: ["k", "k"] }))).toBe("ok");
+  });
+});
+
+test("what only reads is answered at once, so that its size counts before the next operation", async () => {
+  await write("k", "v");
+  const payload = Buffer.concat([
+    Buffer.from([0, 0, 0, 0, OPERATION.json]),
+    Buffer.from(JSON.stringify({ op: "get", key: "k" })),
+  ]);
+  server.serve(writer, 1, undefined, payload);
+  expect(decodeJsonReply((received[0] as Received).payload)).toEqual({
+    value: { t: "str", v: "v" },
+  });
+});
