@@ -41,6 +41,12 @@ describe("with a token", () => {
   });
 });
 
+test("with a token any host will do: who has it is no stranger", async () => {
+  const { request } = await adminFixture({ adminToken: "secret" });
+  const headers = { Host: "node.example.org", Authorization: "Bearer secret" };
+  expect((await request("GET", "/v1/functions", { headers })).status).toBe(200);
+});
+
 describe("without a token", () => {
   test.each([
     { Origin: "https://example.org" },
@@ -54,6 +60,26 @@ describe("without a token", () => {
     expect(await codeOf(response)).toBe("ENOKI_FORBIDDEN");
     expect(functions.removals).toEqual([]);
   });
+
+  test.each(["example.org", "example.org:8080", "127.0.0.1.example.org", "localhost.example.org"])(
+    "a page that was pointed at this machine as %s reads nothing",
+    async (host) => {
+      const { request } = await adminFixture();
+      const headers = { Host: host, "Sec-Fetch-Site": "same-origin" };
+      const response = await request("GET", "/v1/functions", { headers });
+      expect([response.status, await codeOf(response)]).toEqual([403, "ENOKI_FORBIDDEN"]);
+      expect((await request("GET", "/healthz", { headers })).status).toBe(200);
+      expect((await request("GET", "/readyz", { headers })).status).toBe(200);
+    },
+  );
+
+  test.each(["localhost", "LOCALHOST:1", "127.0.0.1:8080", "127.3.2.1", "[::1]:8080", "[::1]"])(
+    "the host %s is this machine",
+    async (host) => {
+      const { request } = await adminFixture();
+      expect((await request("GET", "/v1/functions", { headers: { Host: host } })).status).toBe(200);
+    },
+  );
 
   test("a page of this machine is not", async () => {
     const { request } = await adminFixture();
