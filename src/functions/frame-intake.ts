@@ -40,6 +40,10 @@ export class FrameIntake {
     this.#writer = options.writer;
     this.#onFrame = options.onFrame;
     this.#onBroken = options.onBroken;
+  }
+
+  /** Begins to take frames. */
+  start(): void {
     this.#channel.on("data", (chunk: Buffer) =>
       this.#guarded(() => this.#reader.push(chunk, this.#take)),
     );

@@ -165,7 +165,7 @@ export class Instance {
       writer: this.#writer,
       onFrame: this.#onFrame,
       onBroken: (error) => this.#broke(error),
-    });
+    }).start();
     channel.on("error", () => {});
     channel.on("close", () => this.#channelClosed());
     stdout

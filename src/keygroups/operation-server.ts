@@ -60,6 +60,7 @@ export class KeygroupOperations {
     invocation: Uint8Array | undefined,
     payload: Buffer,
   ): void {
+    if (this.#isClosed) return;
     this.operationsTotal += 1;
     try {
       this.#serve(writer, id, invocation, payload);
@@ -183,13 +184,15 @@ export class KeygroupOperations {
   }
 
   #watch(writer: FrameWriter, id: number, request: Readonly<Record<string, unknown>>): void {
-    const start = request["start"];
-    const prefix = request["prefix"];
+    if (this.#watches.has(id)) {
+      throw new EnokiError("ENOKI_INVALID_INPUT", `there is a watch with the id ${id}`);
+    }
+    if (this.#watches.size >= LIMITS.watchesPerInstanceMax) {
+      const most = LIMITS.watchesPerInstanceMax;
+      throw new EnokiError("ENOKI_INVALID_INPUT", `an instance has at most ${most} watches`);
+    }
     const unwatch = this.#keygroup.watch(
-      {
-        ...(typeof start === "string" ? { start } : {}),
-        ...(typeof prefix === "string" ? { prefix } : {}),
-      },
+      { start: boundOf(request["start"]), prefix: boundOf(request["prefix"]) },
       (event) => {
         try {
           sendEvent(writer, id, event);
@@ -255,6 +258,13 @@ function keyOf(payload: Buffer): Buffer {
 
 function by(invocation: Uint8Array | undefined): { writer?: Uint8Array } {
   return invocation ? { writer: invocation } : {};
+}
+
+/** `start` or `prefix` of a watch: like a key, but it may be empty or left out. */
+function boundOf(field: unknown): string {
+  if (typeof field !== "string" || field === "") return "";
+  checkKey(Buffer.from(field));
+  return field;
 }
 
 /** A plain or conditional set of one key. */

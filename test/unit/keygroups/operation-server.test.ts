@@ -7,7 +7,13 @@ import { LIMITS } from "../../../src/core/limits.js";
 import { TAG } from "../../../src/core/value.js";
 import { KeygroupOperations } from "../../../src/keygroups/operation-server.js";
 import { silentLogger } from "../../../src/ports/logger.js";
-import { openTestKeygroup, str, textOf, type TestKeygroup } from "../../helpers/memory-keygroup.js";
+import { openTestKeygroup, str, type TestKeygroup } from "../../helpers/memory-keygroup.js";
+
+/** An operation that watches everything. */
+const WATCH = Buffer.concat([
+  Buffer.from([0, 0, 0, 0, OPERATION.json]),
+  Buffer.from(JSON.stringify({ op: "watch" })),
+]);
 
 /** What the guest was sent. */
 interface Received {
@@ -118,5 +124,38 @@ test("what only reads is answered at once, so that its size counts before the ne
   server.serve(writer, 1, undefined, payload);
   expect(decodeJsonReply((received[0] as Received).payload)).toEqual({
     value: { t: "str", v: "v" },
+  });
+});
+
+describe("watches", () => {
+  test("have an id each: one that is live is refused, and goes on", async () => {
+    await json(7, { op: "watch", prefix: "a" });
+    expect(codeOf(await json(7, { op: "watch", prefix: "b" }))).toBe("ENOKI_INVALID_INPUT");
+    await write("a", "1");
+    await write("b", "1");
+    expect(events().map(eventOf)).toMatchObject([{ key: "a" }]);
+    await json(8, { op: "unwatch", watch: 7 });
+    await write("a", "2");
+    expect(events()).toHaveLength(1);
+    expect(codeOf(await json(7, { op: "watch", prefix: "b" }))).toBe("ok");
+  });
+
+  test("are so many at most, and their bounds are no longer than a key", async () => {
+    for (let id = 1; id <= LIMITS.watchesPerInstanceMax; id++) {
+      server.serve(writer, id, undefined, WATCH);
+    }
+    expect(received.map(codeOf)).not.toContain("ENOKI_INVALID_INPUT");
+    expect(codeOf(await json(5000, { op: "watch" }))).toBe("ENOKI_INVALID_INPUT");
+    await json(5001, { op: "unwatch", watch: 1 });
+    const prefix = "x".repeat(LIMITS.keySizeBytesMax + 1);
+    expect(codeOf(await json(5002, { op: "watch", prefix }))).toBe("ENOKI_INVALID_KEY");
+    expect(codeOf(await json(5003, { op: "watch", prefix: "" }))).toBe("ok");
+  });
+
+  test("do not begin once the instance is gone", async () => {
+    server.close();
+    server.serve(writer, 1, undefined, WATCH);
+    await write("k", "1");
+    expect(received).toEqual([]);
   });
 });
