@@ -1,0 +1,92 @@
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { problemOf, send, until, type Answer } from "../../helpers/node-calls.js";
+import { Nursery, type ChildNode } from "../node/child-node.js";
+import { attack, ATTACKERS, deploy, deployAttack, SANDBOX_MISSING } from "./support.js";
+
+const ANSWERS_WITHIN_MS = 2_000;
+const ANSWERS_LEAST = 10;
+/** How long the processes of the bomb sleep: tells them from all others. */
+const SLEEP_S = `1000.${process.pid}`;
+const [PYTHON] = ATTACKERS;
+
+describe.skipIf(SANDBOX_MISSING !== "")(`faults of one function${SANDBOX_MISSING}`, () => {
+  const nursery = new Nursery();
+  let node: ChildNode;
+
+  beforeAll(async () => {
+    node = await nursery.start(await nursery.dir());
+    await deploy(node, "good", { "fn.py": "def call(i): return 'good'\n" }, {});
+    expect((await send(node.functionsUrl, "/good")).text).toBe("good");
+  });
+
+  afterAll(() => nursery.remove());
+
+  /** Runs the fault while it asks the other function and the node again and again. */
+  async function during(name: string, what: string): Promise<Answer> {
+    let answer: Answer | undefined;
+    const fault = attack(node, name, what).then((result) => (answer = result));
+    const slowest = { function: 0, node: 0 };
+    for (let round = 0; round < ANSWERS_LEAST || answer === undefined; round++) {
+      slowest.function = Math.max(slowest.function, await timed(node.functionsUrl, "/good"));
+      slowest.node = Math.max(slowest.node, await timed(node.adminUrl, "/readyz"));
+    }
+    expect(slowest.function).toBeLessThan(ANSWERS_WITHIN_MS);
+    expect(slowest.node).toBeLessThan(ANSWERS_WITHIN_MS);
+    return fault;
+  }
+
+  it("a fork bomb is refused more processes, or ended with reason pids", async () => {
+    await deployAttack(node, "bomb", PYTHON, { isolation: "sandbox", memory: "256m" });
+    const answer = await during("bomb", `bomb ${SLEEP_S}`);
+    if (answer.status === 200) expect(answer.text).toMatch(/^refused: after \d+: /);
+    else expectDeath(answer, "pids");
+    await node.client.functions.remove("bomb");
+    await until("nothing is left of the bomb", () => bombsIn(node) === 0);
+  });
+
+  it("a full /tmp is an error of the function that filled it", async () => {
+    await deployAttack(node, "fill", PYTHON, { isolation: "sandbox", memory: "1g" });
+    const answer = await during("fill", `fill ${1 << 30}`);
+    expect(answer.text).toMatch(/^refused: .*No space left on device/);
+  });
+
+  it("1 GiB under 128 MiB ends with reason oom", async () => {
+    await deployAttack(node, "eater", PYTHON, { isolation: "sandbox", memory: "128m" });
+    expectDeath(await during("eater", `allocate ${1 << 30}`), "oom");
+  });
+
+  for (const attacker of ATTACKERS) {
+    it(`an endless loop in ${attacker.runtime} ends with the time that it has`, async () => {
+      const name = `spin-${attacker.runtime}`;
+      await deployAttack(node, name, attacker, { isolation: "sandbox", timeout: "2s" });
+      const answer = await during(name, "spin");
+      expect(answer.status).toBe(504);
+      expect(problemOf(answer)["code"]).toBe("ENOKI_TIMEOUT");
+    });
+  }
+
+  async function timed(base: string, path: string): Promise<number> {
+    const startMs = performance.now();
+    expect((await send(base, path)).status).toBe(200);
+    return performance.now() - startMs;
+  }
+});
+
+function expectDeath(answer: Answer, reason: string): void {
+  expect(answer.status).toBe(502);
+  expect(problemOf(answer)).toMatchObject({ code: "ENOKI_INSTANCE_DIED", reason });
+}
+
+function bombsIn(node: ChildNode): number {
+  return node.family().filter((pid) => commandLineOf(pid).includes(SLEEP_S)).length;
+}
+
+function commandLineOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1");
+  } catch {
+    return "";
+  }
+}
