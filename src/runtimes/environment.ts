@@ -1,5 +1,9 @@
+import { dirname } from "node:path";
+
 /** Variables of the node that guests inherit; all others stay with the node. */
 const INHERITED = /^(?:PATH|LANG|LC_[A-Z]+|TZ)$/;
+
+const SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin";
 
 /** Name of the variable by which a guardian finds what a killed node has left. */
 export const MARKER_NAME = "ENOKI_RUN";
@@ -9,9 +13,24 @@ export function guestEnvironment(
   source: NodeJS.ProcessEnv,
   tmpDir: string,
 ): Record<string, string> {
-  const environment: Record<string, string> = { PATH: "/usr/local/bin:/usr/bin:/bin" };
+  const environment: Record<string, string> = { PATH: SYSTEM_PATH };
   for (const [name, value] of Object.entries(source)) {
     if (value !== undefined && INHERITED.test(name)) environment[name] = value;
   }
   return { ...environment, HOME: tmpDir, TMPDIR: tmpDir };
+}
+
+/**
+ * The environment of a guest in a sandbox. The node's `PATH` stays outside: it names folders of the
+ * node's user, none of which exist inside, and tells a function where that user works.
+ */
+export function sandboxEnvironment(
+  source: NodeJS.ProcessEnv,
+  tmpDir: string,
+  interpreter: string,
+): Record<string, string> {
+  const own = dirname(interpreter);
+  const isSystem = SYSTEM_PATH.split(":").includes(own);
+  const path = isSystem ? SYSTEM_PATH : `${own}:${SYSTEM_PATH}`;
+  return { ...guestEnvironment(source, tmpDir), PATH: path };
 }

@@ -11,7 +11,7 @@ import {
   type WarmGuest,
 } from "./guest-host.js";
 import { nodeMark } from "./cgroup-location.js";
-import { guestEnvironment, MARKER_NAME } from "./environment.js";
+import { MARKER_NAME, sandboxEnvironment } from "./environment.js";
 import { readProcesses, trySignal } from "./process-table.js";
 import {
   nodeMainInside,
@@ -101,7 +101,8 @@ export class SandboxStarter {
     const seccompFd = this.#filterPath === undefined ? undefined : openSync(this.#filterPath, "r");
     const { readOnly, rootLinks } = this.#files;
     const mark = { [MARKER_NAME]: nodeMark(this.#host.runDir) };
-    const env = { ...guestEnvironment(process.env, "/tmp"), ...mark };
+    const interpreter = interpreterPath(this.#host, request.kind);
+    const env = { ...sandboxEnvironment(process.env, "/tmp", interpreter), ...mark };
     const args = bubblewrapArguments({
       ...this.#program,
       ...request,

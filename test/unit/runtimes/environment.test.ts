@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { guestEnvironment } from "../../../src/runtimes/environment.js";
+import { guestEnvironment, sandboxEnvironment } from "../../../src/runtimes/environment.js";
 import { normaliseEnd } from "../../../src/runtimes/instance.js";
 
 describe("guestEnvironment", () => {
@@ -19,6 +19,21 @@ describe("guestEnvironment", () => {
       HOME: "/t",
       TMPDIR: "/t",
     });
+  });
+});
+
+describe("sandboxEnvironment", () => {
+  const source = { PATH: "/home/me/bin:/usr/bin", LANG: "C", HOME: "/home/me" };
+
+  it("has the system's path and the interpreter's own folder, and nothing of the node's path", () => {
+    const { PATH, ...rest } = sandboxEnvironment(source, "/tmp", "/opt/node/bin/node");
+    expect(PATH).toBe("/opt/node/bin:/usr/local/bin:/usr/bin:/bin");
+    expect(rest).toEqual({ LANG: "C", HOME: "/tmp", TMPDIR: "/tmp" });
+  });
+
+  it("names no folder twice", () => {
+    const { PATH } = sandboxEnvironment(source, "/tmp", "/usr/bin/python3");
+    expect(PATH).toBe("/usr/local/bin:/usr/bin:/bin");
   });
 });
 
