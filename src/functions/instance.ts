@@ -217,10 +217,10 @@ export class Instance {
         this.#failed(id, payload);
         return;
       case FRAME.log:
-        this.#log.write(
+        this.#log.writeBytes(
           payload[0] === LOG_STREAM.stderr ? "stderr" : "stdout",
           this.#calls.get(id)?.id,
-          payload.toString("utf8", 1),
+          payload.subarray(1),
         );
         return;
       case FRAME.ready:

@@ -5,6 +5,11 @@ import type { LogLine } from "./types.js";
 /** Rough cost of a line beyond its text. */
 const LINE_OVERHEAD_BYTES = 64;
 
+/** What is kept of the text that was sent at once. Beyond it, cutting it into lines takes too long. */
+const TEXT_BYTES_MAX = 256 * 1024;
+const LINES_MAX = 4096;
+const NEWLINE = 0x0a;
+
 /** The latest lines of one function's log, bounded by size, and whoever follows them. */
 export class LogBook {
   #lines: LogLine[] = [];
@@ -15,6 +20,13 @@ export class LogBook {
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
+  }
+
+  /** Adds what a guest sent at once. Of a flood the last of it is kept, and how much was not. */
+  writeBytes(stream: LogLine["stream"], invocation: InvocationId | undefined, bytes: Buffer): void {
+    const keptFrom = keepFrom(bytes);
+    if (keptFrom > 0) this.#add(stream, invocation, `… ${keptFrom} bytes dropped`);
+    this.write(stream, invocation, bytes.toString("utf8", keptFrom));
   }
 
   /** Adds text that may hold several lines; overlong lines are cut. */
@@ -53,4 +65,23 @@ export class LogBook {
     this.#lines = this.#lines.slice(this.#first);
     this.#first = 0;
   }
+}
+
+/** Where the last lines begin that are kept of text. */
+function keepFrom(bytes: Buffer): number {
+  let from = Math.max(0, bytes.length - TEXT_BYTES_MAX);
+  // A newline at the very end begins no line.
+  let newline = bytes.length - 1;
+  for (let lines = 0; lines < LINES_MAX; lines++) {
+    if (newline <= from) return skipCutCharacter(bytes, from);
+    newline = bytes.lastIndexOf(NEWLINE, newline - 1);
+  }
+  return Math.max(from, newline + 1);
+}
+
+/** UTF-8 continues a character with at most three bytes of the form 10xxxxxx. */
+function skipCutCharacter(bytes: Buffer, from: number): number {
+  let at = from;
+  while (from > 0 && at < from + 3 && ((bytes[at] ?? 0) & 0xc0) === 0x80) at++;
+  return at;
 }

@@ -51,3 +51,38 @@ test("who follows sees new lines only, until it stops", () => {
   log.write("stdout", undefined, "after");
   expect(seen).toEqual(["during", "still"]);
 });
+
+test("of a flood that is sent at once the last lines are kept, and how much was not", () => {
+  const log = new LogBook(() => 0);
+  const beginMs = performance.now();
+  log.writeBytes("stdout", ID, Buffer.alloc(19 * 1024 * 1024, "\n"));
+  expect(performance.now() - beginMs).toBeLessThan(500);
+  const lines = log.tail(100_000);
+  expect(lines).toHaveLength(4097);
+  expect(lines[0]).toMatchObject({ text: `… ${19 * 1024 * 1024 - 4096} bytes dropped` });
+  expect(new Set(lines.slice(1).map(({ text }) => text))).toEqual(new Set([""]));
+});
+
+test("text that is sent at once is kept up to 256 KiB and never from within a character", () => {
+  const log = new LogBook(() => 0);
+  log.writeBytes("stderr", undefined, Buffer.from(`${"é".repeat(200_000)}\nlast`));
+  const [dropped, cut, last] = log.tail(10).map(({ text }) => text);
+  const droppedBytes = Number(dropped?.match(/^… (\d+) bytes dropped$/)?.[1]);
+  expect(droppedBytes).toBeGreaterThanOrEqual(400_005 - 256 * 1024);
+  expect(droppedBytes % 2).toBe(0);
+  expect(cut).toMatch(/^é+…$/);
+  expect(last).toBe("last");
+});
+
+test("text that is no flood is kept as it is", () => {
+  const log = new LogBook(() => 0);
+  for (const text of ["", "\n", "one", "one\ntwo\n", "\n\nthree"]) {
+    const other = new LogBook(() => 0);
+    log.writeBytes("stdout", ID, Buffer.from(text));
+    other.write("stdout", ID, text);
+    expect(log.tail(other.tail(100).length)).toEqual(other.tail(100));
+  }
+  log.writeBytes("stdout", ID, Buffer.from("line\n".repeat(4096)));
+  expect(log.tail(10_000).filter(({ text }) => text === "line")).toHaveLength(4096);
+  expect(log.tail(10_000).some(({ text }) => text.includes("dropped"))).toBe(false);
+});
