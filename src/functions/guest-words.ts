@@ -1,5 +1,6 @@
 import { parseJsonObject } from "../channel/operations.js";
 import { expectProtocol } from "../channel/payload.js";
+import { isErrorCode, type ErrorCode } from "../core/errors.js";
 import type { GuestExit } from "../ports/runtime.js";
 
 /** What a launcher gives as the reason when it was told to end the process. */
@@ -22,6 +23,23 @@ export interface GuestFailure {
   readonly errorType: string;
   readonly message: string;
   readonly traceback: string | undefined;
+}
+
+/**
+ * What a guest may say of a call that failed. With any other code it would speak for the node: say
+ * that it drains, for one, which is no try of an asynchronous call.
+ */
+const FAILURE_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "ENOKI_FUNCTION_ERROR",
+  "ENOKI_INVALID_INPUT",
+  "ENOKI_INVALID_RESULT",
+  "ENOKI_OUTPUT_TOO_LARGE",
+  "ENOKI_DISK_FULL",
+]);
+
+/** The code of a call's failure; what is not a guest's to say is the function's own error. */
+export function failureCode({ code }: GuestFailure): ErrorCode {
+  return isErrorCode(code) && FAILURE_CODES.has(code) ? code : "ENOKI_FUNCTION_ERROR";
 }
 
 /** Longest text that is taken from one field of a report. */

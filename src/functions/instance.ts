@@ -3,14 +3,20 @@ import { decodeResult, encodeInvoke } from "../channel/invoke.js";
 import { operationCallId } from "../channel/operations.js";
 import { ChannelError } from "../channel/payload.js";
 import { SlotTable } from "../channel/slot-table.js";
-import { EnokiError, isErrorCode } from "../core/errors.js";
+import { EnokiError } from "../core/errors.js";
 import { LIMITS } from "../core/limits.js";
 import type { Clock } from "../ports/clock.js";
 import type { GuestExit, GuestProcess } from "../ports/runtime.js";
 import type { Turn } from "../ports/turn.js";
 import type { Call, CallResponse } from "./call.js";
 import { FrameIntake } from "./frame-intake.js";
-import { describeEnd, describeFailure, parseFailure, parseFields } from "./guest-words.js";
+import {
+  describeEnd,
+  describeFailure,
+  failureCode,
+  parseFailure,
+  parseFields,
+} from "./guest-words.js";
 import type { LogBook } from "./log-book.js";
 import type { OperationServer } from "./operations-port.js";
 
@@ -273,12 +279,11 @@ export class Instance {
     if (!call) return;
     const failure = parseFailure(payload);
     const { errorType, message, traceback } = failure;
-    const code = isErrorCode(failure.code) ? failure.code : "ENOKI_FUNCTION_ERROR";
     if (traceback !== undefined) this.#log.write("stderr", call.id, traceback);
     this.#free(
       callId,
       call,
-      new EnokiError(code, describeFailure(failure), { errorType, message }),
+      new EnokiError(failureCode(failure), describeFailure(failure), { errorType, message }),
     );
   }
 

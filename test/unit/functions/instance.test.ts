@@ -7,9 +7,10 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { FRAME, FrameWriter } from "../../../src/channel/frames.js";
 import { encodeGetReply } from "../../../src/channel/replies.js";
-import { EnokiError } from "../../../src/core/errors.js";
+import { ERRORS, EnokiError } from "../../../src/core/errors.js";
 import { Instance } from "../../../src/functions/instance.js";
 import { LogBook } from "../../../src/functions/log-book.js";
+import { isPostponed } from "../../../src/functions/outbox/retry.js";
 import type { OperationServer } from "../../../src/functions/operations-port.js";
 import { systemClock } from "../../../src/ports/clock.js";
 import type { GuestExit } from "../../../src/ports/runtime.js";
@@ -139,6 +140,28 @@ describe("what a guest says of a failure", () => {
       code: "ENOKI_LOAD_FAILED",
       extra: { errorType: "Error", traceback: undefined },
     });
+  });
+
+  test("has no code but those that are a guest's to give", async () => {
+    const bench = await openBench();
+    await bench.load(1000);
+    const own = [
+      "ENOKI_FUNCTION_ERROR",
+      "ENOKI_INVALID_INPUT",
+      "ENOKI_INVALID_RESULT",
+      "ENOKI_OUTPUT_TOO_LARGE",
+      "ENOKI_DISK_FULL",
+    ];
+    const calls = Object.keys(ERRORS).map((code) => {
+      const { id, outcome } = bench.start();
+      bench.frames.frame(FRAME.failed, id, JSON.stringify({ code }));
+      return { outcome, expected: own.includes(code) ? code : "ENOKI_FUNCTION_ERROR" };
+    });
+    await vi.waitFor(() => expect(calls.at(-1)?.outcome()).toBeDefined());
+    expect(calls.map(({ outcome }) => codeOf(outcome()))).toEqual(
+      calls.map(({ expected }) => expected),
+    );
+    expect(calls.map(({ outcome }) => isPostponed(outcome() as EnokiError))).not.toContain(true);
   });
 
   test("ends it when it is larger than any report", async () => {
