@@ -1,10 +1,11 @@
 import { parseDurationMs } from "../base/duration.js";
 import { EnokiError } from "../core/errors.js";
+import { LIMITS } from "../core/limits.js";
 
-/** Checks a duration such as `5s`. @throws EnokiError `ENOKI_INVALID_INPUT` naming the option */
+/** Checks a duration such as `5s`; a longer one is as if it were a day. @throws EnokiError `ENOKI_INVALID_INPUT` naming the option */
 export function durationMs(option: string, text: string): number {
   const parsed = parseDurationMs(text);
-  if (parsed !== undefined) return parsed;
+  if (parsed !== undefined) return Math.min(parsed, LIMITS.longestWaitMs);
   const hint = /^\d+$/.test(text) ? `; a unit is missing: ${text}ms, ${text}s, ${text}m …` : "";
   throw new EnokiError(
     "ENOKI_INVALID_INPUT",

@@ -26,6 +26,8 @@ export const LIMITS = {
   archiveUnpackedBytesMax: 512 * 1024 * 1024,
   /** Files in a function. */
   archiveFilesMax: 20_000,
+  /** Longest wait that a timer is set for: a call's timeout, an idle instance, the drain. */
+  longestWaitMs: 24 * 3_600_000,
   /** Calls waiting per function. */
   queueLengthMax: 1000,
   /** Async invocations waiting per function. */

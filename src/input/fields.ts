@@ -2,28 +2,39 @@ import { z } from "zod";
 
 import { parseDurationMs } from "../base/duration.js";
 import { parseSizeBytes } from "../base/size.js";
+import { LIMITS } from "../core/limits.js";
 
 /** Longer durations only make dates that no calendar holds. */
 const DURATION_MS_MAX = 36_500 * 86_400_000;
 
 /** A duration such as `5s`, read as milliseconds, at least 1. A bare number is refused. */
-export const durationField = z
-  .string({ error: "expected a duration with a unit, such as 200ms, 5s, 10m, 2h or 7d" })
-  .transform((text, context) => {
-    const durationMs = parseDurationMs(text);
-    if (durationMs !== undefined && durationMs > 0 && durationMs <= DURATION_MS_MAX) {
-      return durationMs;
-    }
-    context.addIssue({
-      code: "custom",
-      message:
-        durationMs === undefined
-          ? `${JSON.stringify(text.slice(0, 40))} is no duration: use a unit, such as 200ms, 5s, 10m, 2h or 7d`
-          : "a duration lies between 1ms and 36500d",
+export const durationField = durationUpTo(DURATION_MS_MAX, "36500d").describe(
+  "A duration with its unit: 200ms, 5s, 10m, 2h, 7d",
+);
+
+/** A {@link durationField} that a timer waits for: Node's own end after 24.8 days at once. */
+export const timerField = durationUpTo(LIMITS.longestWaitMs, "24h").describe(
+  "A duration with its unit, at most 24h: 200ms, 5s, 10m, 2h",
+);
+
+function durationUpTo(durationMsMax: number, shownMax: string) {
+  return z
+    .string({ error: "expected a duration with a unit, such as 200ms, 5s, 10m, 2h or 7d" })
+    .transform((text, context) => {
+      const durationMs = parseDurationMs(text);
+      if (durationMs !== undefined && durationMs > 0 && durationMs <= durationMsMax) {
+        return durationMs;
+      }
+      context.addIssue({
+        code: "custom",
+        message:
+          durationMs === undefined
+            ? `${JSON.stringify(text.slice(0, 40))} is no duration: use a unit, such as 200ms, 5s, 10m, 2h or 7d`
+            : `a duration here lies between 1ms and ${shownMax}`,
+      });
+      return z.NEVER;
     });
-    return z.NEVER;
-  })
-  .describe("A duration with its unit: 200ms, 5s, 10m, 2h, 7d");
+}
 
 /** A size such as `128m`, `1g` or a number of bytes, read as bytes. */
 export const sizeField = z

@@ -2,7 +2,7 @@ import { z } from "zod";
 
 import { parseNodeName } from "../core/ids.js";
 import { LIMITS } from "../core/limits.js";
-import { durationField, sizeField } from "../input/fields.js";
+import { sizeField, timerField } from "../input/fields.js";
 
 /** What a setting is called where it is shown, and what it is for. */
 interface About {
@@ -106,10 +106,10 @@ export const settingsSchema = z.strictObject({
   bodyLimitBytes: bodyLimit
     .prefault("16m")
     .meta({ value: "size", description: "largest body of a call, at most 16m" }),
-  drainTimeoutMs: durationField
+  drainTimeoutMs: timerField
     .prefault("10s")
     .meta({ value: "duration", description: "time that running calls get when the node ends" }),
-  instanceIdleMs: durationField
+  instanceIdleMs: timerField
     .prefault("30s")
     .meta({ value: "duration", description: "an instance without calls for so long is stopped" }),
   logFormat: z

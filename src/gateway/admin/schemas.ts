@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { cpusField, durationField, sizeField } from "../../input/fields.js";
+import { cpusField, durationField, sizeField, timerField } from "../../input/fields.js";
 import { jsonValueSchema } from "../../keygroups/json-operations.js";
 
 /** What a deploy may say about how a function runs. */
@@ -10,7 +10,7 @@ export const functionConfigSchema = z
     env: z
       .record(z.string().regex(/^[^=\0]+$/, "a variable's name has no = in it"), z.string())
       .optional(),
-    timeout: durationField.optional(),
+    timeout: timerField.optional(),
     memory: sizeField.optional(),
     cpu: cpusField.optional(),
     maxInstances: z.int().min(1).max(10_000).optional(),

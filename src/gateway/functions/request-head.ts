@@ -1,5 +1,6 @@
 import { parseDurationMs } from "../../base/duration.js";
 import { EnokiError } from "../../core/errors.js";
+import { LIMITS } from "../../core/limits.js";
 
 /** What the gateway itself needs from a request's headers, and the form in which all travel on. */
 export interface RequestHead {
@@ -15,9 +16,6 @@ export interface RequestHead {
   /** `name\0value\0…` with lower-case names; hop-by-hop headers and credentials for us left out. */
   readonly joined: string;
 }
-
-/** Longest Enoki-Timeout that is taken; longer ones are cut to the function's own anyway. */
-const TIMEOUT_MS_MAX = 24 * 3_600_000;
 
 /**
  * Reads `rawHeaders` (name, value, name, value …) in one pass. A token that is meant for the node
@@ -92,5 +90,6 @@ function readTimeoutMs(text: string): number {
       "Enoki-Timeout is not a duration such as 200ms, 5s or 10m",
     );
   }
-  return Math.min(timeoutMs, TIMEOUT_MS_MAX);
+  // A longer one is cut to the function's own anyway.
+  return Math.min(timeoutMs, LIMITS.longestWaitMs);
 }

@@ -72,6 +72,8 @@ describe("deploy", () => {
     [{ timeout: 5 }, "config.timeout"],
     [{ timeout: "5" }, "config.timeout"],
     [{ timeout: "0s" }, "config.timeout"],
+    [{ timeout: "25h" }, "config.timeout"],
+    [{ timeout: "30d" }, "config.timeout"],
     [{ memory: "128 mb" }, "config.memory"],
     [{ cpu: "-1" }, "config.cpu"],
     [{ maxInstances: 0 }, "config.maxInstances"],

@@ -76,6 +76,8 @@ test("an empty variable counts as unset", async () => {
 test.each<[string, Sources, RegExp]>([
   ["a port that is none", { flags: { adminPort: "65536" } }, /^--admin-port: .*no port/],
   ["a bad name", { env: { ENOKI_NAME: "a_b" } }, /^ENOKI_NAME: .*not a valid node name/],
+  ["a drain of a month", { flags: { drainTimeoutMs: "30d" } }, /^--drain-timeout: .*24h/],
+  ["an idle time of a month", { flags: { instanceIdleMs: "30d" } }, /^--instance-idle: .*24h/],
   ["a bare number as duration", { flags: { drainTimeoutMs: "10" } }, /^--drain-timeout: .*unit/],
   [
     "a bare number in the file",
