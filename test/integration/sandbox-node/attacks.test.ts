@@ -39,6 +39,9 @@ describe.skipIf(SANDBOX_MISSING !== "")(`sandboxes of a real node${SANDBOX_MISSI
     expect((await send(node.functionsUrl, "/victim")).text).toBe(VICTIM_ANSWER);
     victimPid = node.family().find((pid) => commandOf(pid) === "victim")!;
     expect(victimPid).toBeGreaterThan(1);
+    // A trusted binary's `kv` is a socket in the node's directory.
+    await deployAttack(node, "neighbour", ATTACKERS[2], { isolation: "process" });
+    expect((await attack(node, "neighbour", "list /")).text.trim()).toBe("did it");
   });
 
   afterAll(() => nursery.remove());
@@ -90,12 +93,16 @@ describe.skipIf(SANDBOX_MISSING !== "")(`sandboxes of a real node${SANDBOX_MISSI
         expect(data).not.toEqual([]);
         for (const path of [...code, ...data]) await expectRefused(`read ${path}`);
         const slots = below(join(dataDir, "run")).filter((path) => path.endsWith("fn.py"));
-        for (const path of slots) await expectOnlyRefused(`read ${path}`);
+        expect(slots).not.toEqual([]);
+        for (const path of slots) await expectRefused(`read ${path}`);
         await expectOnlyRefused(`list /proc/${victimPid}/root/function`);
       });
 
       it("hide every socket of the node", async () => {
         const sockets = below(dataDir).filter((path) => statSync(path).isSocket());
+        const kv = sockets.filter((path) => path.endsWith("kv.sock"));
+        expect(kv).not.toEqual([]);
+        await expectRefused(`unix ${kv[0]}`);
         for (const path of sockets) await expectOnlyRefused(`unix ${path}`);
       });
 

@@ -1,0 +1,97 @@
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { accessSync, constants } from "node:fs";
+import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
+import { delimiter, join } from "node:path";
+import { afterEach, expect, it } from "vitest";
+
+import { send } from "../../helpers/node-calls.js";
+import { Nursery, type ChildNode } from "../node/child-node.js";
+import { deploy } from "./support.js";
+
+const CLI = join(import.meta.dirname, "../../../dist/cli/main.js");
+const HELLO = "def call(i): return 'hello'\n";
+
+const nursery = new Nursery();
+afterEach(() => nursery.remove());
+
+it("a machine without bubblewrap says so in the ready line, with the fix", async () => {
+  const node = await nursery.start(await nursery.dir(), { env: await pathWithoutBubblewrap() });
+  expect(node.ready.isolation).toMatch(/^process only \(.*bwrap.*is not installed.*install.*\)$/);
+});
+
+it("a machine without bubblewrap says so in exactly one line for people", async () => {
+  const printed = await bannerOf(await nursery.dir(), await pathWithoutBubblewrap());
+  const about = printed.split("\n").filter((line) => /sandbox|bubblewrap|bwrap/.test(line));
+  expect(about).toEqual([expect.stringMatching(/isolation.*process only.*apt-get install/)]);
+});
+
+it("a node without bubblewrap runs functions as `process`, and refuses `sandbox`", async () => {
+  const env = await pathWithoutBubblewrap();
+  const node = await nursery.start(await nursery.dir(), { env });
+  await deploy(node, "hello", { "fn.py": HELLO }, {});
+  expect((await send(node.functionsUrl, "/hello")).text).toBe("hello");
+  expect((await node.client.functions.get("hello")).config.isolation).toBe("process");
+
+  const { code, stderr } = await deployByCli(node, "--isolation", "sandbox");
+  expect(code).toBe(1);
+  expect(stderr).toContain("ENOKI_RUNTIME_UNAVAILABLE");
+  expect(stderr).toContain("bubblewrap (bwrap) is not installed");
+  expect((await send(node.functionsUrl, "/confined")).status).toBe(404);
+});
+
+/** Everything that `enoki up` prints until it is stopped, which it is once it is ready. */
+async function bannerOf(dataDir: string, env: Readonly<Record<string, string>>): Promise<string> {
+  const args = [CLI, "up", "--data-dir", dataDir, "--function-port", "0", "--admin-port", "0"];
+  const node = spawn(process.execPath, args, {
+    env: { HOME: dataDir, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let printed = "";
+  for (const stream of [node.stdout, node.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      printed += text;
+      if (printed.includes("Next:")) node.kill("SIGTERM");
+    });
+  }
+  await once(node, "close");
+  return printed;
+}
+
+/** A PATH with every program of this machine but `bwrap`. */
+async function pathWithoutBubblewrap(): Promise<{ PATH: string }> {
+  const dir = await nursery.dir();
+  const found = new Map<string, string>();
+  for (const folder of (process.env["PATH"] ?? "").split(delimiter)) {
+    for (const name of await readdir(folder).catch(() => [])) {
+      const path = join(folder, name);
+      if (name !== "bwrap" && !found.has(name) && isProgram(path)) found.set(name, path);
+    }
+  }
+  for (const [name, path] of found) await symlink(path, join(dir, name));
+  return { PATH: dir };
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function deployByCli(
+  node: ChildNode,
+  ...flags: readonly string[]
+): Promise<{ code: number; stderr: string }> {
+  const dir = join(await nursery.dir(), "confined");
+  await mkdir(dir);
+  await writeFile(join(dir, "fn.py"), HELLO);
+  const args = [CLI, "deploy", dir, "--node", node.adminUrl, ...flags];
+  return new Promise((resolve) => {
+    execFile(process.execPath, args, (error, _stdout, stderr) => {
+      resolve({ code: Number(error?.code ?? 0), stderr });
+    });
+  });
+}
