@@ -40,6 +40,8 @@ export const LIMITS = {
   revisionsKeptMax: 10,
   /** Results of async invocations kept per function. */
   resultsBytesMax: 64 * 1024 * 1024,
+  /** Such results per function. */
+  resultsMax: 10_000,
   /** How long such a result is kept. */
   resultsKeptMs: 24 * 3_600_000,
   /** How long an effect-once key is kept. */
@@ -48,4 +50,6 @@ export const LIMITS = {
   idempotencyKeyBytesMax: 256,
   /** Tries of an async invocation before it becomes a dead letter. */
   asyncTriesMax: 5,
+  /** Dead letters kept per function. */
+  deadLettersMax: 10_000,
 } as const;

@@ -6,6 +6,7 @@ import type { Logger } from "../../ports/logger.js";
 import type { CallResponse } from "../call.js";
 import type { FunctionHost } from "../function-host.js";
 import type { InvocationSummary } from "../types.js";
+import { DeadLetters } from "./dead-letters.js";
 import { DueQueue } from "./due-queue.js";
 import type { OutboxStore } from "./outbox-store.js";
 import type { ResultShelf } from "./result-shelf.js";
@@ -48,6 +49,7 @@ export class Deliveries {
   readonly #queues = new Map<string, DueQueue>();
   readonly #running = new Map<string, number>();
   readonly #waiting = new Map<string, number>();
+  readonly #dead = new DeadLetters();
   #isStopped = false;
 
   constructor(options: DeliveriesOptions) {
@@ -59,7 +61,11 @@ export class Deliveries {
   add(store: OutboxStore, id: InvocationId, entry: rows.StoredEntry): void {
     const summary = summaryOf(id, entry);
     this.#tracked.set(id, { store, summary });
-    if (entry.isDead) return;
+    if (entry.isDead) {
+      this.#buried(entry.function, id);
+      return;
+    }
+    this.#dead.remove(entry.function, id);
     this.#count(this.#waiting, entry.function, 1);
     this.#queue(entry.function).add(id, entry.notBeforeMs);
   }
@@ -80,6 +86,8 @@ export class Deliveries {
 
   /** Forgets a dead letter whose rows are gone. */
   forget(id: InvocationId): void {
+    const tracked = this.#tracked.get(id);
+    if (tracked) this.#dead.remove(tracked.summary.function, id);
     this.#tracked.delete(id);
   }
 
@@ -88,7 +96,7 @@ export class Deliveries {
     for (const [id, { store, summary }] of this.#tracked) {
       if (store.name !== name) continue;
       if (summary.state !== "dead") this.#count(this.#waiting, summary.function, -1);
-      this.#tracked.delete(id);
+      this.forget(id);
     }
   }
 
@@ -251,6 +259,29 @@ export class Deliveries {
     if (isDead) tracked.summary = summaryOf(id, dead);
     else this.#tracked.delete(id);
     this.#shelf.add(store, id, result, encoded.length);
+    if (isDead) this.#buried(tried.function, id);
+  }
+
+  /** Counts a new dead letter, and drops the oldest for it if they are too many. */
+  #buried(functionName: string, id: InvocationId): void {
+    const oldest = this.#dead.add(functionName, id);
+    const dropped = oldest && this.#tracked.get(oldest);
+    if (!dropped) return;
+    this.forget(oldest);
+    this.#shelf.forget(oldest);
+    const { logger } = this.#options;
+    logger.warn({ function: functionName, id: oldest }, "the oldest dead letter was dropped");
+    this.#dropRows(dropped.store, oldest).catch((error: unknown) =>
+      // Rows that survive a failure here are found and dropped after the next start.
+      logger.warn({ error: String(error), id: oldest }, "a dead letter could not be deleted"),
+    );
+  }
+
+  async #dropRows(store: OutboxStore, id: InvocationId): Promise<void> {
+    const row = store.rows.get(rows.entryKey(id));
+    if (!row) return;
+    const writes = rows.deadLetterDrops(id, rows.decodeEntry(row));
+    await store.commitLocal(() => ({ writes, value: undefined }));
   }
 
   /** False once its keygroup was dropped: its end concerns nobody any more. */

@@ -48,10 +48,17 @@ export class Outbox implements InvocationsFacade {
   /** Takes up what the stores hold: everything unfinished is tried again. */
   open(stores: Iterable<OutboxStore>): void {
     for (const store of stores) {
+      const dead: { id: InvocationId; entry: rows.StoredEntry }[] = [];
       for (const row of store.rows.range(rows.rangeOf("entry"))) {
-        this.#deliveries.add(store, rows.idOf(row.key), rows.decodeEntry(row.value));
+        const id = rows.idOf(row.key);
+        const entry = rows.decodeEntry(row.value);
+        if (entry.isDead) dead.push({ id, entry });
+        else this.#deliveries.add(store, id, entry);
       }
       this.#shelf.open(store);
+      // The rows are in the order of their random ids.
+      dead.sort((a, b) => a.entry.finishedAtMs - b.entry.finishedAtMs);
+      for (const { id, entry } of dead) this.#deliveries.add(store, id, entry);
     }
   }
 
@@ -166,11 +173,7 @@ export class Outbox implements InvocationsFacade {
 
   async forget(id: InvocationId): Promise<void> {
     const { store, entry } = this.#deadLetter(id);
-    const writes = [rows.dropRow(rows.entryKey(id)), rows.dropRow(rows.resultKey(id))];
-    const { idempotencyKey } = entry.request;
-    if (idempotencyKey !== "") {
-      writes.push(rows.dropRow(rows.idempotencyRowKey(entry.function, idempotencyKey)));
-    }
+    const writes = rows.deadLetterDrops(id, entry);
     await store.commitLocal(() => ({ writes, value: undefined }));
     this.#deliveries.forget(id);
     this.#shelf.forget(id);

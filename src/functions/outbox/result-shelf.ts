@@ -17,7 +17,7 @@ const SWEEP_INTERVAL_MS = 60_000;
 
 /**
  * The results of finished invocations: each is kept for a day, or until its function's results
- * exceed their space, the oldest going first.
+ * exceed their number or space, the oldest going first.
  */
 export class ResultShelf {
   readonly #clock: Clock;
@@ -95,8 +95,10 @@ export class ResultShelf {
 
   #trim(name: string): void {
     const oldestMs = this.#clock.nowMs() - LIMITS.resultsKeptMs;
-    for (const [id, shelved] of this.#shelves.get(name) ?? []) {
-      const isTooMuch = (this.#sizes.get(name) ?? 0) > LIMITS.resultsBytesMax;
+    const shelf = this.#shelves.get(name) ?? new Map<InvocationId, Shelved>();
+    for (const [id, shelved] of shelf) {
+      const isTooMuch =
+        shelf.size > LIMITS.resultsMax || (this.#sizes.get(name) ?? 0) > LIMITS.resultsBytesMax;
       if (!isTooMuch && (shelved.summary.finishedAtMs ?? 0) >= oldestMs) return;
       this.#remove(id);
       const writes = [rows.dropRow(rows.resultKey(id))];

@@ -102,6 +102,16 @@ export function errorOf(failure: StoredFailure): EnokiError {
   return new EnokiError(code, failure.message, failure.extra);
 }
 
+/** What deletes a dead letter, its result, and the idempotency key that stands for it. */
+export function deadLetterDrops(id: InvocationId, entry: StoredEntry): RowWrite[] {
+  const drops = [dropRow(entryKey(id)), dropRow(resultKey(id))];
+  const { idempotencyKey } = entry.request;
+  if (idempotencyKey !== "") {
+    drops.push(dropRow(idempotencyRowKey(entry.function, idempotencyKey)));
+  }
+  return drops;
+}
+
 /** A row to delete. */
 export function dropRow(key: Buffer): RowWrite {
   return { key, value: undefined };

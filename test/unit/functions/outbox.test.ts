@@ -1,3 +1,5 @@
+// Why so long: every end of an invocation is shown with the same scripted host and store.
+
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { EnokiError } from "../../../src/core/errors.js";
@@ -9,6 +11,13 @@ import type { FunctionHost, Submission } from "../../../src/functions/function-h
 import { createInvocationIds } from "../../../src/functions/invocation-ids.js";
 import type { OutboxStore } from "../../../src/functions/outbox/outbox-store.js";
 import { Outbox } from "../../../src/functions/outbox/outbox.js";
+import {
+  encodeEntry,
+  encodeResult,
+  entryKey,
+  resultKey,
+  type StoredEntry,
+} from "../../../src/functions/outbox/rows.js";
 import { silentLogger } from "../../../src/ports/logger.js";
 import type { Storage } from "../../../src/ports/storage.js";
 import { createMemoryDriver } from "../../../src/storage/memory.js";
@@ -388,6 +397,63 @@ describe("a store that fails", () => {
     expect(() => outbox.show(id)).toThrow(id);
     outbox.stop();
     expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe("what ended", () => {
+  const numberedId = (number: number) =>
+    number.toString(16).padStart(32, "0") as unknown as InvocationId;
+  const ended = { function: "fn", createdAtMs: 0, tries: 5 } as const;
+  const failure = { code: "ENOKI_FUNCTION_ERROR", message: "no", extra: {} } as const;
+
+  function deadLetter(finishedAtMs: number): StoredEntry {
+    const request = { ...REQUEST, idempotencyKey: `key ${finishedAtMs}` };
+    return { ...ended, request, notBeforeMs: 0, isDead: true, finishedAtMs, lastError: failure };
+  }
+
+  test("badly is kept up to a number of dead letters, the oldest going first", async () => {
+    const bench = await Bench.open();
+    const nowMs = Date.now();
+    bench.store.rows.transact((transaction) => {
+      for (let n = 0; n < LIMITS.deadLettersMax; n++) {
+        const id = numberedId(LIMITS.deadLettersMax - n);
+        transaction.put(entryKey(id), encodeEntry(deadLetter(nowMs + n)));
+      }
+    });
+    const again = bench.reopen();
+    const oldest = numberedId(LIMITS.deadLettersMax);
+    expect(again.outbox.show(oldest).state).toBe("dead");
+    vi.setSystemTime(nowMs + LIMITS.deadLettersMax);
+    await again.enqueue();
+    await again.failForGood();
+    expect(() => again.outbox.show(oldest)).toThrow(oldest);
+    expect(again.store.rows.get(entryKey(oldest))).toBeUndefined();
+    expect(again.outbox.list({ state: "dead", limit: 1e6 })).toHaveLength(LIMITS.deadLettersMax);
+    // Room that was made is not made again.
+    const next = numberedId(LIMITS.deadLettersMax - 1);
+    await again.outbox.forget(next);
+    await again.enqueue();
+    await again.failForGood();
+    expect(again.outbox.list({ state: "dead", limit: 1e6 })).toHaveLength(LIMITS.deadLettersMax);
+    again.outbox.stop();
+  });
+
+  test("well is kept up to a number of results, the oldest going first", async () => {
+    const bench = await Bench.open();
+    const nowMs = Date.now();
+    bench.store.rows.transact((transaction) => {
+      for (let n = 0; n <= LIMITS.resultsMax; n++) {
+        const result = { ...ended, idempotencyKey: "", finishedAtMs: nowMs + n, outcome: RESPONSE };
+        transaction.put(resultKey(numberedId(n)), encodeResult(result));
+      }
+    });
+    const again = bench.reopen();
+    await soon();
+    expect(again.outbox.list({ limit: 1e6 })).toHaveLength(LIMITS.resultsMax);
+    expect(() => again.outbox.show(numberedId(0))).toThrow(numberedId(0));
+    expect(again.store.rows.get(resultKey(numberedId(0)))).toBeUndefined();
+    expect(again.outbox.show(numberedId(1)).state).toBe("done");
+    again.outbox.stop();
   });
 });
 
