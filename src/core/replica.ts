@@ -1,4 +1,4 @@
-// Over 350 lines, because the three steps share one state that nothing else may touch.
+// Why so long: the three steps share one state that nothing else may touch.
 
 import { assert } from "../base/assert.js";
 import { Acknowledgements } from "./acknowledgements.js";

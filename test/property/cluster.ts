@@ -1,3 +1,5 @@
+// Why so long: replicas, links, crashes and checks share one state, which random steps change in any order.
+
 import { equalBytes } from "../../src/base/bytes.js";
 import type { CatchUpChunk, CatchUpCursor, CatchUpRequest } from "../../src/core/catch-up.js";
 import { applyDelta, deltaTag, joinStates, type Delta } from "../../src/core/crdt/index.js";

@@ -1,3 +1,5 @@
+// Why so long: every promise of asynchronous calls is tested on one node, whose start is dear.
+
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { deployFiles, problemOf, send, until, type Answer } from "../../helpers/node-calls.js";

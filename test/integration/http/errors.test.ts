@@ -1,3 +1,5 @@
+// Why so long: every error of a call is provoked on the same node, whose start is dear.
+
 import { writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

@@ -1,3 +1,5 @@
+// Why so long: every behaviour of the pool is shown with the same scripted instances and clock.
+
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { EnokiError } from "../../../src/core/errors.js";

@@ -1,7 +1,7 @@
 """Runs one case of kv-cases.json with `kv` or `kv.aio` and reports the result of each step.
 
 The steps are one coroutine for both: with plain `kv` nothing in it ever waits, so `run_plain` drives it by hand.
-One file, although it is long: each step is a few lines, and a function is deployed with it.
+Why so long: each kind of step is a few lines, and all are deployed with a function, as one file.
 """
 
 import asyncio
