@@ -13,6 +13,9 @@ const TOOLS = {
   strace: "proofs about system calls",
   flock: "one node per data directory (Debian: util-linux)",
   curl: "clients as people use them",
+  setpriv: "sandboxes of a root node (Debian: util-linux)",
+  npm: "builds of functions with packages from npm",
+  "python3 -m pip": "builds of functions with requirements.txt (Debian: python3-pip)",
 };
 // why one after the other: what starts real processes must not compete with what fills both cores.
 const STAGES = [
@@ -20,7 +23,7 @@ const STAGES = [
   ["--project", "system"],
 ];
 
-const missing = Object.keys(TOOLS).filter((tool) => !isOnPath(tool));
+const missing = Object.keys(TOOLS).filter((tool) => !isThere(tool));
 for (const tool of missing) console.log(`missing: ${tool}, used for ${TOOLS[tool]}`);
 if (missing.length > 0) console.log("to get them: npm run setup\n");
 
@@ -73,6 +76,7 @@ function readReport(report) {
   }
 }
 
-function isOnPath(tool) {
-  return spawnSync("sh", ["-c", `command -v ${tool}`]).status === 0;
+function isThere(tool) {
+  const probe = tool.includes(" ") ? `${tool} --version` : `command -v ${tool}`;
+  return spawnSync("sh", ["-c", probe]).status === 0;
 }
