@@ -1,12 +1,12 @@
 // Runs every test that this machine can run, and says what it could not run and why.
-// With ENOKI_TEST_STRICT=1 (continuous integration) a skipped test is a failure.
+// With STRICT_TESTS=1 (continuous integration) a skipped test is a failure.
 // The last line is `N passed, N failed, N skipped`.
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const isStrict = process.env.ENOKI_TEST_STRICT === "1";
+const isStrict = process.env.STRICT_TESTS === "1";
 const TOOLS = {
   python3: "Python functions",
   bwrap: "the sandbox (Debian: bubblewrap)",
