@@ -17,11 +17,25 @@ import type {
   ScanRequest,
 } from "./types.js";
 
+/** Rows that a count reads at once: few, since each may hold 16 MiB. */
+const COUNT_PAGE_ROWS = 2;
+/** How long a count holds the event loop before it lets others run. */
+const COUNT_SLICE_MS = 2;
+
+interface ItemCount {
+  readonly keys: number;
+  readonly sizeBytes: number;
+}
+
 /** The reads of one keygroup: of the last commit, by the policy and the time that hold now. */
 export class ItemReads {
   readonly #storage: Reader;
   readonly #policy: () => ConflictPolicy;
   readonly #nowMs: () => number;
+  #lastCount: Promise<unknown> = Promise.resolve();
+  /** A count that is asked for and has not begun. */
+  #nextCount: Promise<ItemCount> | undefined;
+  #isClosed = false;
 
   constructor(storage: Reader, policy: () => ConflictPolicy, nowMs: () => number) {
     this.#storage = storage;
@@ -180,16 +194,49 @@ export class ItemReads {
     }
   }
 
-  /** How many keys are shown, and the bytes of keys and values. */
-  count(): { readonly keys: number; readonly sizeBytes: number } {
+  /**
+   * How many keys are shown, and the bytes of keys and values. Other work goes on meanwhile, so a
+   * write during the count may be in it or not; one before it is.
+   */
+  async count(): Promise<ItemCount> {
+    if (!this.#nextCount) {
+      const begin = (): Promise<ItemCount> => {
+        this.#nextCount = undefined;
+        return this.#countInSlices();
+      };
+      // One count at a time; all who ask meanwhile share the next.
+      this.#nextCount = this.#lastCount.then(begin, begin);
+      this.#lastCount = this.#nextCount;
+    }
+    return this.#nextCount;
+  }
+
+  /** Ends counts with what they have so far: the store closes. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  async #countInSlices(): Promise<ItemCount> {
     let keys = 0;
     let sizeBytes = 0;
-    const nowMs = this.#nowMs();
-    for (const row of this.#rows(USER_ITEM_ROWS.start, USER_ITEM_ROWS.end)) {
-      const value = this.#valueOf(row.value, nowMs);
-      if (!value) continue;
-      keys += 1;
-      sizeBytes += row.key.length - 1 + value.bytes.length;
+    let from: Uint8Array = USER_ITEM_ROWS.start;
+    let sliceBeginMs = performance.now();
+    while (!this.#isClosed) {
+      const nowMs = this.#nowMs();
+      const { end } = USER_ITEM_ROWS;
+      const rows = this.#storage.range({ start: from, end, limit: COUNT_PAGE_ROWS });
+      for (const row of rows) {
+        const value = this.#valueOf(row.value, nowMs);
+        if (!value) continue;
+        keys += 1;
+        sizeBytes += row.key.length - 1 + value.bytes.length;
+      }
+      const last = rows.at(-1);
+      if (rows.length < COUNT_PAGE_ROWS || !last) break;
+      from = successor(last.key);
+      if (performance.now() - sliceBeginMs < COUNT_SLICE_MS) continue;
+      await new Promise((resolve) => setImmediate(resolve));
+      sliceBeginMs = performance.now();
     }
     return { keys, sizeBytes };
   }

@@ -135,12 +135,14 @@ export class Keygroup implements KeygroupFacade {
     await this.#commits.sync();
   }
 
-  describe(): KeygroupDescription {
+  async describe(): Promise<KeygroupDescription> {
+    const { keys, sizeBytes } = await this.reads.count();
     return {
       name: this.name,
       config: this.#config,
       storage: this.#options.storageKind,
-      ...this.reads.count(),
+      keys,
+      sizeBytes,
       members: [this.#options.nodeName],
     };
   }
@@ -269,6 +271,7 @@ export class Keygroup implements KeygroupFacade {
   /** Commits what waits, syncs and closes the store. */
   async close(): Promise<void> {
     clearInterval(this.#collectTimer);
+    this.reads.close();
     await this.#commits.close();
     await this.#storage.close();
   }

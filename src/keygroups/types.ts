@@ -130,7 +130,8 @@ export interface Explanation {
 /** One keygroup on this node. Reads are of the last commit; `write` resolves once acknowledged. */
 export interface KeygroupFacade {
   readonly name: KeygroupName;
-  describe(): KeygroupDescription;
+  /** Counts the keys, which takes long in a large keygroup; other work goes on meanwhile. */
+  describe(): Promise<KeygroupDescription>;
   get(key: string): TypedValue | undefined;
   entry(key: string): Entry | undefined;
   scan(request: ScanRequest): ScanPage;

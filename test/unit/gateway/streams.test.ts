@@ -264,7 +264,7 @@ describe("export and import", () => {
     );
     const response = await importInto(fixture, `${lines.join("")}bad`);
     expect(await response.json()).toMatchObject({ line: 1501, imported: 1000 });
-    expect(fixture.keygroups.find("kg" as never).describe().keys).toBe(1000);
+    expect((await fixture.keygroups.find("kg" as never).describe()).keys).toBe(1000);
   });
 
   test("an export that breaks off says so in its last line", async () => {

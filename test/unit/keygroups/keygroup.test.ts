@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 
 import { EnokiError } from "../../../src/core/errors.js";
 import type { WriteOperation } from "../../../src/keygroups/types.js";
-import { openTestKeygroup, str, textOf } from "../../helpers/memory-keygroup.js";
+import { openTestKeygroup, str, textOf, type TestKeygroup } from "../../helpers/memory-keygroup.js";
 
 const set = (key: string, text: string): WriteOperation => ({ op: "set", key, value: str(text) });
 
@@ -23,7 +23,7 @@ describe("group commit", () => {
     );
     expect(storage.transactions).toBe(1);
     expect(storage.syncs).toBe(0);
-    expect(keygroup.describe().keys).toBe(100);
+    expect((await keygroup.describe()).keys).toBe(100);
   });
 
   test("a write is not visible before its commit and is visible when it is acknowledged", async () => {
@@ -228,6 +228,64 @@ describe("scans", () => {
     const page = keygroup.scan({ limit: 0 });
     expect(page.items.length).toBeLessThan(6);
     expect(page.more).toBe(true);
+  });
+});
+
+describe("a description", () => {
+  async function filled(): Promise<TestKeygroup> {
+    const test = await openTestKeygroup();
+    const writes = Array.from({ length: 40 }, (_, i) => set(`key-${i + 10}`, "value"));
+    await test.keygroup.write({ writes: [...writes, set("deleted", "x")] });
+    await test.keygroup.write({ writes: [{ op: "delete", key: "deleted" }] });
+    return test;
+  }
+
+  test("has the number of keys and the bytes of keys and values", async () => {
+    const { keygroup } = await filled();
+    expect(await keygroup.describe()).toMatchObject({ keys: 40, sizeBytes: 40 * (6 + 5) });
+  });
+
+  test("is counted in slices, between which the event loop runs", async () => {
+    const { keygroup, storage } = await filled();
+    const { range } = storage;
+    let turns = 0;
+    let isDone = false;
+    const readIn: number[] = [];
+    storage.range = (options) => {
+      readIn.push(turns);
+      const endMs = performance.now() + 5;
+      while (performance.now() < endMs);
+      return range(options);
+    };
+    const tick = (): void => {
+      turns += 1;
+      if (!isDone) setImmediate(tick);
+    };
+    tick();
+    const [first, second] = await Promise.all([keygroup.describe(), keygroup.describe()]);
+    isDone = true;
+    expect([first.keys, second.keys]).toEqual([40, 40]);
+    expect(readIn.length).toBeGreaterThan(4);
+    expect(new Set(readIn).size).toBe(readIn.length);
+  });
+
+  test("that is asked for during a count has what was written before it was asked for", async () => {
+    const { keygroup } = await filled();
+    const early = keygroup.describe();
+    await early;
+    const during = keygroup.describe();
+    await keygroup.write({ writes: [set("a", "v")] });
+    const late = keygroup.describe();
+    expect((await late).keys).toBe(41);
+    await during;
+  });
+
+  test("ends when the keygroup closes", async () => {
+    const { keygroup } = await filled();
+    const described = keygroup.describe();
+    await keygroup.close();
+    await described;
+    expect((await keygroup.describe()).keys).toBe(0);
   });
 });
 
