@@ -18,6 +18,8 @@ export const LIMITS = {
   frameBytesMax: 20 * 1024 * 1024,
   /** What an instance may leave unread of what it was sent. */
   channelBacklogBytesMax: 32 * 1024 * 1024,
+  /** Calls that one instance runs at once. */
+  concurrencyMax: 1024,
   /** Watches of one instance. */
   watchesPerInstanceMax: 1000,
   /** A packed function. */

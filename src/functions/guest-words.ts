@@ -1,6 +1,7 @@
 import { parseJsonObject } from "../channel/operations.js";
 import { expectProtocol } from "../channel/payload.js";
 import { isErrorCode, type ErrorCode } from "../core/errors.js";
+import { LIMITS } from "../core/limits.js";
 import type { GuestExit } from "../ports/runtime.js";
 
 /** What a launcher gives as the reason when it was told to end the process. */
@@ -67,8 +68,15 @@ function textOf(field: unknown): string | undefined {
   return typeof field === "string" ? field.slice(0, TEXT_LENGTH_MAX) : undefined;
 }
 
+/** Reads READY: how many calls the guest offers to run at once. @throws ChannelError */
+export function parseConcurrency(payload: Buffer): number {
+  const { concurrency } = parseFields(payload);
+  if (typeof concurrency !== "number") return 1;
+  return Math.min(Math.max(1, Math.floor(concurrency)), LIMITS.concurrencyMax);
+}
+
 /** The JSON object that a guest sent as a report. @throws ChannelError */
-export function parseFields(payload: Buffer): Readonly<Record<string, unknown>> {
+function parseFields(payload: Buffer): Readonly<Record<string, unknown>> {
   expectProtocol(payload.length <= REPORT_BYTES_MAX, `a report of ${payload.length} bytes`);
   return parseJsonObject(payload, 0);
 }

@@ -15,7 +15,7 @@ import {
   describeFailure,
   failureCode,
   parseFailure,
-  parseFields,
+  parseConcurrency,
 } from "./guest-words.js";
 import type { LogBook } from "./log-book.js";
 import type { OperationServer } from "./operations-port.js";
@@ -36,6 +36,11 @@ export interface InstanceOptions {
   readonly turn: Turn;
   readonly clock: Clock;
   readonly events: InstanceEvents;
+}
+
+interface Deferred {
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
 }
 
 /** How long a process may take from SIGTERM to its end. */
@@ -66,7 +71,7 @@ export class Instance {
   readonly #writer: FrameWriter;
   readonly #calls = new SlotTable<Call>();
   #concurrency = 0;
-  #loaded: { resolve: () => void; reject: (error: unknown) => void } | undefined;
+  #loaded: Deferred | undefined;
   #pingTimer: NodeJS.Timeout | undefined;
   /** Calls that went on for too long after their deadline. */
   readonly #lost = new Set<number>();
@@ -246,18 +251,25 @@ export class Instance {
   };
 
   #ready(payload: Buffer): void {
-    const { concurrency } = parseFields(payload);
-    this.#concurrency = typeof concurrency === "number" && concurrency >= 1 ? concurrency : 1;
-    this.#loaded?.resolve();
-    this.#loaded = undefined;
+    const { resolve } = this.#takeLoaded();
+    this.#concurrency = parseConcurrency(payload);
+    resolve();
   }
 
   #loadFailed(payload: Buffer): void {
+    const { reject } = this.#takeLoaded();
     const failure = parseFailure(payload);
     const { errorType, traceback } = failure;
     const code = failure.code === "ENOKI_NO_ENTRY" ? "ENOKI_NO_ENTRY" : "ENOKI_LOAD_FAILED";
-    this.#loaded?.reject(new EnokiError(code, describeFailure(failure), { errorType, traceback }));
+    reject(new EnokiError(code, describeFailure(failure), { errorType, traceback }));
+  }
+
+  /** Whoever waits for the load; it ends once. @throws ChannelError */
+  #takeLoaded(): Deferred {
+    const loaded = this.#loaded;
+    if (!loaded) throw new ChannelError("it was loaded already");
     this.#loaded = undefined;
+    return loaded;
   }
 
   #result(callId: number, payload: Buffer): void {

@@ -81,7 +81,8 @@ function keepFrom(bytes: Buffer): number {
 
 /** UTF-8 continues a character with at most three bytes of the form 10xxxxxx. */
 function skipCutCharacter(bytes: Buffer, from: number): number {
+  if (from === 0) return 0;
   let at = from;
-  while (from > 0 && at < from + 3 && ((bytes[at] ?? 0) & 0xc0) === 0x80) at++;
+  while (at < from + 3 && ((bytes[at] ?? 0) & 0xc0) === 0x80) at++;
   return at;
 }

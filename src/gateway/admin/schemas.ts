@@ -1,5 +1,6 @@
 import { z } from "zod";
 
+import { LIMITS } from "../../core/limits.js";
 import { cpusField, durationField, sizeField, timerField } from "../../input/fields.js";
 import { jsonValueSchema } from "../../keygroups/json-operations.js";
 
@@ -14,7 +15,7 @@ export const functionConfigSchema = z
     memory: sizeField.optional(),
     cpu: cpusField.optional(),
     maxInstances: z.int().min(1).max(10_000).optional(),
-    concurrency: z.int().min(1).max(100_000).optional(),
+    concurrency: z.int().min(1).max(LIMITS.concurrencyMax).optional(),
     isolation: z.enum(["process", "sandbox"]).optional(),
     network: z.enum(["none", "host"]).optional(),
     allowBuild: z.boolean().optional(),

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { FRAME, FrameWriter } from "../../../src/channel/frames.js";
 import { encodeGetReply } from "../../../src/channel/replies.js";
 import { ERRORS, EnokiError } from "../../../src/core/errors.js";
+import { LIMITS } from "../../../src/core/limits.js";
 import { Instance } from "../../../src/functions/instance.js";
 import { LogBook } from "../../../src/functions/log-book.js";
 import { isPostponed } from "../../../src/functions/outbox/retry.js";
@@ -145,17 +146,17 @@ describe("what a guest says of a failure", () => {
   test("has no code but those that are a guest's to give", async () => {
     const bench = await openBench();
     await bench.load(1000);
-    const own = [
+    const own = new Set([
       "ENOKI_FUNCTION_ERROR",
       "ENOKI_INVALID_INPUT",
       "ENOKI_INVALID_RESULT",
       "ENOKI_OUTPUT_TOO_LARGE",
       "ENOKI_DISK_FULL",
-    ];
+    ]);
     const calls = Object.keys(ERRORS).map((code) => {
       const { id, outcome } = bench.start();
       bench.frames.frame(FRAME.failed, id, JSON.stringify({ code }));
-      return { outcome, expected: own.includes(code) ? code : "ENOKI_FUNCTION_ERROR" };
+      return { outcome, expected: own.has(code) ? code : "ENOKI_FUNCTION_ERROR" };
     });
     await vi.waitFor(() => expect(calls.at(-1)?.outcome()).toBeDefined());
     expect(calls.map(({ outcome }) => codeOf(outcome()))).toEqual(
@@ -221,4 +222,40 @@ test("nothing more is served to a guest that does not read, until it does", asyn
   await isFollowed;
   expect(served).toBeGreaterThan(atRest);
   expect(served * value.length - readBytes).toBeLessThan(6 * value.length);
+});
+
+describe("READY", () => {
+  test.each([
+    [8, 8],
+    [1.9, 1],
+    [0, 1],
+    [-1, 1],
+    ["64", 1],
+    [null, 1],
+    [1e300, LIMITS.concurrencyMax],
+  ])("of %j gives room for %j calls", async (said, room) => {
+    const bench = await openBench();
+    await bench.load(said);
+    expect(bench.instance.concurrency).toBe(room);
+  });
+
+  test("comes once: a second one ends the instance", async () => {
+    const bench = await openBench();
+    await bench.load(2);
+    const { outcome } = bench.start();
+    bench.frames.frame(FRAME.ready, 0, JSON.stringify({ concurrency: 500 }));
+    await vi.waitFor(() => expect(codeOf(outcome())).toBe("ENOKI_INSTANCE_DIED"));
+    expect(bench.instance.concurrency).toBe(2);
+    expect(bench.lines[0]).toBe("protocol error: it was loaded already");
+  });
+
+  test("excludes LOAD_FAILED, in either order", async () => {
+    const bench = await openBench();
+    const loaded = bench.instance.load({}, undefined);
+    bench.frames.frame(FRAME.loadFailed, 0, "{}");
+    bench.frames.frame(FRAME.ready, 0, "{}");
+    await expect(loaded).rejects.toMatchObject({ code: "ENOKI_LOAD_FAILED" });
+    await vi.waitFor(() => expect(bench.lines[0]).toBe("protocol error: it was loaded already"));
+    expect(bench.instance.hasRoom).toBe(false);
+  });
 });
