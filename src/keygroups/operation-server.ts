@@ -1,3 +1,5 @@
+import { isUtf8 } from "node:buffer";
+
 import { FRAME, OPERATION } from "../channel/frames.js";
 import type { FrameWriter } from "../channel/frames.js";
 import {
@@ -22,7 +24,7 @@ import {
 import { toJsonValue } from "../channel/values.js";
 import { EnokiError } from "../core/errors.js";
 import { LIMITS } from "../core/limits.js";
-import { TAG, type Tag } from "../core/value.js";
+import { TAG, type TypedValue } from "../core/value.js";
 import type { Logger } from "../ports/logger.js";
 import {
   getMany,
@@ -283,7 +285,7 @@ function setRequest(payload: Buffer, invocation: Uint8Array | undefined): WriteR
       {
         op: "set",
         key,
-        value: { tag: plainTag(request.tag), bytes: request.value },
+        value: plainValue(request.tag, request.value),
         ...(ttlMs === undefined ? {} : { ttlMs }),
       },
     ],
@@ -294,8 +296,24 @@ function setRequest(payload: Buffer, invocation: Uint8Array | undefined): WriteR
   };
 }
 
-/** @throws EnokiError `ENOKI_VALUE_UNSUPPORTED` for a tag that no writer may send */
-function plainTag(tag: number): Tag {
-  if (tag === TAG.str || tag === TAG.bytes || tag === TAG.json) return tag;
-  throw new EnokiError("ENOKI_VALUE_UNSUPPORTED", `no plain value has the tag ${tag}`);
+/** @throws EnokiError `ENOKI_VALUE_UNSUPPORTED` for bytes or a tag that no reader could make sense of */
+function plainValue(tag: number, bytes: Buffer): TypedValue {
+  if (tag === TAG.bytes) return { tag, bytes };
+  if (tag !== TAG.str && tag !== TAG.json) {
+    throw new EnokiError("ENOKI_VALUE_UNSUPPORTED", `no plain value has the tag ${tag}`);
+  }
+  if (!isUtf8(bytes)) throw new EnokiError("ENOKI_VALUE_UNSUPPORTED", "the value is not UTF-8");
+  if (tag === TAG.json && !isJson(bytes.toString("utf8"))) {
+    throw new EnokiError("ENOKI_VALUE_UNSUPPORTED", "the value is not JSON");
+  }
+  return { tag, bytes };
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

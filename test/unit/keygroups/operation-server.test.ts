@@ -159,3 +159,20 @@ describe("watches", () => {
     expect(received).toEqual([]);
   });
 });
+
+describe("a value that is set", () => {
+  test.each([
+    [TAG.json, '{"a":[1,"é"]}', "ok"],
+    [TAG.json, '{"a":', "ENOKI_VALUE_UNSUPPORTED"],
+    [TAG.json, "", "ENOKI_VALUE_UNSUPPORTED"],
+    [TAG.json, Buffer.from([0x22, 0xff, 0x22]), "ENOKI_VALUE_UNSUPPORTED"],
+    [TAG.str, "é", "ok"],
+    [TAG.str, Buffer.from([0xff]), "ENOKI_VALUE_UNSUPPORTED"],
+    [TAG.bytes, Buffer.from([0xff]), "ok"],
+    [TAG.counter, "", "ENOKI_VALUE_UNSUPPORTED"],
+  ])("with the tag %j and the bytes %j: %s", async (tag, value, expected) => {
+    const reply = await ask((guest) => operations.encodeSet(guest, 1, 0, { key: "k", tag, value }));
+    expect(codeOf(reply)).toBe(expected);
+    expect(kg.keygroup.get("k") === undefined).toBe(expected !== "ok");
+  });
+});
