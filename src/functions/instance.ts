@@ -10,13 +10,7 @@ import type { GuestExit, GuestProcess } from "../ports/runtime.js";
 import type { Turn } from "../ports/turn.js";
 import type { Call, CallResponse } from "./call.js";
 import { FrameIntake } from "./frame-intake.js";
-import {
-  describeEnd,
-  describeFailure,
-  failureCode,
-  parseFailure,
-  parseConcurrency,
-} from "./guest-words.js";
+import * as words from "./guest-words.js";
 import type { LogBook } from "./log-book.js";
 import type { OperationServer } from "./operations-port.js";
 
@@ -38,15 +32,10 @@ export interface InstanceOptions {
   readonly events: InstanceEvents;
 }
 
-interface Deferred {
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-}
+type Deferred = { readonly resolve: () => void; readonly reject: (error: unknown) => void };
 
-/** How long a process may take from SIGTERM to its end. */
+/** How long a process may take from SIGTERM to its end, and live on without its channel. */
 const KILL_GRACE_MS = 1000;
-/** How long a process may live on without its channel. */
-const CLOSED_GRACE_MS = 1000;
 /** How long a function may take to be imported. */
 const LOAD_TIMEOUT_MS = 30_000;
 /** How long an instance that shares its process among calls may leave a ping unanswered. */
@@ -171,12 +160,8 @@ export class Instance {
 
   #listen(): void {
     const { channel, stdout, stderr, exited } = this.#process;
-    new FrameIntake({
-      channel,
-      writer: this.#writer,
-      onFrame: this.#onFrame,
-      onBroken: (error) => this.#broke(error),
-    }).start();
+    const onBroken = (error: unknown): void => this.#broke(error);
+    new FrameIntake({ channel, writer: this.#writer, onFrame: this.#onFrame, onBroken }).start();
     channel.on("error", () => {});
     channel.on("close", () => this.#channelClosed());
     stdout
@@ -196,7 +181,7 @@ export class Instance {
     this.#isStopping = true;
     setTimeout(() => {
       if (!this.#isEnded) void this.#kill("closed its channel", 0);
-    }, CLOSED_GRACE_MS).unref();
+    }, KILL_GRACE_MS).unref();
   }
 
   /** Text without a call id belongs to the call that runs, if there is just one. */
@@ -252,16 +237,16 @@ export class Instance {
 
   #ready(payload: Buffer): void {
     const { resolve } = this.#takeLoaded();
-    this.#concurrency = parseConcurrency(payload);
+    this.#concurrency = words.parseConcurrency(payload);
     resolve();
   }
 
   #loadFailed(payload: Buffer): void {
     const { reject } = this.#takeLoaded();
-    const failure = parseFailure(payload);
+    const failure = words.parseFailure(payload);
     const { errorType, traceback } = failure;
     const code = failure.code === "ENOKI_NO_ENTRY" ? "ENOKI_NO_ENTRY" : "ENOKI_LOAD_FAILED";
-    reject(new EnokiError(code, describeFailure(failure), { errorType, traceback }));
+    reject(new EnokiError(code, words.describeFailure(failure), { errorType, traceback }));
   }
 
   /** Whoever waits for the load; it ends once. @throws ChannelError */
@@ -289,14 +274,14 @@ export class Instance {
   #failed(callId: number, payload: Buffer): void {
     const call = this.#calls.get(callId);
     if (!call) return;
-    const failure = parseFailure(payload);
+    const failure = words.parseFailure(payload);
     const { errorType, message, traceback } = failure;
     if (traceback !== undefined) this.#log.write("stderr", call.id, traceback);
-    this.#free(
-      callId,
-      call,
-      new EnokiError(failureCode(failure), describeFailure(failure), { errorType, message }),
-    );
+    const error = new EnokiError(words.failureCode(failure), words.describeFailure(failure), {
+      errorType,
+      message,
+    });
+    this.#free(callId, call, error);
   }
 
   #free(callId: number, call: Call, outcome: CallResponse | EnokiError): void {
@@ -340,7 +325,7 @@ export class Instance {
     this.#isEnded = true;
     clearTimeout(this.#pingTimer);
     this.#operations.close();
-    const reason = describeEnd(exit, this.#endReason);
+    const reason = words.describeEnd(exit, this.#endReason);
     const error = new EnokiError("ENOKI_INSTANCE_DIED", `the function's process ended: ${reason}`, {
       reason,
       exitCode: exit.code,

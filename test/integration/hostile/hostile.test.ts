@@ -28,9 +28,9 @@ describe.each(["process", "sandbox"] as const)("a hostile guest in a %s", (isola
 
     test.each(ATTACKS)("%s: the node and another function go on", async (attack) => {
       const call = send(running.functionsUrl, "/hostile", { body: attack });
-      let isOver = false;
-      void call.finally(() => (isOver = true));
-      while (!isOver) {
+      const state = { isOver: false };
+      void call.finally(() => (state.isOver = true));
+      while (!state.isOver) {
         const beginMs = performance.now();
         const health = await fetch(`${running.adminUrl}/healthz`);
         expect(health.status).toBe(200);
