@@ -1,3 +1,8 @@
+/**
+ * What a keygroup promises, as one page: commits, conditions, expiry, scans, CRDTs, effect once.
+ *
+ * why so long: each test is a few lines, and all of them share the fixture's few helpers.
+ */
 import { describe, expect, test } from "vitest";
 
 import { EnokiError } from "../../../src/core/errors.js";
