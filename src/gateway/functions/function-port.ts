@@ -59,6 +59,7 @@ const CONNECTION_HEADERS = new Set([
  * handed to the function's host, and answered when its call is settled.
  */
 export function createFunctionPort(options: FunctionPortOptions): Server {
+  // Node's own limits stay: 60 s for a request's head, 300 s for all of it. Calls have deadlines.
   const server = createServer({ keepAlive: true, noDelay: true }, (request, response) => {
     try {
       handle(options, request, response);
@@ -66,8 +67,6 @@ export function createFunctionPort(options: FunctionPortOptions): Server {
       sendError(options, response, error);
     }
   });
-  // The calls have deadlines of their own; a slow client may take its time within Node's limits.
-  server.requestTimeout = 0;
   return server;
 }
 
