@@ -66,7 +66,7 @@ export type CatchUpAnswer =
       readonly cursor: CatchUpCursor | undefined;
     }
   | { readonly type: "reset"; readonly id: number; readonly floor: Vector }
-  | { readonly type: "refused" };
+  | { readonly type: "refused"; readonly id: number };
 
 /** How large a chunk may become. It may exceed both by what belongs to one dot. */
 export interface ChunkBudget {

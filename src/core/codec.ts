@@ -1,5 +1,6 @@
 import { cutBytes } from "../base/byte-room.js";
-import { assert } from "../base/assert.js";
+import { AssertionError } from "../base/assert.js";
+import { EnokiError } from "./errors.js";
 
 /**
  * Numbers as bytes. All are non-negative safe integers.
@@ -51,14 +52,25 @@ export function writeOrdered(target: Uint8Array, offset: number, value: number):
   return offset + size;
 }
 
-/** Reads what the functions above wrote, from front to back. Asserts that the bytes suffice. */
+/**
+ * Reads what the functions above wrote, from front to back. Bytes that are wrong are a bug where they
+ * are our own, and an {@link EnokiError} `ENOKI_PROTOCOL` where they are a peer's
+ * ({@link ByteReader.foreign}).
+ */
 export class ByteReader {
   readonly #bytes: Uint8Array;
   #offset: number;
+  readonly #isForeign: boolean;
 
-  constructor(bytes: Uint8Array, offset = 0) {
+  constructor(bytes: Uint8Array, offset = 0, isForeign = false) {
     this.#bytes = bytes;
     this.#offset = offset;
+    this.#isForeign = isForeign;
+  }
+
+  /** A reader of bytes that a peer sent. */
+  static foreign(bytes: Uint8Array): ByteReader {
+    return new ByteReader(bytes, 0, true);
   }
 
   /** Where the next read begins. */
@@ -71,29 +83,36 @@ export class ByteReader {
     return this.#offset >= this.#bytes.length;
   }
 
+  /** Ends the reading unless `condition` holds. */
+  require(condition: boolean, problem: string): void {
+    if (!condition) this.#fail(problem);
+  }
+
   /** The next byte. */
   byte(): number {
-    assert(this.#offset < this.#bytes.length, "the encoded bytes end too early");
+    if (this.#offset >= this.#bytes.length) this.#fail("the encoded bytes end too early");
     return this.#bytes[this.#offset++] as number;
   }
 
   /** The next varint. */
   varint(): number {
-    let value = 0;
-    let scale = 1;
-    for (;;) {
+    const first = this.byte();
+    if (first < 0x80) return first;
+    let value = first & 0x7f;
+    for (let scale = 0x80; scale <= 2 ** 49; scale *= 0x80) {
       const byte = this.byte();
       value += (byte & 0x7f) * scale;
-      if (byte < 0x80) return value;
-      scale *= 0x80;
-      assert(scale <= 2 ** 49, "an encoded number is too long");
+      if (byte >= 0x80) continue;
+      if (byte === 0 || value > Number.MAX_SAFE_INTEGER) break;
+      return value;
     }
+    return this.#fail("an encoded number is too long");
   }
 
   /** The next ordered number. */
   ordered(): number {
     const size = this.byte();
-    assert(size <= 7, "an encoded number is too long");
+    this.require(size <= 7, "an encoded number is too long");
     let value = 0;
     for (let i = 0; i < size; i++) value = value * 0x100 + this.byte();
     return value;
@@ -102,22 +121,43 @@ export class ByteReader {
   /** The next `sizeBytes` bytes, as a view of the source. */
   take(sizeBytes: number): Uint8Array {
     const end = this.#offset + sizeBytes;
-    assert(end <= this.#bytes.length, "the encoded bytes end too early");
+    if (end > this.#bytes.length) this.#fail("the encoded bytes end too early");
     const view = cutBytes(this.#bytes, this.#offset, end);
     this.#offset = end;
     return view;
+  }
+
+  /** A varint count and that many entries, each of at least `entryBytesMin` bytes. */
+  list<T>(entryBytesMin: number, read: (reader: ByteReader) => T): T[] {
+    const count = this.varint();
+    const left = this.#bytes.length - this.#offset;
+    if (count * entryBytesMin > left) this.#fail("a list is longer than the bytes that follow");
+    const entries: T[] = [];
+    for (let i = 0; i < count; i++) entries.push(read(this));
+    return entries;
   }
 
   /** All bytes that are left, as a view of the source. */
   rest(): Uint8Array {
     return this.take(this.#bytes.length - this.#offset);
   }
+
+  #fail(problem: string): never {
+    if (this.#isForeign) {
+      throw new EnokiError("ENOKI_PROTOCOL", `${problem}, at byte ${this.#offset}`);
+    }
+    throw new AssertionError(problem);
+  }
 }
 
 /** Gathers bytes of unknown size; for everything that is not on the path of a plain write. */
 export class ByteWriter {
-  #bytes = new Uint8Array(64);
+  #bytes: Uint8Array;
   #length = 0;
+
+  constructor(sizeBytesHint = 64) {
+    this.#bytes = new Uint8Array(sizeBytesHint);
+  }
 
   /** Appends one byte. */
   byte(value: number): this {

@@ -11,6 +11,11 @@ export interface Dot extends Origin {
   readonly counter: number;
 }
 
+/** Members are named by numbers up to this one, so that an origin fits one exact number. */
+export const EPOCH_MAX = 2 ** 33 - 1;
+/** Restarts of one member. */
+export const RESTART_MAX = 2 ** 20 - 1;
+
 /** Orders origins: a later member or a later restart is greater. */
 export function compareOrigins(left: Origin, right: Origin): number {
   return left.epoch - right.epoch || left.restart - right.restart;
@@ -64,5 +69,12 @@ export function writeDot(target: Uint8Array, offset: number, dot: Dot): number {
 
 /** Reads what {@link writeDot} wrote. */
 export function readDot(reader: ByteReader): Dot {
-  return { epoch: reader.varint(), restart: reader.varint(), counter: reader.varint() };
+  const epoch = reader.varint();
+  const restart = reader.varint();
+  const isInRange = epoch <= EPOCH_MAX && restart <= RESTART_MAX;
+  reader.require(isInRange, "an origin is out of range");
+  return { epoch, restart, counter: reader.varint() };
 }
+
+/** Bytes that every dot takes at least. */
+export const DOT_BYTES_MIN = 3;

@@ -203,6 +203,12 @@ export const ERRORS = {
     "the data directory has another format",
     "use the Enoki version that wrote it",
   ),
+  ENOKI_PROTOCOL: define(
+    502,
+    1,
+    "a node sent what the protocol does not allow",
+    "run the same version of Enoki on all nodes; the log of this one names the sender",
+  ),
   ENOKI_DATA_DIR_IN_USE: define(
     409,
     6,

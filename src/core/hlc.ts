@@ -6,6 +6,9 @@ export type Hlc = number;
 
 const LOGICAL_PER_MS = 1024;
 
+/** No hybrid time of a peer may lie beyond: the year 2223. What is added to it stays exact. */
+export const HLC_MAX = 8_000_000_000_000 * LOGICAL_PER_MS;
+
 /** The time of a new event: above everything seen, and not behind the wall clock. */
 export function tick(seen: Hlc, wallMs: number): Hlc {
   return Math.max(hlcFromMs(wallMs), seen + 1);

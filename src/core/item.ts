@@ -79,10 +79,11 @@ function writeVersion(target: Uint8Array, offset: number, version: Version): num
 export function readVersion(reader: ByteReader): Version {
   const header = reader.byte();
   const tag = header & TAG_MASK;
-  assert(header < 0x80 && tag <= TAG.map, "an encoded version has an unknown type");
+  reader.require(header < 0x80 && tag <= TAG.map, "an encoded version has an unknown type");
   const dot = readDot(reader);
   const hlc = reader.varint();
   const expiresAtMs = header & HAS_EXPIRY ? reader.varint() : 0;
+  reader.require(expiresAtMs > 0 || (header & HAS_EXPIRY) === 0, "an expiry of 0 is no expiry");
   const invocation = header & HAS_INVOCATION ? reader.take(INVOCATION_BYTES) : undefined;
   const bytes = reader.take(reader.varint());
   const isPinned = (header & IS_PINNED) !== 0;

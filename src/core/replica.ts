@@ -231,7 +231,7 @@ export class Replica {
     budget: ChunkBudget = CHUNK_BUDGET,
   ): CatchUpAnswer {
     const isMember = this.#record.members.includes(request.member);
-    if (!this.#identity.isServing || !isMember) return { type: "refused" };
+    if (!this.#identity.isServing || !isMember) return { type: "refused", id: request.id };
     const sender = { vector: this.#vector, hlc: this.#hlc, floor: this.#floor };
     return answerRequest(reader, request, { cursor, sender, budget });
   }

@@ -53,7 +53,8 @@ export const INTERNAL_KEY_PREFIX = 0xff;
 /** Value of rows that say all in their key. One byte, because not every store keeps empty values. */
 export const PRESENT: Uint8Array = Uint8Array.of(1);
 
-const ITEM_KEY_BYTES_MAX = 1100;
+/** An item key in bytes: a key of a user, or one of the platform, which may be a little longer. */
+export const ITEM_KEY_BYTES_MAX = 1100;
 
 /** The row that holds the live versions of a key. */
 export function itemRowKey(key: Uint8Array): Uint8Array {

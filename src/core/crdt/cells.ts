@@ -1,5 +1,5 @@
 import type { ByteReader, ByteWriter } from "../codec.js";
-import { compareOrigins, type Dot } from "../dot.js";
+import { compareOrigins, DOT_BYTES_MIN, readDot, type Dot } from "../dot.js";
 import { EnokiError } from "../errors.js";
 
 /**
@@ -60,8 +60,8 @@ export function writeCells(writer: ByteWriter, cells: Cells): void {
 
 /** Reads what {@link writeCells} wrote. */
 export function readCells(reader: ByteReader): Cells {
-  return Array.from({ length: reader.varint() }, () => {
-    const dot = { epoch: reader.varint(), restart: reader.varint(), counter: reader.varint() };
+  return reader.list(DOT_BYTES_MIN + 2, () => {
+    const dot = readDot(reader);
     const isNegative = reader.byte() === 1;
     const magnitude = reader.varint();
     return { ...dot, sum: isNegative ? -magnitude : magnitude };

@@ -1,5 +1,5 @@
 import type { ByteReader, ByteWriter } from "../codec.js";
-import { compareDots, includesDot, type Dot } from "../dot.js";
+import { compareDots, DOT_BYTES_MIN, includesDot, readDot, type Dot } from "../dot.js";
 import type { Vector } from "../vector.js";
 
 /** The commits that last put a member in place, in the order of dots. Never empty in a state. */
@@ -36,9 +36,5 @@ export function writeTags(writer: ByteWriter, tags: Tags): void {
 
 /** Reads what {@link writeTags} wrote. */
 export function readTags(reader: ByteReader): Tags {
-  return Array.from({ length: reader.varint() }, () => ({
-    epoch: reader.varint(),
-    restart: reader.varint(),
-    counter: reader.varint(),
-  }));
+  return reader.list(DOT_BYTES_MIN, readDot);
 }

@@ -64,3 +64,60 @@ describe("Vector", () => {
     expect(own.hasLaterRestart({ epoch: 1, restart: 0 })).toBe(false);
   });
 });
+
+describe("a vector that knows its members", () => {
+  const of = (epoch: number, ...origins: (readonly [number, number, number])[]): Vector =>
+    new Vector(
+      origins.map(([epoch, restart, counter]) => ({ epoch, restart, counter })),
+      epoch,
+    );
+  const at = (epoch: number, restart: number) => ({ epoch, restart, counter: 7 });
+
+  it("takes who is not listed, though of an earlier record, for retired", () => {
+    const own = of(3, [2, 0, 1]);
+    expect(own.covers(at(1, 0))).toBe(true);
+    expect(own.covers(at(2, 0))).toBe(false);
+    expect(own.covers(at(4, 0))).toBe(false);
+    expect(of(0, [2, 0, 1]).covers(at(1, 0))).toBe(false);
+  });
+
+  it("takes a restart that is not listed for retired only if a later one is listed", () => {
+    const own = of(3, [2, 3, 1]);
+    expect(own.covers(at(2, 2))).toBe(true);
+    expect(own.covers(at(2, 4))).toBe(false);
+    expect(new Vector([at(2, 3)]).covers(at(2, 2))).toBe(false);
+  });
+
+  it("lists new members once, at 0, and never those that it may have retired", () => {
+    const own = of(2, [2, 0, 5]);
+    own.listMembers([1, 2, 3], 4);
+    expect(own.entries().map(({ epoch, counter }) => [epoch, counter])).toEqual([
+      [2, 5],
+      [3, 0],
+    ]);
+    expect([own.epoch, own.covers(at(3, 0))]).toEqual([4, false]);
+  });
+
+  it("joins what the other does not know yet, and drops what the other has retired", () => {
+    const own = of(3, [1, 0, 9], [2, 0, 4]);
+    own.join(of(4, [2, 0, 5], [2, 1, 1], [4, 0, 0]));
+    expect(own.entries().map(({ epoch, restart }) => [epoch, restart])).toEqual([
+      [2, 0],
+      [2, 1],
+      [4, 0],
+    ]);
+    expect(own.get({ epoch: 2, restart: 0 })).toBe(5);
+  });
+
+  it("does not list again what it has retired", () => {
+    const own = of(3, [2, 1, 4]);
+    own.join(of(3, [1, 0, 9], [2, 0, 7], [2, 1, 4]));
+    expect(own.entries()).toEqual([{ epoch: 2, restart: 1, counter: 4 }]);
+  });
+
+  it("covers the same after a join, in whichever order the other listed its restarts", () => {
+    const own = of(1, [1, 0, 1]);
+    own.join(of(2, [2, 1, 3], [2, 0, 5], [1, 0, 1]));
+    expect([own.get({ epoch: 2, restart: 0 }), own.get({ epoch: 2, restart: 1 })]).toEqual([5, 3]);
+  });
+});
