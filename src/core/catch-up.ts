@@ -1,10 +1,11 @@
 import { assert } from "../base/assert.js";
 import { ByteMap } from "./byte-map.js";
 import { ByteReader, ByteWriter } from "./codec.js";
-import { equalDots, readDot, type Dot } from "./dot.js";
+import { compareOrigins, equalDots, readDot, type Dot } from "./dot.js";
 import { decodeItem, encodeItem, readVersion, type Version } from "./item.js";
 import { normalise, type Policy } from "./live-set.js";
-import { indexRange, itemRowKey, parseDotRow, type RowReader } from "./rows.js";
+import { dotsAbove } from "./dot-index.js";
+import { itemRowKey, type RowReader } from "./rows.js";
 import { Vector } from "./vector.js";
 
 /** What a receiver asks of one member. */
@@ -13,9 +14,15 @@ export interface CatchUpRequest {
   readonly id: number;
   /** The receiver's name: the epoch at which it joined. */
   readonly member: number;
-  /** What the receiver has applied; empty if it has only joined. */
+  /**
+   * What the receiver has applied. If it has only joined: what the sender had applied whose chunks it
+   * has stored last; empty at the beginning.
+   */
   readonly vector: Vector;
+  /** True if it has only joined. */
   readonly isFresh: boolean;
+  /** Where a fresh receiver goes on: the position of the last chunk that it has stored. */
+  readonly position: Vector | undefined;
 }
 
 /** Where the sender stands. The sender keeps nothing else. */
@@ -44,6 +51,8 @@ export interface CatchUpChunk {
   readonly records: readonly CatchUpRecord[];
   /** What the sender had applied at the moment of these records. */
   readonly at: Vector;
+  /** Where the sender stands now; `undefined` in the last chunk. */
+  readonly position: Vector | undefined;
   /** In the last chunk. */
   readonly end: CatchUpEnd | undefined;
 }
@@ -53,6 +62,8 @@ export interface CatchUpEnd {
   readonly vector: Vector;
   readonly hlc: number;
   readonly floor: Vector;
+  /** The last commits of origins that the sender has retired. */
+  readonly finals: Vector;
 }
 
 /**
@@ -74,7 +85,7 @@ export interface ChunkBudget {
   readonly bytesMax: number;
 }
 
-const PAGE_ROWS = 256;
+const NOTHING = new Vector();
 
 /** The sender's answer to a request, after the answer that gave `cursor`. */
 export function answerRequest(
@@ -86,21 +97,26 @@ export function answerRequest(
     readonly budget: ChunkBudget;
   },
 ): CatchUpAnswer {
-  const { id } = request;
+  const { id, vector, isFresh } = request;
   const { cursor, sender, budget } = from;
-  const floor = sender.floor.clone();
-  if (!cursor && !request.isFresh && !request.vector.includes(floor)) {
-    return { type: "reset", id, floor };
+  const isBegun = !isFresh || request.position !== undefined;
+  if (!cursor && isBegun) {
+    const collected = sender.floor.clone();
+    collected.join(sender.finals);
+    if (!vector.includes(collected)) return { type: "reset", id, floor: collected };
+    // why: what a fresh receiver has stored came from a state that this sender has not reached.
+    if (isFresh && !sender.vector.includes(vector)) return { type: "refused", id };
   }
-  const position = (cursor?.position ?? request.vector).clone();
-  const walk = { position, senderVector: sender.vector, known: request.vector };
+  const position = (cursor?.position ?? request.position ?? NOTHING).clone();
+  const walk = { position, senderVector: sender.vector, known: isFresh ? NOTHING : vector };
   const { records, isDone } = walkIndex(reader, walk, budget);
   const at = sender.vector.clone();
   const sequence = cursor?.sequence ?? 0;
-  const end = isDone ? { vector: at, hlc: sender.hlc, floor } : undefined;
+  const [floor, finals] = [sender.floor.clone(), sender.finals];
+  const end = isDone ? { vector: at, hlc: sender.hlc, floor, finals } : undefined;
   return {
     type: "chunk",
-    chunk: { id, sequence, records, at, end },
+    chunk: { id, sequence, records, at, position: isDone ? undefined : position.clone(), end },
     cursor: isDone ? undefined : { position, sequence: sequence + 1 },
   };
 }
@@ -117,29 +133,23 @@ function walkIndex(
   const { position, senderVector, known } = walk;
   const records = new ByteMap<CatchUpRecord>();
   let sizeBytes = 0;
-  for (const last of senderVector.entries()) {
-    let current: Dot | undefined;
-    const { end, start: first } = indexRange(last, position.get(last) + 1, last.counter + 1);
-    let start = first;
-    for (;;) {
-      const rows = reader.range({ start, end, limit: PAGE_ROWS });
-      for (const row of rows) {
-        const { dot, key } = parseDotRow(row.key);
-        if (current && !equalDots(current, dot)) {
-          position.raise(current);
-          const isFull = records.size >= budget.keysMax || sizeBytes >= budget.bytesMax;
-          if (isFull) return { records: [...records.values()], isDone: false };
-        }
-        current = dot;
-        if (records.has(key)) continue;
-        const record = readRecord(reader, key, known);
-        records.set(key, record);
-        for (const { version } of record.live) sizeBytes += version?.value.bytes.length ?? 0;
-      }
-      if (rows.length < PAGE_ROWS) break;
-      start = successor((rows.at(-1) as { key: Uint8Array }).key);
+  let current: Dot | undefined;
+  const reached = (origin: Dot): number =>
+    position.lists(origin) ? position.get(origin) : known.reach(origin);
+  for (const { dot, key } of dotsAbove(reader, reached)) {
+    if (current && !equalDots(current, dot)) {
+      const isSameOrigin = compareOrigins(current, dot) === 0;
+      const { epoch, restart, counter } = current;
+      const last = Math.max(counter, senderVector.get(current));
+      position.raise({ epoch, restart, counter: isSameOrigin ? counter : last });
+      const isFull = records.size >= budget.keysMax || sizeBytes >= budget.bytesMax;
+      if (isFull) return { records: [...records.values()], isDone: false };
     }
-    position.raise(last);
+    current = dot;
+    if (records.has(key)) continue;
+    const record = readRecord(reader, key, known);
+    records.set(key, record);
+    for (const { version } of record.live) sizeBytes += version?.value.bytes.length ?? 0;
   }
   return { records: [...records.values()], isDone: true };
 }
@@ -152,13 +162,6 @@ function readRecord(reader: RowReader, key: Uint8Array, known: Vector): CatchUpR
     version: known.covers(version.dot) ? undefined : version,
   }));
   return { key, live };
-}
-
-/** The smallest key above `key`. */
-export function successor(key: Uint8Array): Uint8Array {
-  const next = new Uint8Array(key.length + 1);
-  next.set(key);
-  return next;
 }
 
 /**
@@ -194,6 +197,7 @@ export function encodeStaged(record: CatchUpRecord, at: Vector): Uint8Array {
       writer.byte(0).varint(dot.epoch).varint(dot.restart).varint(dot.counter);
     }
   }
+  if (at.epoch > 0) writer.varint(at.epoch);
   return writer.finish();
 }
 
@@ -201,10 +205,11 @@ export function encodeStaged(record: CatchUpRecord, at: Vector): Uint8Array {
 export function decodeStaged(bytes: Uint8Array): { live: LiveEntry[]; at: Vector } {
   const reader = new ByteReader(bytes);
   const at = Vector.decode(reader);
-  const live = Array.from({ length: reader.varint() }, (): LiveEntry => {
+  const live = reader.list(1, (): LiveEntry => {
     if (reader.byte() === 0) return { dot: readDot(reader), version: undefined };
     const version = readVersion(reader);
     return { dot: version.dot, version };
   });
+  if (!reader.isAtEnd) at.listMembers([], reader.varint());
   return { live, at };
 }

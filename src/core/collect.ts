@@ -1,4 +1,3 @@
-import { successor } from "./catch-up.js";
 import type { Dot } from "./dot.js";
 import type { ItemChanges } from "./item-changes.js";
 import type { Version } from "./item.js";
@@ -8,6 +7,7 @@ import {
   parseDotRow,
   parseExpiryRow,
   ROW_PREFIX,
+  successor,
   type RowRange,
   type RowReader,
 } from "./rows.js";

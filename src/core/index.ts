@@ -34,6 +34,7 @@ export {
 export { STORAGE_FORMAT, type Identity, type MembershipRecord } from "./meta.js";
 export type { Policy } from "./live-set.js";
 export type {
+  ChunkEffects,
   CommitEffects,
   Mutation,
   ReceiveEffects,
@@ -52,6 +53,7 @@ export type {
   LiveEntry,
 } from "./catch-up.js";
 export type { Founding, OpenOptions } from "./opening.js";
+export type { Heartbeat, HeartbeatOutcome } from "./heartbeat.js";
 export { Replica } from "./replica.js";
 export { isExpired, versionToken, visibleValue, visibleVersions } from "./visible.js";
 export {

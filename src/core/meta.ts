@@ -49,6 +49,9 @@ export const META_ROW = {
   state: metaRowKey("state"),
   floor: metaRowKey("floor"),
   record: metaRowKey("record"),
+  listed: metaRowKey("listed"),
+  finals: metaRowKey("finals"),
+  joining: metaRowKey("joining"),
 } as const;
 
 /**
@@ -106,7 +109,7 @@ export function stateWrite(state: StoredState): RowWrite {
 /** Reads the {@link StoredState} of a store of ours. */
 export function readState(reader: RowReader): StoredState {
   const bytes = requiredReader(reader, META_ROW.state);
-  return { hlcBound: bytes.varint(), vector: Vector.decode(bytes) };
+  return { hlcBound: bytes.varint(), vector: Vector.decode(bytes, readListed(reader)) };
 }
 
 /** The row of the floor: per origin the greatest dot that was collected. */
@@ -118,6 +121,53 @@ export function floorWrite(floor: Vector): RowWrite {
 export function readFloor(reader: RowReader): Vector {
   const bytes = reader.get(META_ROW.floor);
   return bytes ? Vector.decode(new ByteReader(bytes)) : new Vector();
+}
+
+/** The row of the epoch of the stored vector: the last record whose members it lists. */
+export function listedWrite(epoch: number): RowWrite {
+  return { key: META_ROW.listed, value: new ByteWriter().varint(epoch).finish() };
+}
+
+/** Reads the epoch of the stored vector; 0 in a store that never had one. */
+export function readListed(reader: RowReader): number {
+  const bytes = reader.get(META_ROW.listed);
+  return bytes ? new ByteReader(bytes).varint() : 0;
+}
+
+/** The row of the last commits of origins that were retired. */
+export function finalsWrite(finals: Vector): RowWrite {
+  return { key: META_ROW.finals, value: finals.encode() };
+}
+
+/** Reads what {@link finalsWrite} wrote. */
+export function readFinals(reader: RowReader): Vector {
+  const bytes = reader.get(META_ROW.finals);
+  return bytes ? Vector.decode(new ByteReader(bytes)) : new Vector();
+}
+
+/** How far a joining replica has come. */
+export interface JoinProgress {
+  /** What the sender had applied at the last chunk that was stored. */
+  readonly at: Vector;
+  /** Where the sender stood then. */
+  readonly position: Vector;
+}
+
+/** The row of a {@link JoinProgress}. */
+export function joiningWrite({ at, position }: JoinProgress): RowWrite {
+  const writer = new ByteWriter().varint(at.epoch);
+  at.encodeTo(writer);
+  position.encodeTo(writer);
+  return { key: META_ROW.joining, value: writer.finish() };
+}
+
+/** Reads the {@link JoinProgress}; `undefined` before the first chunk. */
+export function readJoining(reader: RowReader): JoinProgress | undefined {
+  const stored = reader.get(META_ROW.joining);
+  if (!stored) return undefined;
+  const bytes = new ByteReader(stored);
+  const epoch = bytes.varint();
+  return { at: Vector.decode(bytes, epoch), position: Vector.decode(bytes) };
 }
 
 /** The row of a {@link MembershipRecord}. */

@@ -1,9 +1,12 @@
+import { assert } from "../base/assert.js";
 import { hlcFromMs } from "./hlc.js";
 import type { Policy } from "./live-set.js";
 import {
   checkFormat,
   formatWrite,
   identityWrite,
+  listedWrite,
+  readFinals,
   readFloor,
   readIdentity,
   readRecord,
@@ -38,6 +41,8 @@ export interface OpenOptions {
    */
   readonly resumes: boolean;
   readonly founding?: Founding;
+  /** Bytes that a catch-up may stage; more than that must be joined afresh. */
+  readonly stagedBytesMax?: number;
   /** The `hlc` of the object that was thrown away in this process; else the stored bound counts. */
   readonly hlc?: number;
 }
@@ -50,6 +55,11 @@ export interface Loaded {
   readonly hlc: number;
   readonly hlcBound: number;
   readonly floor: Vector;
+  readonly finals: Vector;
+  /** The epoch of the vector that is stored. */
+  readonly listedEpoch: number;
+  /** True if the vector is not what is stored. */
+  readonly isDirty: boolean;
 }
 
 const FOUNDER: Founding = {
@@ -71,20 +81,39 @@ export function openStore(
   const stored = readIdentity(reader);
   const { vector, hlcBound } = readState(reader);
   const identity = options.resumes ? stored : { ...stored, restart: stored.restart + 1 };
-  const [record, floor, hlc] = [readRecord(reader), readFloor(reader), options.hlc ?? hlcBound];
+  const [record, floor, finals] = [readRecord(reader), readFloor(reader), readFinals(reader)];
+  const listedEpoch = vector.epoch;
+  const isDirty = identity.isServing && listAll(vector, identity, record);
+  const writes = options.resumes ? [] : [identityWrite(identity)];
+  if (isDirty) writes.push(stateWrite({ hlcBound, vector }), listedWrite(vector.epoch));
+  const hlc = options.hlc ?? hlcBound;
   return {
-    loaded: { identity, record, floor, vector, hlcBound, hlc },
-    writes: options.resumes ? [] : [identityWrite(identity)],
+    loaded: { identity, record, floor, finals, vector, listedEpoch, isDirty, hlcBound, hlc },
+    writes,
   };
 }
 
 function createStore(options: OpenOptions): { loaded: Loaded; writes: RowWrite[] } {
   const { record, generation, epoch, isServing } = options.founding ?? FOUNDER;
+  assert(record.epoch >= epoch, "a replica cannot act under a record older than its own join");
   const identity = { generation, epoch, restart: 0, isServing };
   const hlc = hlcFromMs(options.wallMs);
   const state = { hlcBound: hlc, vector: new Vector() };
+  if (isServing) listAll(state.vector, identity, record);
+  const writes = [formatWrite(), identityWrite(identity), recordWrite(record), stateWrite(state)];
+  const [listedEpoch, isDirty] = [state.vector.epoch, false];
+  if (isServing) writes.push(listedWrite(listedEpoch));
+  const [floor, finals] = [new Vector(), new Vector()];
   return {
-    loaded: { identity, record, floor: new Vector(), ...state, hlc },
-    writes: [formatWrite(), identityWrite(identity), recordWrite(record), stateWrite(state)],
+    loaded: { identity, record, floor, finals, ...state, listedEpoch, isDirty, hlc },
+    writes,
   };
+}
+
+/** Lists the members of the record and the own origin; false if all were listed. */
+function listAll(vector: Vector, identity: Identity, record: MembershipRecord): boolean {
+  if (vector.epoch >= record.epoch && vector.lists(identity)) return false;
+  vector.listMembers([...record.members, ...record.past], record.epoch);
+  vector.raise({ epoch: identity.epoch, restart: identity.restart, counter: 0 });
+  return true;
 }

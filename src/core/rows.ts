@@ -128,17 +128,23 @@ function readDotAndKey(reader: ByteReader): { dot: Dot; key: Uint8Array } {
   return { dot, key: reader.rest() };
 }
 
-/** Index rows of one origin whose counter lies in [`from`, `to`). */
-export function indexRange(
-  origin: Origin,
-  from: number,
-  to: number,
-): { start: Uint8Array; end: Uint8Array } {
-  const none = new Uint8Array(0);
-  return {
-    start: indexRowKey({ ...origin, counter: from }, none),
-    end: indexRowKey({ ...origin, counter: to }, none),
-  };
+/** Where the index rows of an origin with counters from `counter` begin. */
+export function indexStart(origin: Origin, counter: number): Uint8Array {
+  const { epoch, restart } = origin;
+  return indexRowKey({ epoch, restart, counter }, new Uint8Array(0));
+}
+
+/** All index rows: `end` is exclusive. */
+export const INDEX_ROWS = {
+  start: Uint8Array.of(ROW_PREFIX.index),
+  end: Uint8Array.of(ROW_PREFIX.index + 1),
+} as const;
+
+/** The smallest row key above `key`. */
+export function successor(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key.length + 1);
+  next.set(key);
+  return next;
 }
 
 /** Where the expiry rows of versions that have expired by `nowMs` end (exclusive). */

@@ -2,107 +2,94 @@ import {
   decodeStaged,
   encodeStaged,
   installRecord,
-  successor,
   type CatchUpChunk,
+  type CatchUpRecord,
 } from "./catch-up.js";
-import type { ItemChanges } from "./item-changes.js";
-import type { Policy } from "./live-set.js";
+import { ByteMap } from "./byte-map.js";
+import { decodeItem } from "./item.js";
+import { pushRowChanges, type Policy } from "./live-set.js";
 import {
+  itemRowKey,
   parseStagingRow,
   ROW_PREFIX,
   stagingRowKey,
+  successor,
   type RowPair,
   type RowReader,
   type RowWrite,
 } from "./rows.js";
 import type { Vector } from "./vector.js";
 
-interface Running {
-  readonly from: number;
-  nextSequence: number;
-}
-
 const PAGE_ROWS = 256;
 const EMPTY = new Uint8Array(0);
 
 /**
- * The catch-ups that this replica is receiving. Their records wait in rows of their own, outside the
- * live state, until the last one has come; rows of catch-ups that broke off are dropped by
- * {@link dropLeftovers}.
+ * The records of catch-ups that have not ended: they wait in rows of their own, outside the live
+ * state. Rows of catch-ups that broke off are dropped by {@link leftoverDrops}.
  */
-export class Staging {
-  readonly #running = new Map<number, Running>();
-  #lastId = 0;
 
-  /** Starts one and returns its number, which no row in the store uses. */
-  begin(reader: RowReader, from: number): number {
-    const last = reader.range({ ...ALL_ROWS, reverse: true, limit: 1 })[0];
-    const lastStored = last ? parseStagingRow(last.key).staging : 0;
-    this.#lastId = Math.max(this.#lastId, lastStored) + 1;
-    this.#running.set(this.#lastId, { from, nextSequence: 0 });
-    return this.#lastId;
-  }
+/** A number that no staging row in the store uses, above `lastId`. */
+export function nextStagingId(reader: RowReader, lastId: number): number {
+  const last = reader.range({ ...ALL_ROWS, reverse: true, limit: 1 })[0];
+  return Math.max(lastId, last ? parseStagingRow(last.key).staging : 0) + 1;
+}
 
-  /** True when `chunk` is the next of a running catch-up; one that is out of order breaks it off. */
-  accepts(chunk: CatchUpChunk): boolean {
-    const running = this.#running.get(chunk.id);
-    if (!running) return false;
-    if (running.nextSequence++ === chunk.sequence) return true;
-    this.#running.delete(chunk.id);
-    return false;
-  }
+/** The rows of a chunk. A later record of a key replaces an earlier one. */
+export function stageWrites(chunk: CatchUpChunk): RowWrite[] {
+  return chunk.records.map((record) => ({
+    key: stagingRowKey(chunk.id, record.key),
+    value: encodeStaged(record, chunk.at),
+  }));
+}
 
-  /** Breaks off one catch-up. */
-  cancel(id: number): void {
-    this.#running.delete(id);
+/**
+ * The rows that install all records up to the last `chunk`, one key after the other, and drop what
+ * was staged. `current`: what this replica has applied. They are made as they are asked for, so that
+ * a large catch-up is never in memory as a whole.
+ */
+export function* installWrites(
+  reader: RowReader,
+  chunk: CatchUpChunk,
+  policy: Policy,
+  current: Vector,
+): Generator<RowWrite, void> {
+  const renewed = new ByteMap<true>();
+  for (const record of chunk.records) {
+    renewed.set(record.key, true);
+    yield* keyWrites(reader, policy, record, { at: chunk.at, current });
   }
+  for (const row of rowsOf(reader, chunk.id)) {
+    yield { key: row.key, value: undefined };
+    const { key } = parseStagingRow(row.key);
+    if (renewed.has(key)) continue;
+    const { live, at } = decodeStaged(row.value);
+    yield* keyWrites(reader, policy, { key, live }, { at, current });
+  }
+}
 
-  /** Breaks off the catch-ups whose sender is not among `members`. */
-  keepOnly(members: readonly number[]): void {
-    for (const [id, { from }] of this.#running)
-      if (!members.includes(from)) this.#running.delete(id);
+/** The rows that store a record where nothing else is. */
+export function freshWrites(reader: RowReader, chunk: CatchUpChunk, policy: Policy): RowWrite[] {
+  const writes: RowWrite[] = [];
+  for (const { key, live } of chunk.records) {
+    const rowKey = itemRowKey(key);
+    const stored = reader.get(rowKey);
+    const before = stored ? decodeItem(stored) : [];
+    const after = live.flatMap(({ version }) => (version ? [version] : []));
+    pushRowChanges(writes, policy, { rowKey, key }, before, after);
   }
+  return writes;
+}
 
-  /** The rows of a chunk. A later record of a key replaces an earlier one. */
-  stageWrites(chunk: CatchUpChunk): RowWrite[] {
-    return chunk.records.map((record) => ({
-      key: stagingRowKey(chunk.id, record.key),
-      value: encodeStaged(record, chunk.at),
-    }));
-  }
-
-  /** Installs all records up to the last `chunk` into `changes`; returns the drops of their rows. */
-  install(
-    reader: RowReader,
-    chunk: CatchUpChunk,
-    changes: ItemChanges,
-    target: { readonly policy: Policy; readonly vector: Vector },
-  ): RowWrite[] {
-    this.#running.delete(chunk.id);
-    const { policy, vector } = target;
-    const drops: RowWrite[] = [];
-    const renewed = new Set<string>();
-    for (const { key, live } of chunk.records) {
-      renewed.add(key.join());
-      changes.set(key, installRecord(policy, changes.get(key), live, chunk.at, vector));
-    }
-    for (const row of rowsOf(reader, chunk.id)) {
-      drops.push({ key: row.key, value: undefined });
-      const { key } = parseStagingRow(row.key);
-      if (renewed.has(key.join())) continue;
-      const { live, at } = decodeStaged(row.value);
-      changes.set(key, installRecord(policy, changes.get(key), live, at, vector));
-    }
-    return drops;
-  }
-
-  /** Drops up to `limit` rows of catch-ups that no longer run. */
-  dropLeftovers(reader: RowReader, limit: number): RowWrite[] {
-    return reader
-      .range({ ...ALL_ROWS, limit })
-      .filter((row) => !this.#running.has(parseStagingRow(row.key).staging))
-      .map((row) => ({ key: row.key, value: undefined }));
-  }
+/** Drops up to `limit` rows of catch-ups that no longer run. */
+export function leftoverDrops(
+  reader: RowReader,
+  limit: number,
+  isRunning: (id: number) => boolean,
+): RowWrite[] {
+  return reader
+    .range({ ...ALL_ROWS, limit })
+    .filter((row) => !isRunning(parseStagingRow(row.key).staging))
+    .map((row) => ({ key: row.key, value: undefined }));
 }
 
 const ALL_ROWS = {
@@ -110,7 +97,22 @@ const ALL_ROWS = {
   end: Uint8Array.of(ROW_PREFIX.staging + 1),
 };
 
-function* rowsOf(reader: RowReader, id: number): Iterable<RowPair> {
+function keyWrites(
+  reader: RowReader,
+  policy: Policy,
+  { key, live }: CatchUpRecord,
+  applied: { readonly at: Vector; readonly current: Vector },
+): RowWrite[] {
+  const rowKey = itemRowKey(key);
+  const stored = reader.get(rowKey);
+  const before = stored ? decodeItem(stored) : [];
+  const after = installRecord(policy, before, live, applied.at, applied.current);
+  const writes: RowWrite[] = [];
+  pushRowChanges(writes, policy, { rowKey, key }, before, after);
+  return writes;
+}
+
+function* rowsOf(reader: RowReader, id: number): Generator<RowPair, void> {
   let start = stagingRowKey(id, EMPTY);
   const end = stagingRowKey(id + 1, EMPTY);
   for (;;) {

@@ -63,6 +63,26 @@ export interface ReceiveEffects {
   readonly outcome: "applied" | "held" | "dropped" | "ignored";
 }
 
+/** What a chunk of a catch-up did. */
+export interface ChunkEffects {
+  /**
+   * To be stored in the transaction that was read, and gone through once: the rows of a whole
+   * catch-up are made as they are asked for.
+   */
+  readonly writes: Iterable<RowWrite>;
+  /**
+   * - `held`: it waits, or is stored unseen; the next chunk is wanted.
+   * - `applied`: it was the last, and the whole catch-up takes effect. Ask `receiveHeld` next, once
+   *   the writes are stored.
+   * - `ignored`: the catch-up does not run (any more); ask anew.
+   * - `rejected`: it claims what cannot be; the catch-up is broken off. `problem` says what.
+   * - `rejoin`: more is missing here than can be staged. Stop serving, wait until some member covers
+   *   the vector, then join afresh.
+   */
+  readonly outcome: "applied" | "held" | "ignored" | "rejected" | "rejoin";
+  readonly problem?: string;
+}
+
 /** One mutation per key: the last one. */
 export function lastPerKey(mutations: readonly Mutation[]): Iterable<Mutation> {
   const last = new ByteMap<Mutation>();

@@ -67,6 +67,12 @@ export class Vector {
     return this.#counters.get(originKey(origin)) ?? 0;
   }
 
+  /** The last commit of `origin` that is covered: infinite once it was retired. */
+  reach(origin: Origin): number {
+    const counter = this.#counters.get(originKey(origin));
+    return counter ?? (this.#hasRetired(originKey(origin)) ? Infinity : 0);
+  }
+
   /** True when the commit was applied. */
   covers(dot: Dot): boolean {
     const counter = this.#counters.get(originKey(dot));

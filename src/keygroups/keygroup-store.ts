@@ -3,7 +3,7 @@ import type { RowWrite } from "../core/rows.js";
 import type { Transaction } from "../ports/storage.js";
 
 /** Stores row writes in a transaction. */
-export function putRows(transaction: Transaction, writes: readonly RowWrite[]): void {
+export function putRows(transaction: Transaction, writes: Iterable<RowWrite>): void {
   for (const { key, value } of writes) {
     if (value === undefined) transaction.delete(key);
     else transaction.put(key, value);

@@ -24,7 +24,7 @@ export class RowStore implements RowReader {
   }
 
   /** Stores the writes in their order. */
-  apply(writes: readonly RowWrite[]): void {
+  apply(writes: Iterable<RowWrite>): void {
     for (const { key, value } of writes) {
       const at = this.#seek(key);
       const row = this.#rows[at];

@@ -7,7 +7,7 @@ import { formatDot, type Dot } from "../../src/core/dot.js";
 import { dotsOf } from "../../src/core/item.js";
 import type { Policy } from "../../src/core/live-set.js";
 import { Replica } from "../../src/core/replica.js";
-import { ROW_PREFIX, type RowPair } from "../../src/core/rows.js";
+import { ROW_PREFIX, type RowPair, type RowWrite } from "../../src/core/rows.js";
 import { utf8Bytes } from "../../src/core/text.js";
 import type { Mutation, Update } from "../../src/core/update.js";
 import { TAG } from "../../src/core/value.js";
@@ -267,6 +267,7 @@ class Cluster {
     const chunks = this.#fault?.deliver(session, chunk, member) ?? [chunk];
     for (const each of chunks) {
       this.#store(member, member.replica.receiveChunk(member.store, each).writes);
+      this.#store(member, member.replica.receiveHeld(member.store).writes);
     }
     if (chunk.end) this.#sessions.splice(this.#sessions.indexOf(session), 1);
     this.#check(session.to);
@@ -300,7 +301,7 @@ class Cluster {
     this.#store(member, member.replica.collect(member.store, { limit, wallMs: this.#wallMs }));
   }
 
-  #store(member: Member, writes: Parameters<RowStore["apply"]>[0]): void {
+  #store(member: Member, writes: Iterable<RowWrite>): void {
     member.store.apply(writes);
     member.store.apply(member.replica.sealWrites());
   }

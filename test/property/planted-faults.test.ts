@@ -61,8 +61,13 @@ const torn: ChunkFault = {
   deliver: (session, chunk, to) => {
     if (chunk.end) return [chunk];
     const { id } = to.replica.catchUpRequest(to.store, session.from + 1);
-    const end = { vector: to.replica.vector.clone(), hlc: 0, floor: new Vector() };
-    return [chunk, { ...chunk, id, sequence: 0, end }];
+    const end = {
+      vector: to.replica.vector.clone(),
+      hlc: 0,
+      floor: new Vector(),
+      finals: new Vector(),
+    };
+    return [chunk, { ...chunk, id, sequence: 0, position: undefined, end }];
   },
 };
 

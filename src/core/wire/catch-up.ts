@@ -11,10 +11,11 @@ import { compareDots, DOT_BYTES_MIN, dotSize, readDot } from "../dot.js";
 import { HLC_MAX } from "../hlc.js";
 import { encodeItem, readVersion, versionSize } from "../item.js";
 import type { Vector } from "../vector.js";
-import { readItemKey, requireValue } from "./update.js";
+import { areKeysDistinct, readItemKey, requireValue } from "./update.js";
 import { readEpoch, readHlc, readVector, requireCommit, writeVector } from "./vector.js";
 
 const IS_FRESH = 1;
+const HAS_POSITION = 2;
 const IS_END = 1;
 
 /** One byte of key and its length, count of live dots. */
@@ -22,19 +23,20 @@ const RECORD_BYTES_MIN = 3;
 
 /** Appends a request. */
 export function writeRequest(writer: ByteWriter, request: CatchUpRequest): void {
-  writer
-    .byte(request.isFresh ? IS_FRESH : 0)
-    .varint(request.id)
-    .varint(request.member);
-  writeVector(writer, request.vector);
+  const { id, member, vector, isFresh, position } = request;
+  writer.byte((isFresh ? IS_FRESH : 0) | (position ? HAS_POSITION : 0));
+  writeVector(writer.varint(id).varint(member), vector);
+  if (position) writeVector(writer, position);
 }
 
 /** Reads what {@link writeRequest} wrote. */
 export function readRequest(reader: ByteReader): CatchUpRequest {
   const flags = reader.byte();
-  reader.require(flags <= IS_FRESH, "a request has unknown flags");
+  const isKnown = flags <= IS_FRESH || flags === (IS_FRESH | HAS_POSITION);
+  reader.require(isKnown, "a request has unknown flags");
   const [id, member, vector] = [reader.varint(), readEpoch(reader), readVector(reader)];
-  return { id, member, vector, isFresh: flags === IS_FRESH };
+  const position = flags & HAS_POSITION ? readVector(reader) : undefined;
+  return { id, member, vector, isFresh: (flags & IS_FRESH) !== 0, position };
 }
 
 /** About the bytes that {@link writeChunk} takes, and never fewer than its records take. */
@@ -50,14 +52,19 @@ export function chunkSize(chunk: CatchUpChunk): number {
 
 /** Appends a chunk. Its last vector is the one of its records' moment, and travels once. */
 export function writeChunk(writer: ByteWriter, chunk: CatchUpChunk): void {
-  const { id, sequence, records, at, end } = chunk;
+  const { id, sequence, records, at, position, end } = chunk;
+  assert((end === undefined) === (position !== undefined), "all chunks but the last go on");
   assert(!end || end.vector.compare(at) === "equal", "a chunk ends at the vector of its records");
   writer
     .byte(end ? IS_END : 0)
     .varint(id)
     .varint(sequence);
   writeVector(writer, at);
-  if (end) writeVector(writer.varint(end.hlc), end.floor);
+  if (position) writeVector(writer, position);
+  if (end) {
+    writeVector(writer.varint(end.hlc), end.floor);
+    writeVector(writer, end.finals);
+  }
   writer.varint(records.length);
   for (const record of records) writeRecord(writer, record);
 }
@@ -68,12 +75,15 @@ export function readChunk(reader: ByteReader): CatchUpChunk {
   reader.require(flags <= IS_END, "a chunk has unknown flags");
   const [id, sequence, at] = [reader.varint(), reader.varint(), readVector(reader)];
   const end = flags === IS_END ? readEnd(reader, at) : undefined;
+  const position = end ? undefined : readVector(reader);
   const records = reader.list(RECORD_BYTES_MIN, (from) => readRecord(from, at));
-  return { id, sequence, records, at, end };
+  reader.require(areKeysDistinct(records), "a chunk has two records of a key");
+  return { id, sequence, records, at, position, end };
 }
 
 function readEnd(reader: ByteReader, vector: Vector): CatchUpEnd {
-  return { vector, hlc: readHlc(reader), floor: readVector(reader) };
+  const [hlc, floor, finals] = [readHlc(reader), readVector(reader), readVector(reader)];
+  return { vector, hlc, floor, finals };
 }
 
 function writeRecord(writer: ByteWriter, { key, live }: CatchUpRecord): void {

@@ -64,7 +64,8 @@ export function readItemKey(reader: ByteReader): Uint8Array {
   return reader.take(sizeBytes);
 }
 
-function areKeysDistinct(entries: readonly UpdateEntry[]): boolean {
+/** True if no two of `entries` have the same key. */
+export function areKeysDistinct(entries: readonly { readonly key: Uint8Array }[]): boolean {
   const seen = new ByteMap<true>();
   for (const { key } of entries) seen.set(key, true);
   return seen.size === entries.length;

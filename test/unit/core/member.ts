@@ -74,7 +74,10 @@ export class Member {
         cursor = answer.cursor;
         return answer.chunk;
       },
-      deliver: (chunk) => this.#store(this.replica.receiveChunk(this.store, chunk).writes),
+      deliver: (chunk) => {
+        this.#store(this.replica.receiveChunk(this.store, chunk, sender.epoch).writes);
+        this.#store(this.replica.receiveHeld(this.store).writes);
+      },
     };
   }
 
@@ -99,7 +102,7 @@ export class Member {
     return visible.map(({ value }) => utf8Text(value.bytes));
   }
 
-  #store(writes: readonly RowWrite[]): void {
+  #store(writes: Iterable<RowWrite>): void {
     this.store.apply(writes);
     this.store.apply(this.replica.sealWrites());
   }

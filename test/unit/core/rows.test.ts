@@ -6,8 +6,8 @@ import {
   expiryEnd,
   expiryRowKey,
   garbageRowKey,
-  indexRange,
   indexRowKey,
+  indexStart,
   itemKeyOf,
   itemRowKey,
   parseDotRow,
@@ -46,7 +46,7 @@ describe("row keys", () => {
 
   it("hold the index of one origin above a counter in one range", () => {
     const origin = { epoch: 1, restart: 2 };
-    const range = indexRange(origin, 5, 300);
+    const range = { start: indexStart(origin, 5), end: indexStart(origin, 300) };
     const at = (counter: number, more = {}) =>
       isWithin(indexRowKey({ ...origin, ...more, counter }, utf8Bytes("k")), range);
     expect([4, 5, 299, 300].map((counter) => at(counter))).toEqual([false, true, true, false]);

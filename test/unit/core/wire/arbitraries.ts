@@ -75,12 +75,15 @@ const heartbeat: fc.Arbitrary<Heartbeat> = fc.record({
   echo: fc.option(number, { nil: undefined }),
 });
 
-const request: fc.Arbitrary<CatchUpRequest> = fc.record({
-  id: number,
-  member: epoch,
-  vector,
-  isFresh: fc.boolean(),
-});
+const request: fc.Arbitrary<CatchUpRequest> = fc
+  .record({
+    id: number,
+    member: epoch,
+    vector,
+    isFresh: fc.boolean(),
+    position: fc.option(vector, { nil: undefined }),
+  })
+  .map((one) => ({ ...one, position: one.isFresh ? one.position : undefined }));
 
 const live = fc.record({
   dot: commit,
@@ -112,15 +115,18 @@ const chunk: fc.Arbitrary<CatchUpChunk> = fc
   .record({
     id: number,
     sequence: number,
-    records: fc.array(record, { maxLength: 4 }),
+    records: fc.uniqueArray(record, { maxLength: 4, selector: (one) => one.key.join() }),
     applied: vector,
-    end: fc.option(fc.record({ hlc, floor: vector }), { nil: undefined }),
+    position: vector,
+    end: fc.option(fc.record({ hlc, floor: vector, finals: vector }), { nil: undefined }),
   })
-  .map(({ applied, records, end, ...rest }) => {
+  .map(({ applied, records, position, end, ...rest }) => {
     const dots = records.flatMap((one) => one.live.map((entry) => entry.dot));
     const latest = Math.max(applied.epoch, ...dots.map((one) => one.epoch));
     const at = new Vector([...applied.entries(), ...dots], latest);
-    return { ...rest, records, at, end: end && { vector: at, ...end } };
+    return end
+      ? { ...rest, records, at, position: undefined, end: { vector: at, ...end } }
+      : { ...rest, records, at, position, end };
   });
 
 const id = number;

@@ -1,0 +1,98 @@
+import { HeldUpdates } from "./held-updates.js";
+import { ItemChanges } from "./item-changes.js";
+import { decodeItem } from "./item.js";
+import { applyVersion, pushRowChanges, type Policy } from "./live-set.js";
+import { itemRowKey, type RowReader, type RowWrite } from "./rows.js";
+import type { ReplicaState } from "./state.js";
+import type { ReceiveEffects, Update, UpdateEntry } from "./update.js";
+
+/** Step 2: updates as their origins send them, and those that wait for others. */
+export class DirectUpdates {
+  readonly #state: ReplicaState;
+  readonly #policy: Policy;
+  readonly #held = new HeldUpdates();
+
+  constructor(state: ReplicaState, policy: Policy) {
+    this.#state = state;
+    this.#policy = policy;
+  }
+
+  /** Applies an update and whatever waited for it, or lets it wait, or ignores it. */
+  receive(reader: RowReader, update: Update): ReceiveEffects {
+    const { identity, vector } = this.#state;
+    if (!identity.isServing || vector.covers(update.dot) || this.#state.isFenced(update.dot)) {
+      return { writes: [], applied: [], outcome: "ignored" };
+    }
+    if (!this.#isNext(update)) {
+      return { writes: [], applied: [], outcome: this.#held.hold(update) ? "held" : "dropped" };
+    }
+    if (this.#held.size === 0) {
+      const writes = this.#applyAlone(reader, update);
+      return { writes, applied: [update], outcome: "applied" };
+    }
+    const changes = new ItemChanges(reader, this.#policy);
+    this.#apply(changes, update);
+    const applied = [update, ...this.#drain(changes)];
+    return { writes: changes.writes(), applied, outcome: "applied" };
+  }
+
+  /** Applies whatever waited and need not wait any more. */
+  receiveHeld(reader: RowReader): ReceiveEffects {
+    if (this.#held.size === 0) return { writes: [], applied: [], outcome: "ignored" };
+    const changes = new ItemChanges(reader, this.#policy);
+    const applied = this.#drain(changes);
+    const outcome = applied.length > 0 ? "applied" : "ignored";
+    return { writes: changes.writes(), applied, outcome };
+  }
+
+  /** Drops what waits and may not be applied any more. */
+  prune(): void {
+    this.#held.prune(this.#state.vector, ({ dot }) => this.#state.isFenced(dot));
+  }
+
+  #isNext({ dot, deps }: Update): boolean {
+    const { vector } = this.#state;
+    return vector.get(dot) + 1 === dot.counter && vector.coversAll(deps);
+  }
+
+  /** The usual case, without a map of changes. */
+  #applyAlone(reader: RowReader, update: Update): RowWrite[] {
+    const writes: RowWrite[] = [];
+    for (const entry of update.entries) {
+      const { key } = entry;
+      const rowKey = itemRowKey(key);
+      const stored = reader.get(rowKey);
+      const before = stored ? decodeItem(stored) : [];
+      const after = applyVersion(this.#policy, before, versionOf(update, entry), entry.replaces);
+      pushRowChanges(writes, this.#policy, { rowKey, key }, before, after);
+    }
+    this.#state.applied(update);
+    return writes;
+  }
+
+  #apply(changes: ItemChanges, update: Update): void {
+    for (const entry of update.entries) {
+      const { key, replaces } = entry;
+      const version = versionOf(update, entry);
+      changes.set(key, applyVersion(this.#policy, changes.get(key), version, replaces));
+    }
+    this.#state.applied(update);
+  }
+
+  #drain(changes: ItemChanges): Update[] {
+    const applied: Update[] = [];
+    while (this.#held.size > 0) {
+      this.prune();
+      const update = this.#held.takeReady((held) => this.#isNext(held));
+      if (!update) break;
+      this.#apply(changes, update);
+      applied.push(update);
+    }
+    return applied;
+  }
+}
+
+function versionOf({ dot, hlc, invocation }: Update, entry: UpdateEntry) {
+  const { value, expiresAtMs, isPinned } = entry;
+  return { dot, hlc, value, expiresAtMs, invocation, isPinned };
+}
