@@ -240,6 +240,30 @@ export const ERRORS = {
     "no node answers",
     "start one with `enoki up`, or set --node",
   ),
+  ENOKI_NAMING_UNAVAILABLE: define(
+    503,
+    7,
+    "the naming service does not answer",
+    "functions and keygroups go on meanwhile; try again when it is back",
+  ),
+  ENOKI_NAMING_REFUSED: define(
+    502,
+    4,
+    "the naming service refuses this node, or is not the one that was meant",
+    "check the user, the password and the certificates of --naming",
+  ),
+  ENOKI_NAMING_RECORD: define(
+    500,
+    1,
+    "a record of the naming service cannot be read",
+    "see the detail: a newer Enoki or another program wrote it",
+  ),
+  ENOKI_LAST_REPLICA: define(
+    409,
+    1,
+    "the keygroup would lose its last replica",
+    "add a replica elsewhere first, or drop the keygroup",
+  ),
   ENOKI_UNSUPPORTED: define(501, 2, "this node does not do that", "see the detail"),
   ENOKI_SLOW_READER: define(
     503,

@@ -1,3 +1,5 @@
+import { EnokiError } from "../core/errors.js";
+
 /** One stored record. */
 export interface NamingEntry {
   readonly key: string;
@@ -23,7 +25,10 @@ export interface NamingCheck {
 export interface NamingWrite {
   readonly key: string;
   readonly value: string | undefined;
-  /** The record vanishes with the lease of this process. */
+  /**
+   * The record vanishes with the lease of this process. If the lease ran out while the process lived
+   * (a long cut), the record is written again, unless somebody else has written it meanwhile.
+   */
   readonly isLeased?: boolean;
 }
 
@@ -45,13 +50,34 @@ export interface Naming {
   /** Everything below `prefix`. @throws EnokiError `ENOKI_NAMING_UNAVAILABLE` at once */
   read(prefix: string): Promise<readonly NamingEntry[]>;
   /**
-   * Writes all or, if a check fails, nothing and resolves with false. A transaction whose outcome
-   * is unknown (the connection broke) rejects; the caller reads before it tries again.
-   * @throws EnokiError `ENOKI_NAMING_UNAVAILABLE` at once when the service does not answer
+   * Writes all or, if a check fails, nothing and resolves with false. No key may occur twice among
+   * the writes, and there are at most {@link NAMING_WRITES_MAX}. A transaction whose outcome is unknown
+   * (the connection broke) rejects, see {@link isOutcomeUnknown}; the caller reads before it tries
+   * again.
+   * @throws EnokiError `ENOKI_NAMING_UNAVAILABLE` at once when the service does not answer,
+   * `ENOKI_NAMING_REFUSED` when it does not let this node in
    */
   transact(checks: readonly NamingCheck[], writes: readonly NamingWrite[]): Promise<boolean>;
   /** Follows everything below `prefix` until the returned function is called; never gives up. */
   watch(prefix: string, events: NamingEvents): () => void;
   /** Ends the lease, so that leased records vanish now, and all watches. */
   close(): Promise<void>;
+}
+
+/** Writes, and checks, in one transaction. */
+export const NAMING_WRITES_MAX = 100;
+
+/** The error of a service that does not answer; nothing was changed. */
+export function namingUnavailable(detail: string): EnokiError {
+  return new EnokiError("ENOKI_NAMING_UNAVAILABLE", detail);
+}
+
+/** The error of a transaction that may or may not have taken effect. */
+export function namingOutcomeUnknown(detail: string): EnokiError {
+  return new EnokiError("ENOKI_NAMING_UNAVAILABLE", detail, { outcome: "unknown" });
+}
+
+/** True for an error of {@link namingOutcomeUnknown}. */
+export function isOutcomeUnknown(error: unknown): boolean {
+  return error instanceof EnokiError && error.extra["outcome"] === "unknown";
 }

@@ -1,1 +1,6 @@
 export { type DriverUnderTest, runStorageContract } from "./storage-contract.js";
+export {
+  type NamingConnection,
+  type NamingUnderTest,
+  runNamingContract,
+} from "./naming-contract.js";
