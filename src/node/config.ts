@@ -2,19 +2,27 @@ import { resolve } from "node:path";
 
 import { closest } from "../base/closest.js";
 import { EnokiError } from "../core/errors.js";
+import { loadNaming, NAMING_PASSWORD_VARIABLE, type NamingConfig } from "./naming-config.js";
 import { describeSettings, settingsSchema, type Settings } from "./settings.js";
 
 /** How a node is to run: checked, complete, with units in names. A port of `undefined` is off. */
 export interface NodeConfig extends Omit<
   Settings,
-  "adminTokenFile" | "config" | "functions" | "naming"
+  | "adminTokenFile"
+  | "config"
+  | "functions"
+  | "naming"
+  | "namingPasswordFile"
+  | "namingCaFile"
+  | "namingCertFile"
+  | "namingKeyFile"
 > {
   /** Absolute. */
   readonly dataDir: string;
   /** Token of the admin port, and of calls where `functions` is `token`. */
   readonly adminToken: string | undefined;
   readonly functions: "public" | "token";
-  readonly naming: "memory";
+  readonly naming: NamingConfig;
 }
 
 /** Where settings come from. The earlier one wins: flags, environment, file, defaults. */
@@ -33,7 +41,12 @@ export interface LoadedConfig {
 }
 
 /** Variables that belong to the command line or hold secrets, not settings. */
-const OTHER_VARIABLES: readonly string[] = ["ENOKI_NODE", "ENOKI_TOKEN", "ENOKI_ADMIN_TOKEN"];
+const OTHER_VARIABLES: readonly string[] = [
+  "ENOKI_NODE",
+  "ENOKI_TOKEN",
+  "ENOKI_ADMIN_TOKEN",
+  NAMING_PASSWORD_VARIABLE,
+];
 
 /** A setting that was said, with the words to name it by. */
 interface Said {
@@ -56,8 +69,10 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
   const said: SaidSettings = new Map([...fromFile, ...fromEnv, ...fromFlags]);
   const settings = check(said);
   refuseUnsupported(settings, said);
+  const naming = await loadNaming(settings, { ...sources, sourceOf: (key) => sourceOf(said, key) });
   const adminToken = await readToken(fromFlags, said, sources);
-  return { config: complete(settings, said, adminToken), notices: notices(settings) };
+  const config = { ...complete(settings, said, adminToken), naming };
+  return { config, notices: notices(settings) };
 }
 
 function readFlags(flags: ConfigSources["flags"]): SaidSettings {
@@ -126,10 +141,6 @@ function refuseUnsupported(settings: Settings, said: SaidSettings): void {
   };
   if (settings.coapPort !== undefined) refuse("coapPort", "this release speaks no CoAP: use off");
   if (settings.grpcPort !== undefined) refuse("grpcPort", "this release speaks no gRPC: use off");
-  if (settings.naming.startsWith("etcd://")) {
-    refuse("naming", "this release knows only the naming service memory");
-  }
-  if (settings.naming !== "memory") throw invalid(sourceOf(said, "naming"), "expected memory");
   if (settings.storage === "memory" && settings.durability === "strict") {
     throw invalid(sourceOf(said, "durability"), "memory outlives no process; use storage lmdb");
   }
@@ -163,8 +174,18 @@ function complete(
   settings: Settings,
   said: SaidSettings,
   adminToken: string | undefined,
-): NodeConfig {
-  const { adminTokenFile: _file, config: _config, functions, naming: _naming, ...rest } = settings;
+): Omit<NodeConfig, "naming"> {
+  const {
+    adminTokenFile: _file,
+    config: _config,
+    functions,
+    naming: _naming,
+    namingPasswordFile: _passwordFile,
+    namingCaFile: _caFile,
+    namingCertFile: _certFile,
+    namingKeyFile: _keyFile,
+    ...rest
+  } = settings;
   if (!isLoopback(settings.host)) requireCredentials(settings, adminToken);
   if (functions === "token" && adminToken === undefined) {
     throw invalid(
@@ -175,7 +196,6 @@ function complete(
   return {
     ...rest,
     dataDir: resolve(settings.dataDir),
-    naming: "memory",
     functions: functions ?? "public",
     adminToken,
   };

@@ -1,3 +1,4 @@
+import { EnokiError } from "../core/errors.js";
 import type { NodeConfig } from "./config.js";
 import { createLogger, type LogSink } from "./logger.js";
 import { NODE_DEFAULTS, type NodeSettings } from "./node-settings.js";
@@ -27,12 +28,16 @@ export interface ServingNode {
 
 /**
  * Starts a node from its configuration; it serves when this resolves.
- * @throws EnokiError `ENOKI_PORT_IN_USE`, `ENOKI_DATA_DIR_IN_USE`, `ENOKI_STORAGE_FORMAT`
+ * @throws EnokiError `ENOKI_PORT_IN_USE`, `ENOKI_DATA_DIR_IN_USE`, `ENOKI_STORAGE_FORMAT`,
+ * `ENOKI_UNSUPPORTED` for a naming service that this release does not use yet
  */
 export async function serve(
   config: NodeConfig,
   io: { readonly log: LogSink } = { log: process.stderr },
 ): Promise<ServingNode> {
+  if (config.naming !== "memory") {
+    throw new EnokiError("ENOKI_UNSUPPORTED", "--naming: this release runs one node, on memory");
+  }
   const node = await EnokiNode.start(await settingsOf(config, io.log));
   const { report } = node.launcher;
   return {

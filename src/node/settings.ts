@@ -76,9 +76,23 @@ export const settingsSchema = z.strictObject({
     value: "host:port",
     description: "address that other nodes reach this one by, or none; not used yet",
   }),
-  naming: text
-    .prefault("memory")
-    .meta({ value: "service", description: "naming service; only memory in this release" }),
+  naming: text.prefault("memory").meta({
+    value: "service",
+    description: "naming service: memory, or etcd://[USER@]HOST:2379[,…][/ROOT], etcds:// with TLS",
+  }),
+  namingPasswordFile: text.optional().meta({
+    value: "file",
+    description: "password of etcd's user; or give it in ENOKI_NAMING_PASSWORD",
+  }),
+  namingCaFile: text.optional().meta({
+    value: "file",
+    description: "PEM of the authority that etcd's certificate must be of",
+    shownDefault: "the system's, with etcds://",
+  }),
+  namingCertFile: text
+    .optional()
+    .meta({ value: "file", description: "PEM of the node's certificate, if etcd asks for one" }),
+  namingKeyFile: text.optional().meta({ value: "file", description: "PEM of its key" }),
   storage: z.enum(["lmdb", "memory"]).prefault("lmdb").meta({
     value: "driver",
     description: "lmdb, or memory, which forgets all data when the node ends",

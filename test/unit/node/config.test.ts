@@ -86,7 +86,11 @@ test.each<[string, Sources, RegExp]>([
   ],
   ["a size beyond the limit", { flags: { bodyLimitBytes: "17m" } }, /^--body-limit: at most 16m/],
   ["an unknown driver", { env: { ENOKI_STORAGE: "redis" } }, /^ENOKI_STORAGE: /],
-  ["an unknown naming service", { flags: { naming: "dns" } }, /^--naming: expected memory/],
+  [
+    "an unknown naming service",
+    { flags: { naming: "dns" } },
+    /^--naming: expected memory or etcd:/,
+  ],
   [
     "an unknown variable",
     { env: { ENOKI_ADMINPORT: "1" } },
@@ -127,7 +131,6 @@ test.each<[string, Sources, RegExp]>([
 test.each([
   ["coapPort", "5683"],
   ["grpcPort", "0"],
-  ["naming", "etcd://127.0.0.1:2379"],
 ])("%s %s is said to be unsupported in this release", async (key, value) => {
   await expect(load({ flags: { [key]: value } })).rejects.toMatchObject({
     code: "ENOKI_UNSUPPORTED",
