@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 
 import { packageVersion } from "../node/package-version.js";
 import type { Cli } from "./command.js";
+import { addCertsCommand } from "./commands/certs.js";
 import { addDeployCommand } from "./commands/deploy.js";
 import { addDevCommand } from "./commands/dev.js";
 import { addDoctorCommand } from "./commands/doctor.js";
@@ -61,6 +62,7 @@ export function buildProgram(cli: Cli, serve: Serve): Command {
   addKeygroupsCommand(program, cli);
   addInvocationsCommand(program, cli);
   addNodesCommand(program, cli);
+  addCertsCommand(program, cli);
   addInitCommand(program, cli);
   addDevCommand(program, cli);
   addDoctorCommand(program, cli);

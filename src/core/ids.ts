@@ -33,6 +33,9 @@ export function parseNodeName(text: unknown): NodeName {
   return parseName("node", text) as NodeName;
 }
 
+/** How a certificate names a node: a URI among its subject's alternative names. */
+export const NODE_URI_PREFIX = "urn:enoki:node:";
+
 /** Checks an invocation id. @throws EnokiError `ENOKI_INVOCATION_NOT_FOUND` */
 export function parseInvocationId(text: string): InvocationId {
   if (/^[0-9a-f]{32}$/.test(text)) return text as InvocationId;
