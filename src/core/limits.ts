@@ -54,4 +54,12 @@ export const LIMITS = {
   asyncTriesMax: 5,
   /** Dead letters kept per function. */
   deadLettersMax: 10_000,
+  /** One message on a link: a commit with a value, or a chunk of a catch-up. */
+  linkMessageBytesMax: 24 * 1024 * 1024,
+  /** What waits to be sent to one peer, on one lane of its link. */
+  linkBacklogBytesMax: 32 * 1024 * 1024,
+  /** Requests to one peer that wait for their reply, and those of one peer that are being served. */
+  requestsPerPeerMax: 4096,
+  /** Bodies of the requests of one peer that are being served. */
+  requestBytesPerPeerMax: 64 * 1024 * 1024,
 } as const;

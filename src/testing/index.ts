@@ -1,3 +1,4 @@
+export { type LinksUnderTest, runLinksContract } from "./links-contract.js";
 export { type DriverUnderTest, runStorageContract } from "./storage-contract.js";
 export {
   type NamingConnection,
