@@ -1,7 +1,9 @@
 import { resolve } from "node:path";
 
 import { closest } from "../base/closest.js";
+import { isLoopback } from "../base/loopback.js";
 import { EnokiError } from "../core/errors.js";
+import type { LinkCredentials } from "../links/identity.js";
 import { loadNaming, NAMING_PASSWORD_VARIABLE, type NamingConfig } from "./naming-config.js";
 import { describeSettings, settingsSchema, type Settings } from "./settings.js";
 
@@ -16,6 +18,9 @@ export interface NodeConfig extends Omit<
   | "namingCaFile"
   | "namingCertFile"
   | "namingKeyFile"
+  | "linkCert"
+  | "linkKey"
+  | "linkCa"
 > {
   /** Absolute. */
   readonly dataDir: string;
@@ -23,6 +28,8 @@ export interface NodeConfig extends Omit<
   readonly adminToken: string | undefined;
   readonly functions: "public" | "token";
   readonly naming: NamingConfig;
+  /** What this node proves its name with on links, in PEM; `undefined` = only on loopback. */
+  readonly linkCredentials: LinkCredentials | undefined;
 }
 
 /** Where settings come from. The earlier one wins: flags, environment, file, defaults. */
@@ -71,7 +78,9 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
   refuseUnsupported(settings, said);
   const naming = await loadNaming(settings, { ...sources, sourceOf: (key) => sourceOf(said, key) });
   const adminToken = await readToken(fromFlags, said, sources);
-  const config = { ...complete(settings, said, adminToken), naming };
+  const linkCredentials = await readLinkCredentials(said, sources);
+  const config = { ...complete(settings, said, adminToken), naming, linkCredentials };
+  requireLinkCredentials(settings, linkCredentials);
   return { config, notices: notices(settings) };
 }
 
@@ -97,9 +106,7 @@ function readEnv(env: ConfigSources["env"]): SaidSettings {
 
 async function readConfigFile(file: Said, { readFile }: ConfigSources): Promise<SaidSettings> {
   const path = String(file.value);
-  const content = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw invalid(file.source, `cannot read ${path} (${error.code ?? error.message})`);
-  });
+  const content = await readText(file, readFile);
   const said: SaidSettings = new Map();
   const keys = new Map(describeSettings().map(({ name, key }) => [name, key]));
   keys.delete("config");
@@ -158,11 +165,39 @@ async function readToken(
     return checkToken("ENOKI_ADMIN_TOKEN", fromEnv);
   }
   if (file === undefined) return undefined;
-  const path = String(file.value);
-  const content = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw invalid(file.source, `cannot read ${path} (${error.code ?? error.message})`);
+  return checkToken(file.source, (await readText(file, readFile)).trim());
+}
+
+async function readText(
+  { value, source }: Said,
+  readFile: ConfigSources["readFile"],
+): Promise<string> {
+  const path = String(value);
+  return await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    throw invalid(source, `cannot read ${path} (${error.code ?? error.message})`);
   });
-  return checkToken(file.source, content.trim());
+}
+
+/** All three files, or none. */
+async function readLinkCredentials(
+  said: SaidSettings,
+  { readFile }: ConfigSources,
+): Promise<LinkCredentials | undefined> {
+  const [cert, key, ca] = [said.get("linkCert"), said.get("linkKey"), said.get("linkCa")];
+  const given = cert ?? key ?? ca;
+  if (given === undefined) return undefined;
+  if (!cert || !key || !ca) {
+    throw invalid(given.source, "--link-cert, --link-key and --link-ca go together");
+  }
+  const files = await Promise.all([cert, key, ca].map((file) => readText(file, readFile)));
+  return { cert: files[0] as string, key: files[1] as string, ca: files[2] as string };
+}
+
+function requireLinkCredentials(settings: Settings, given: LinkCredentials | undefined): void {
+  if (settings.linkPort === undefined || given || isLoopback(settings.host)) return;
+  const files = "--link-cert, --link-key and --link-ca";
+  const detail = `links on ${settings.host} reach beyond this machine and need ${files}`;
+  throw new EnokiError("ENOKI_CREDENTIALS_REQUIRED", detail);
 }
 
 function checkToken(source: string, token: string): string {
@@ -174,7 +209,7 @@ function complete(
   settings: Settings,
   said: SaidSettings,
   adminToken: string | undefined,
-): Omit<NodeConfig, "naming"> {
+): Omit<NodeConfig, "naming" | "linkCredentials"> {
   const {
     adminTokenFile: _file,
     config: _config,
@@ -184,6 +219,9 @@ function complete(
     namingCaFile: _caFile,
     namingCertFile: _certFile,
     namingKeyFile: _keyFile,
+    linkCert: _linkCert,
+    linkKey: _linkKey,
+    linkCa: _linkCa,
     ...rest
   } = settings;
   if (!isLoopback(settings.host)) requireCredentials(settings, adminToken);
@@ -212,11 +250,6 @@ function requireCredentials(settings: Settings, adminToken: string | undefined):
   if (missing.length === 0) return;
   const detail = `listening on ${settings.host} reaches beyond this machine and needs ${missing.join(" and ")}`;
   throw new EnokiError("ENOKI_CREDENTIALS_REQUIRED", detail);
-}
-
-/** True for addresses that only this machine can reach. */
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 
 function notices(settings: Settings): string[] {

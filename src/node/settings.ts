@@ -62,6 +62,15 @@ export const settingsSchema = z.strictObject({
     value: "port",
     description: "links to other nodes; accepted, but nothing listens on it yet",
   }),
+  linkCert: text.optional().meta({
+    value: "file",
+    description: "certificate that names this node on links, from enoki certs issue",
+  }),
+  linkKey: text.optional().meta({ value: "file", description: "private key of --link-cert" }),
+  linkCa: text.optional().meta({
+    value: "file",
+    description: "authority whose certificates other nodes must show, from enoki certs init",
+  }),
   coapPort: port
     .prefault("off")
     .meta({ value: "port", description: "calls over CoAP; only off in this release" }),

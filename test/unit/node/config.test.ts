@@ -37,6 +37,7 @@ test("without a word the node listens on loopback, at the documented ports", asy
     isolation: "auto",
     functions: "public",
     adminToken: undefined,
+    linkCredentials: undefined,
     allowUploadUrl: false,
     bodyLimitBytes: 16 * 1024 * 1024,
     drainTimeoutMs: 10_000,
@@ -183,6 +184,30 @@ test("the token comes from the flag's file, else from ENOKI_ADMIN_TOKEN, else fr
   await expect(token({ flags: { adminTokenFile: "gone" } })).rejects.toMatchObject({
     message: "--admin-token-file: cannot read gone (ENOENT)",
   });
+});
+
+test("the three files of a link's certificate go together and are read", async () => {
+  const files = { c: "cert", k: "key", a: "ca" };
+  const flags = { linkCert: "c", linkKey: "k" };
+  const env = { ENOKI_LINK_CA: "a" };
+  const { config } = await load({ flags, env, files });
+  expect(config.linkCredentials).toEqual({ cert: "cert", key: "key", ca: "ca" });
+  expect(config).not.toHaveProperty("linkCert");
+  await expect(load({ flags, files })).rejects.toMatchObject({
+    code: "ENOKI_INVALID_CONFIG",
+    message: "--link-cert: --link-cert, --link-key and --link-ca go together",
+  });
+  await expect(load({ flags, env, files: { c: "cert", k: "key" } })).rejects.toMatchObject({
+    message: "ENOKI_LINK_CA: cannot read a (ENOENT)",
+  });
+});
+
+test("links beyond loopback need a certificate", async () => {
+  const files = { c: "cert", k: "key", a: "ca" };
+  const flags = { host: "::", adminPort: "off", functions: "public", linkPort: "7000" };
+  await expect(load({ flags })).rejects.toMatchObject({ code: "ENOKI_CREDENTIALS_REQUIRED" });
+  const linked = { ...flags, linkCert: "c", linkKey: "k", linkCa: "a" };
+  expect((await load({ flags: linked, files })).config.linkPort).toBe(7000);
 });
 
 test("variables of the command line are no settings and no mistakes", async () => {
