@@ -1,3 +1,4 @@
+import { constants } from "node:crypto";
 import { createServer as createHttpServer, type IncomingMessage, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
@@ -67,11 +68,15 @@ export class Acceptor {
         : createHttpsServer({
             ...tlsOptions(credentials),
             requestCert: true,
+            // why not here: TLS would cut the connection without a word about the cause.
+            rejectUnauthorized: false,
+            secureOptions: constants.SSL_OP_NO_TICKET,
             handshakeTimeout: timing.handshakeTimeoutMs,
           });
     this.#server.on("connection", (socket: Socket) => this.#count(socket));
     this.#server.on(credentials ? "secureConnection" : "connection", (socket: Socket) => {
-      this.#limitTime(socket);
+      if (this.#isTrusted(socket)) this.#limitTime(socket);
+      else this.#refuse(NOBODY, (socket as TLSSocket).authorizationError, socket);
     });
     this.#server.on("tlsClientError", (error: Error, socket: Socket) => {
       this.#refuse(NOBODY, error, socket);
@@ -130,7 +135,7 @@ export class Acceptor {
   readonly #timeLimits = new WeakMap<Socket, () => void>();
 
   #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
-    if (request.url !== LINK_PATH) {
+    if (request.url !== LINK_PATH || !this.#isTrusted(socket)) {
       socket.destroy();
       return;
     }
@@ -202,16 +207,21 @@ export class Acceptor {
     webSocket.send(encodeHandshake({ type: "welcome", protocol, node, process, attempt, nowMs }));
   }
 
+  /** Whether the peer showed a certificate of the authority, or none is asked for. */
+  #isTrusted(socket: Socket): boolean {
+    return this.#options.credentials === undefined || (socket as TLSSocket).authorized;
+  }
+
   #certified(socket: Socket): NodeName | undefined {
     if (this.#options.credentials === undefined) return undefined;
     return certifiedNode((socket as TLSSocket).getPeerX509Certificate()?.subjectAltName);
   }
 
   #refuse(peer: string, error: NodeJS.ErrnoException, socket: Socket): void {
+    // Node gives the code alone where a certificate is not trusted.
+    const { code, message } = typeof error === "string" ? { code: error, message: error } : error;
     // A connection that is opened and closed again, as by a health check, is no news.
-    if (error.code !== "ECONNRESET" && error.code !== "EPIPE") {
-      this.#log.warn(peer, error.code ?? error.message, error.message);
-    }
+    if (code !== "ECONNRESET" && code !== "EPIPE") this.#log.warn(peer, code ?? message, message);
     socket.destroy();
   }
 }
