@@ -25,6 +25,7 @@ export const FRAME = {
   operation: 0x85,
   log: 0x86,
   pong: 0x87,
+  returned: 0x88,
 } as const;
 
 /** Operations of an OPERATION frame. */
@@ -45,8 +46,8 @@ export const SET_FLAG = { ifVersion: 1, ifAbsent: 2, ttl: 4 } as const;
 /** Flags of a `scan` operation. */
 export const SCAN_FLAG = { keysOnly: 1, reverse: 2, end: 4, prefix: 8, after: 16 } as const;
 
-/** Flags of INVOKE. */
-export const INVOKE_FLAG = { body: 1 } as const;
+/** Flags of INVOKE. `guard`: calls may follow before this one is answered, so watch how long it takes. */
+export const INVOKE_FLAG = { body: 1, guard: 2 } as const;
 
 /** Streams of a LOG frame. */
 export const LOG_STREAM = { stdout: 1, stderr: 2 } as const;

@@ -45,13 +45,17 @@ export function splitHeaders(joined: string): string[] {
   return parts;
 }
 
-/** Writes an INVOKE frame: `timeoutMs` is the time left, `idBytes` the 16 bytes of the invocation's id. */
+/**
+ * Writes an INVOKE frame: `timeoutMs` is the time left, `idBytes` the 16 bytes of the invocation's
+ * id, `flags` those beside `body`.
+ */
 export function encodeInvoke(
   writer: FrameWriter,
   callId: number,
   timeoutMs: number,
   idBytes: Uint8Array,
   request: InvokeRequest,
+  flags = 0,
 ): void {
   const { method, path, query, contentType, idempotencyKey, headers, body } = request;
   const textLength =
@@ -65,7 +69,7 @@ export function encodeInvoke(
   const start = writer.reserve(TEXTS_AT + textLength * 3);
   const buffer = writer.buffer;
   writeU32(buffer, start + TIMEOUT_AT, timeoutMs);
-  buffer[start + FLAGS_AT] = body && body.length > 0 ? INVOKE_FLAG.body : 0;
+  buffer[start + FLAGS_AT] = body && body.length > 0 ? INVOKE_FLAG.body | flags : flags;
   buffer.set(idBytes, start + ID_AT);
   const lengths = start + LENGTHS_AT;
   let at = start + TEXTS_AT;

@@ -13,6 +13,17 @@ export class CallQueue {
 
   push(call: Call): void {
     this.#calls.push(call);
+    this.#expect(call);
+  }
+
+  /** Puts a call in front of all others: it has waited before. */
+  unshift(call: Call): void {
+    if (this.#first > 0) this.#calls[--this.#first] = call;
+    else this.#calls.unshift(call);
+    this.#expect(call);
+  }
+
+  #expect(call: Call): void {
     this.#waiting += 1;
     call.onAbandoned = () => {
       this.#waiting -= 1;

@@ -1,8 +1,10 @@
 import { parseJsonObject } from "../channel/operations.js";
 import { expectProtocol } from "../channel/payload.js";
-import { isErrorCode, type ErrorCode } from "../core/errors.js";
+import { decodeResult } from "../channel/invoke.js";
+import { EnokiError, isErrorCode, type ErrorCode } from "../core/errors.js";
 import { LIMITS } from "../core/limits.js";
 import type { GuestExit } from "../ports/runtime.js";
+import type { CallResponse } from "./call.js";
 
 /** What a launcher gives as the reason when it was told to end the process. */
 const KILLED = "killed";
@@ -38,8 +40,42 @@ const FAILURE_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "ENOKI_DISK_FULL",
 ]);
 
-/** The code of a call's failure; what is not a guest's to say is the function's own error. */
-export function failureCode({ code }: GuestFailure): ErrorCode {
+/** What a caller is told of a failed call; what is not a guest's to say is the function's own error. */
+export function callError(failure: GuestFailure): EnokiError {
+  const { errorType, message } = failure;
+  return new EnokiError(failureCode(failure), describeFailure(failure), { errorType, message });
+}
+
+/** What a deploy is told of a revision that does not load, with the function's own traceback. */
+export function loadError(failure: GuestFailure): EnokiError {
+  const { errorType, traceback } = failure;
+  const code = failure.code === "ENOKI_NO_ENTRY" ? "ENOKI_NO_ENTRY" : "ENOKI_LOAD_FAILED";
+  return new EnokiError(code, describeFailure(failure), { errorType, traceback });
+}
+
+/** The same of a process that ended before it had loaded. */
+export function loadCutError(reason: string): EnokiError {
+  const what = `the function's process ended while loading: ${reason}`;
+  return new EnokiError("ENOKI_LOAD_FAILED", what, { reason });
+}
+
+/** What the caller of a running call is told when the process ended. */
+export function deathError(reason: string, { code, signal }: GuestExit): EnokiError {
+  const what = `the function's process ended: ${reason}`;
+  return new EnokiError("ENOKI_INSTANCE_DIED", what, { reason, exitCode: code, signal });
+}
+
+/** Reads RESULT: the response, or that it is too large. @throws ChannelError */
+export function parseResult(payload: Buffer): CallResponse | EnokiError {
+  const result = decodeResult(payload);
+  const sizeBytes = result.body.length;
+  if (sizeBytes > LIMITS.outputBytesMax) {
+    return new EnokiError("ENOKI_OUTPUT_TOO_LARGE", `the function returned ${sizeBytes} bytes`);
+  }
+  return { ...result, status: result.status === 0 ? 200 : result.status };
+}
+
+function failureCode({ code }: GuestFailure): ErrorCode {
   return isErrorCode(code) && FAILURE_CODES.has(code) ? code : "ENOKI_FUNCTION_ERROR";
 }
 
@@ -59,8 +95,7 @@ export function parseFailure(payload: Buffer): GuestFailure {
   };
 }
 
-/** One line about what a guest says went wrong. */
-export function describeFailure({ errorType, message }: GuestFailure): string {
+function describeFailure({ errorType, message }: GuestFailure): string {
   return `${errorType}: ${message}`;
 }
 
@@ -68,11 +103,23 @@ function textOf(field: unknown): string | undefined {
   return typeof field === "string" ? field.slice(0, TEXT_LENGTH_MAX) : undefined;
 }
 
-/** Reads READY: how many calls the guest offers to run at once. @throws ChannelError */
-export function parseConcurrency(payload: Buffer): number {
-  const { concurrency } = parseFields(payload);
-  if (typeof concurrency !== "number") return 1;
-  return Math.min(Math.max(1, Math.floor(concurrency)), LIMITS.concurrencyMax);
+/**
+ * Reads READY: how many calls the guest offers to run at once and, if it runs one at a time, how
+ * many more it takes ahead. @throws ChannelError
+ */
+export function parseOffer(payload: Buffer): {
+  readonly concurrency: number;
+  readonly aheadMax: number;
+} {
+  const { concurrency, ahead } = parseFields(payload);
+  return {
+    concurrency: cutCount(concurrency, 1, LIMITS.concurrencyMax),
+    aheadMax: cutCount(ahead, 0, LIMITS.callsAheadMax),
+  };
+}
+
+function cutCount(field: unknown, least: number, most: number): number {
+  return typeof field === "number" ? Math.min(Math.max(least, Math.floor(field)), most) : least;
 }
 
 /** The JSON object that a guest sent as a report. @throws ChannelError */

@@ -52,12 +52,14 @@ export class InstancePool implements InstanceEvents {
 
   get running(): number {
     let running = 0;
-    for (const instance of this.#instances) running += instance.running;
+    for (const { running: given, ahead } of this.#instances) running += given - ahead;
     return running;
   }
 
   get queued(): number {
-    return this.#queue.length;
+    let queued = this.#queue.length;
+    for (const { ahead } of this.#instances) queued += ahead;
+    return queued;
   }
 
   /** Process ids of the instances, for tests and `describe`. */
@@ -93,12 +95,23 @@ export class InstancePool implements InstanceEvents {
   }
 
   freed(instance: Instance): void {
-    while (instance.hasRoom) {
+    while (instance.hasRoom || (this.#isFull && instance.hasRoomAhead)) {
       const call = this.#queue.shift();
       if (!call) break;
-      instance.start(call);
+      instance.start(call, this.#isFull && this.#queue.length > 0);
     }
     if (instance.running === 0) this.#watchIdle();
+  }
+
+  returned(call: Call): void {
+    if (this.#successor) {
+      passOn(call, this.#successor);
+      return;
+    }
+    this.#queue.unshift(call);
+    const instance = this.#roomiest();
+    if (instance) this.freed(instance);
+    else this.#scaleUp();
   }
 
   ended(instance: Instance): void {
@@ -130,13 +143,20 @@ export class InstancePool implements InstanceEvents {
     await Promise.all([...this.#instances].map((instance) => instance.kill("the node stopped")));
   }
 
+  /** The instance with the fewest calls that takes another: ahead only where all have their share. */
   #roomiest(): Instance | undefined {
     let best: Instance | undefined;
+    const isFull = this.#isFull;
     for (const instance of this.#instances) {
-      if (!instance.hasRoom) continue;
+      if (!instance.hasRoom && !(isFull && instance.hasRoomAhead)) continue;
       if (!best || instance.running < best.running) best = instance;
     }
     return best;
+  }
+
+  /** True when no further instance may be started. */
+  get #isFull(): boolean {
+    return this.#instances.length >= this.#options.instancesMax;
   }
 
   #scaleUp(): void {

@@ -1,14 +1,16 @@
-import { FRAME, FrameWriter, LOG_STREAM } from "../channel/frames.js";
-import { decodeResult, encodeInvoke } from "../channel/invoke.js";
+// Why so long: a process, its calls and its end share one state that nothing else may touch.
+
+import { FRAME, FrameWriter, INVOKE_FLAG, LOG_STREAM } from "../channel/frames.js";
+import { encodeInvoke } from "../channel/invoke.js";
 import { operationCallId } from "../channel/operations.js";
 import { ChannelError } from "../channel/payload.js";
 import { SlotTable } from "../channel/slot-table.js";
-import { EnokiError } from "../core/errors.js";
-import { LIMITS } from "../core/limits.js";
+import type { EnokiError } from "../core/errors.js";
 import type { Clock } from "../ports/clock.js";
 import type { GuestExit, GuestProcess } from "../ports/runtime.js";
 import type { Turn } from "../ports/turn.js";
 import type { Call, CallResponse } from "./call.js";
+import { CallLine } from "./call-line.js";
 import { FrameIntake } from "./frame-intake.js";
 import * as words from "./guest-words.js";
 import type { LogBook } from "./log-book.js";
@@ -20,6 +22,8 @@ export interface InstanceEvents {
   freed(instance: Instance): void;
   /** The process is gone; calls that were running have been settled. */
   ended(instance: Instance): void;
+  /** A call that was given ahead has not begun and will not begin here. */
+  returned(call: Call): void;
 }
 
 /** What an instance is built from. */
@@ -60,6 +64,8 @@ export class Instance {
   readonly #writer: FrameWriter;
   readonly #calls = new SlotTable<Call>();
   #concurrency = 0;
+  /** For guests that run one call at a time and take others ahead. */
+  #line: CallLine | undefined;
   #loaded: Deferred | undefined;
   #pingTimer: NodeJS.Timeout | undefined;
   /** Calls that went on for too long after their deadline. */
@@ -86,9 +92,14 @@ export class Instance {
     return this.#process.pid;
   }
 
-  /** Calls that occupy a slot. */
+  /** Calls that it was given and that are not answered. */
   get running(): number {
     return this.#calls.size;
+  }
+
+  /** Those among them that have not begun. */
+  get ahead(): number {
+    return this.#line?.ahead ?? 0;
   }
 
   /** Calls that it runs at once. */
@@ -98,12 +109,16 @@ export class Instance {
 
   /** True while another call may be started here; not while it is in doubt whether it still turns. */
   get hasRoom(): boolean {
-    return (
-      this.#calls.size < this.#concurrency &&
-      !this.#isStopping &&
-      !this.#isEnded &&
-      this.#pingTimer === undefined
-    );
+    return this.#calls.size < this.#concurrency && this.#takesCalls;
+  }
+
+  /** True while it is worth it to give it a call ahead, to be run after the one that runs. */
+  get hasRoomAhead(): boolean {
+    return this.#line?.hasRoomAhead === true && this.#takesCalls;
+  }
+
+  get #takesCalls(): boolean {
+    return !this.#isStopping && !this.#isEnded && this.#pingTimer === undefined;
   }
 
   /** Operations, writes and bytes on the channel so far, for tests that count work. */
@@ -130,13 +145,15 @@ export class Instance {
     if (concurrency !== undefined) this.#concurrency = Math.min(this.#concurrency, concurrency);
   }
 
-  /** Starts a call; there must be room. */
-  start(call: Call): void {
+  /** Gives it a call; there must be room, if only ahead. `isPressed`: more of them wait. */
+  start(call: Call, isPressed = false): void {
     const callId = this.#calls.add(call);
-    call.isStarted = true;
+    const nowMs = this.#clock.monotonicMs();
+    call.isStarted = this.#line?.add(callId, nowMs) ?? true;
     call.onAbandoned = () => this.#timedOut(callId);
-    const timeoutMs = Math.max(0, Math.round(call.deadlineMs - this.#clock.monotonicMs()));
-    encodeInvoke(this.#writer, callId, timeoutMs, call.idBytes, call.request);
+    const timeoutMs = Math.max(0, Math.round(call.deadlineMs - nowMs));
+    const flags = isPressed && this.#line?.asksForGuard(callId) ? INVOKE_FLAG.guard : 0;
+    encodeInvoke(this.#writer, callId, timeoutMs, call.idBytes, call.request, flags);
   }
 
   /** Lets running calls end, then the process. Resolves when it is gone. */
@@ -219,6 +236,9 @@ export class Instance {
           payload.subarray(1),
         );
         return;
+      case FRAME.returned:
+        this.#returned(id);
+        return;
       case FRAME.ready:
         this.#ready(payload);
         return;
@@ -237,16 +257,15 @@ export class Instance {
 
   #ready(payload: Buffer): void {
     const { resolve } = this.#takeLoaded();
-    this.#concurrency = words.parseConcurrency(payload);
+    const { concurrency, aheadMax } = words.parseOffer(payload);
+    this.#concurrency = concurrency;
+    if (concurrency === 1 && aheadMax > 0) this.#line = new CallLine(aheadMax);
     resolve();
   }
 
   #loadFailed(payload: Buffer): void {
     const { reject } = this.#takeLoaded();
-    const failure = words.parseFailure(payload);
-    const { errorType, traceback } = failure;
-    const code = failure.code === "ENOKI_NO_ENTRY" ? "ENOKI_NO_ENTRY" : "ENOKI_LOAD_FAILED";
-    reject(new EnokiError(code, words.describeFailure(failure), { errorType, traceback }));
+    reject(words.loadError(words.parseFailure(payload)));
   }
 
   /** Whoever waits for the load; it ends once. @throws ChannelError */
@@ -259,39 +278,49 @@ export class Instance {
 
   #result(callId: number, payload: Buffer): void {
     const call = this.#calls.get(callId);
-    if (!call) return;
-    const result = decodeResult(payload);
-    const outcome: CallResponse | EnokiError =
-      result.body.length > LIMITS.outputBytesMax
-        ? new EnokiError(
-            "ENOKI_OUTPUT_TOO_LARGE",
-            `the function returned ${result.body.length} bytes`,
-          )
-        : { ...result, status: result.status === 0 ? 200 : result.status };
-    this.#free(callId, call, outcome);
+    if (call) this.#free(callId, call, words.parseResult(payload));
   }
 
   #failed(callId: number, payload: Buffer): void {
     const call = this.#calls.get(callId);
     if (!call) return;
     const failure = words.parseFailure(payload);
-    const { errorType, message, traceback } = failure;
-    if (traceback !== undefined) this.#log.write("stderr", call.id, traceback);
-    const error = new EnokiError(words.failureCode(failure), words.describeFailure(failure), {
-      errorType,
-      message,
-    });
-    this.#free(callId, call, error);
+    if (failure.traceback !== undefined) this.#log.write("stderr", call.id, failure.traceback);
+    this.#free(callId, call, words.callError(failure));
   }
 
   #free(callId: number, call: Call, outcome: CallResponse | EnokiError): void {
+    const nowMs = this.#clock.monotonicMs();
     this.#calls.take(callId);
     this.#lost.delete(callId);
+    this.#begin(this.#line?.answered(callId, nowMs));
     call.onAbandoned = undefined;
     call.settle(outcome);
-    if (this.#calls.size === 0) this.idleSinceMs = this.#clock.monotonicMs();
+    if (this.#calls.size === 0) this.idleSinceMs = nowMs;
     if (this.#isStopping) this.#endIfDone("stopped");
     this.#events.freed(this);
+  }
+
+  /** The guest runs a call next that it was given ahead. */
+  #begin(callId: number | undefined): void {
+    const call = callId === undefined ? undefined : this.#calls.get(callId);
+    if (call) call.isStarted = true;
+  }
+
+  /** The guest gives a call back that it has not begun: the one before it takes long. */
+  #returned(callId: number): void {
+    if (!this.#line) throw new ChannelError("it returned a call, but takes none ahead");
+    this.#begin(this.#line.returned(callId, this.#clock.monotonicMs()));
+    this.#handBack(callId);
+    if (this.#isStopping) this.#endIfDone("stopped");
+  }
+
+  #handBack(callId: number): void {
+    const call = this.#calls.take(callId);
+    if (!call || call.isSettled) return;
+    call.isStarted = false;
+    call.onAbandoned = undefined;
+    this.#events.returned(call);
   }
 
   /** Ends the process unless a call runs in it that someone waits for. */
@@ -302,6 +331,7 @@ export class Instance {
   /** A running call is past its deadline, and its caller has been told. */
   #timedOut(callId: number): void {
     this.#writer.frame(FRAME.cancel, callId);
+    if (this.#line?.isAhead(callId)) return;
     if (this.#concurrency === 1) {
       void this.#kill("timeout", KILL_GRACE_MS);
       return;
@@ -326,18 +356,12 @@ export class Instance {
     clearTimeout(this.#pingTimer);
     this.#operations.close();
     const reason = words.describeEnd(exit, this.#endReason);
-    const error = new EnokiError("ENOKI_INSTANCE_DIED", `the function's process ended: ${reason}`, {
-      reason,
-      exitCode: exit.code,
-      signal: exit.signal,
-    });
-    this.#loaded?.reject(
-      new EnokiError("ENOKI_LOAD_FAILED", `the function's process ended while loading: ${reason}`, {
-        reason,
-      }),
-    );
+    this.#loaded?.reject(words.loadCutError(reason));
     this.#loaded = undefined;
-    for (const call of this.#calls.takeAll()) call.settle(error);
+    for (const callId of this.#line?.takeAhead() ?? []) this.#handBack(callId);
+    for (const call of this.#calls.takeAll()) {
+      call.settle(words.deathError(reason, exit));
+    }
     if (this.#endReason !== "stopped" && this.#endReason !== "idle") {
       this.#log.write("platform", undefined, `instance ${this.#process.pid} ended: ${reason}`);
     }

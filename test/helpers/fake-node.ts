@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { FRAME, FrameReader, FrameWriter } from "../../src/channel/frames.js";
+import { FRAME, INVOKE_FLAG, FrameReader, FrameWriter } from "../../src/channel/frames.js";
 import { decodeResult, encodeInvoke, joinHeaders, splitHeaders } from "../../src/channel/invoke.js";
 import { FakeKeygroup } from "./fake-keygroup.js";
 
@@ -18,6 +18,8 @@ export interface TestCall {
   timeoutMs?: number;
   /** 32 hexadecimal digits. */
   invocationId?: string;
+  /** Tells the guest that calls may come before this one is answered. */
+  guard?: boolean;
 }
 
 /** What came back: a result, or why there is none. */
@@ -27,6 +29,8 @@ export interface TestOutcome {
   headers?: Record<string, string>;
   text?: string;
   bytes?: Buffer;
+  /** True where the guest gave the call back. */
+  returned?: true;
   failed?: { errorType: string; message: string; traceback: string; code: string };
 }
 
@@ -113,7 +117,7 @@ export class FakeNode {
   begin(call: TestCall = {}): { id: number; outcome: Promise<TestOutcome> } {
     const id = ++this.#lastCallId;
     const idBytes = Buffer.from(call.invocationId ?? id.toString(16).padStart(32, "0"), "hex");
-    encodeInvoke(this.writer, id, call.timeoutMs ?? 5000, idBytes, {
+    const request = {
       method: call.method ?? "POST",
       path: call.path ?? "",
       query: call.query ?? "",
@@ -121,7 +125,9 @@ export class FakeNode {
       idempotencyKey: call.idempotencyKey ?? "",
       headers: joinHeaders(Object.entries(call.headers ?? {}).flat()),
       body: call.body === undefined ? undefined : Buffer.from(call.body as string),
-    });
+    };
+    const flags = call.guard === true ? INVOKE_FLAG.guard : 0;
+    encodeInvoke(this.writer, id, call.timeoutMs ?? 5000, idBytes, request, flags);
     return { id, outcome: new Promise((resolve) => this.#waiting.set(id, resolve)) };
   }
 
@@ -186,6 +192,8 @@ export class FakeNode {
         return this.#onLoaded?.();
       case FRAME.result:
         return this.#finish(id, toOutcome(payload));
+      case FRAME.returned:
+        return this.#finish(id, { returned: true });
       case FRAME.failed:
         return this.#finish(id, { failed: JSON.parse(payload.toString()) });
       case FRAME.log: {

@@ -87,15 +87,21 @@ class Channel:
             except OSError:
                 self._lost()
 
+    def keep(self, data):
+        """Holds `data` back until the next `send` or `flush_kept`."""
+        with self._write_lock:
+            self._outgoing.append(data)
+
+    def flush_kept(self):
+        """Writes what was kept back, if anything was."""
+        if self._outgoing:
+            self.send(b"")
+
     def post(self, data):
         """Gathers `data` to be written at the end of this turn. Only on the thread of `loop`."""
         if not self._outgoing:
-            self.loop.call_soon(self._flush)
+            self.loop.call_soon(self.flush_kept)
         self._outgoing.append(data)
-
-    def _flush(self):
-        if self._outgoing:
-            self.send(b"")
 
     def abandon(self):
         """Called in a child that the function forked: the channel stays the parent's."""

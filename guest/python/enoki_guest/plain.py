@@ -1,24 +1,35 @@
 """Calls of a plain `def`: one after another on the main thread."""
 
 from .failure import describe
-from .protocol import FAILED, INVOKE, PING, PONG, READY, STOP, frame
+from .guard import Guard
+from .protocol import AHEAD, FAILED, FLAGS_AT, GUARD, INVOKE, PING, PONG, READY, STOP, frame
 
 
 def serve(channel, function, logs):
     """Runs calls until STOP."""
     channel.on_cancel = _drop_cancelled(channel)
-    channel.send(frame(READY, 0, b'{"concurrency":1}'))
+    channel.send(frame(READY, 0, b'{"concurrency":1,"ahead":%d}' % AHEAD))
+    guard = Guard(channel)
+    inbox = channel.inbox
     while True:
         kind, id, payload = channel.next_frame()
         if kind == INVOKE:
             channel.current = id
+            if guard.asleep:
+                guard.wake()
+            elif payload[FLAGS_AT] & GUARD and not guard.exists:
+                guard.start()
             answer = function.run(id, payload)
             channel.current = 0
             logs.end_call(id)
-            channel.send(answer)
+            if inbox and guard.exists:
+                channel.keep(answer)
+            else:
+                channel.send(answer)
         elif kind == PING:
             channel.send(frame(PONG, id))
         elif kind == STOP:
+            channel.flush_kept()
             return
 
 

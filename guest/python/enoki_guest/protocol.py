@@ -5,6 +5,8 @@ from struct import Struct
 PROTOCOL = 1
 FRAME_BYTES_MAX = 20 * 1024 * 1024
 CONCURRENCY_ASYNC = 64
+# Calls that a plain function takes in before it has answered the one that runs.
+AHEAD = 3
 
 # From the node.
 LOAD = 0x01
@@ -23,6 +25,7 @@ FAILED = 0x84
 OPERATION = 0x85
 LOG = 0x86
 PONG = 0x87
+RETURNED = 0x88
 
 # The one operation that the channel itself uses; `enoki_kv.requests` has the others.
 JSON_REQUEST = 8
@@ -39,6 +42,9 @@ COUNTED = 5
 # timeoutMs, flags, invocation id, lengths of method, path, query, content type, idempotency key, headers.
 INVOCATION = Struct("<IB16sHHHHHI")
 INVOCATION_SIZE = INVOCATION.size
+# Where the flags are, and the one that says that calls may come before this one is answered.
+FLAGS_AT = 4
+GUARD = 2
 
 # A frame header, then status, length of the content type, length of the headers.
 RESULT_HEAD = Struct("<IBIHHI")

@@ -2,11 +2,10 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import type { CallResponse } from "../../../dist/functions/call.js";
-import { createInvocationIds } from "../../../dist/functions/invocation-ids.js";
 import { deployFiles } from "../../helpers/node-calls.js";
 import { PROCESS_ISOLATION, startNode, type RunningNode } from "../../helpers/running-node.js";
 import { ChannelTap } from "./channel-tap.js";
+import { submitCall } from "./submit-call.js";
 
 const EXAMPLES = join(import.meta.dirname, "../../../examples");
 const CALLS = 50;
@@ -34,7 +33,6 @@ export async function call(input) { await parts[input](); return ""; }
 
 let running: RunningNode;
 let tap: ChannelTap;
-const nextId = createInvocationIds();
 
 beforeAll(async () => {
   running = await startNode(PROCESS_ISOLATION);
@@ -50,29 +48,7 @@ beforeAll(async () => {
 });
 afterAll(() => running?.remove());
 
-/** Calls a function without HTTP in between. */
-function call(name: string, body = ""): Promise<CallResponse> {
-  const host = running.node.functions.find(name);
-  if (!host) throw new Error(`no function ${name}`);
-  const { id, bytes } = nextId();
-  return new Promise((resolve, reject) => {
-    host.submit({
-      id,
-      idBytes: bytes,
-      request: {
-        method: "POST",
-        path: "",
-        query: "",
-        contentType: "text/plain",
-        idempotencyKey: "",
-        headers: "",
-        body: body === "" ? undefined : Buffer.from(body),
-      },
-      timeoutMs: undefined,
-      settled: (outcome) => (outcome instanceof Error ? reject(outcome) : resolve(outcome)),
-    });
-  });
-}
+const call = (name: string, body = "") => submitCall(running, name, body);
 
 async function callInTurn(name: string, body?: string): Promise<void> {
   for (let i = 0; i < CALLS; i++) await call(name, body);

@@ -24,6 +24,10 @@ class FakeInstance {
   readonly #events: InstanceEvents;
   readonly concurrency: number;
   readonly calls: Call[] = [];
+  /** Calls that it takes beyond those that it runs. */
+  aheadMax = 0;
+  /** For each call: whether it was told that more wait. */
+  readonly pressed: boolean[] = [];
   idleSinceMs = performance.now();
   isStopping = false;
   isGone = false;
@@ -41,9 +45,24 @@ class FakeInstance {
     return this.running < this.concurrency && !this.isStopping && !this.isGone;
   }
 
-  start(call: Call): void {
-    expect(this.hasRoom).toBe(true);
+  get ahead(): number {
+    return Math.max(0, this.calls.length - this.concurrency);
+  }
+
+  get hasRoomAhead(): boolean {
+    return this.ahead < this.aheadMax && !this.isStopping && !this.isGone;
+  }
+
+  start(call: Call, isPressed = false): void {
+    expect(this.hasRoom || this.hasRoomAhead).toBe(true);
     this.calls.push(call);
+    this.pressed.push(isPressed);
+  }
+
+  giveBack(call: Call): void {
+    this.aheadMax = 0;
+    this.calls.splice(this.calls.indexOf(call), 1);
+    this.#events.returned(call);
   }
 
   finishOne(outcome: CallResponse | EnokiError = RESPONSE): void {
@@ -203,6 +222,57 @@ describe("scaling up", () => {
     expect(waiting?.outcome()).toBeUndefined();
     const second = await bench.letStart();
     expect(second.calls).toEqual([waiting?.call]);
+  });
+});
+
+describe("calls given ahead", () => {
+  test("go to instances only when no further one may be started, the emptiest first", async () => {
+    const bench = new Bench({ instancesMax: 2 });
+    const made = bench.submit(5);
+    const first = await bench.letStart();
+    first.aheadMax = 2;
+    const [extra] = bench.submit();
+    expect(first.calls.length, "another is still starting").toBe(1);
+    const second = await bench.letStart();
+    second.aheadMax = 2;
+    expect(first.pressed, "the first call was given while others waited").toEqual([false]);
+    second.finishOne();
+    expect(second.pressed).toEqual([true, true, true, true]);
+    expect(second.calls.length).toBe(3);
+    first.finishOne();
+    expect(first.calls).toEqual([extra?.call]);
+    const [later] = bench.submit();
+    expect(first.calls).toContain(later?.call);
+    expect([bench.pool.running, bench.pool.queued]).toEqual([2, 3]);
+    expect(made.filter(({ outcome }) => outcome() === RESPONSE).length).toBe(2);
+  });
+
+  test("run elsewhere, before all others, when they come back", async () => {
+    const bench = new Bench({ instancesMax: 2 });
+    bench.submit(2);
+    const [slow, other] = [await bench.letStart(), await bench.letStart()];
+    slow.aheadMax = 1;
+    const [ahead] = bench.submit();
+    const [waiting] = bench.submit();
+    slow.giveBack(ahead?.call as Call);
+    expect(bench.pool.queued).toBe(2);
+    other.finishOne();
+    expect(other.calls).toEqual([ahead?.call]);
+    other.finishOne();
+    expect(other.calls).toEqual([waiting?.call]);
+  });
+
+  test("go to the successor when they come back to a retired pool", async () => {
+    const [old, next] = [new Bench({ instancesMax: 1 }), new Bench()];
+    old.submit();
+    const instance = await old.letStart();
+    instance.aheadMax = 1;
+    const [ahead] = old.submit();
+    const retired = old.pool.retire(next.pool);
+    instance.giveBack(ahead?.call as Call);
+    expect(next.pool.queued).toBe(1);
+    instance.finishOne();
+    await retired;
   });
 });
 

@@ -16,6 +16,7 @@ import type { OperationServer } from "../../../src/functions/operations-port.js"
 import { systemClock } from "../../../src/ports/clock.js";
 import type { GuestExit } from "../../../src/ports/runtime.js";
 import { createTurn } from "../../../src/ports/turn.js";
+import type { Call } from "../../../src/functions/call.js";
 import { makeCall } from "./calls.js";
 
 /** An instance whose guest is the test: it holds the other end of the channel. */
@@ -25,6 +26,8 @@ class Bench {
   readonly log = new LogBook(() => 0);
   /** Frames that the guest writes. */
   readonly frames: FrameWriter;
+  /** Calls that the instance gave back to its pool. */
+  readonly returned: Call[] = [];
   readonly #channel: Socket;
   #exit: (exit: GuestExit) => void = () => {};
 
@@ -51,26 +54,43 @@ class Bench {
       log: this.log,
       turn: createTurn(),
       clock: systemClock,
-      events: { freed: () => {}, ended: () => {} },
+      events: { freed: () => {}, ended: () => {}, returned: (call) => this.returned.push(call) },
     });
   }
 
   /** Loads with a guest that offers to run `concurrency` calls at once. */
-  async load(concurrency: unknown = 8): Promise<void> {
+  async load(concurrency: unknown = 8, ahead: unknown = undefined): Promise<void> {
     const loaded = this.instance.load({}, undefined);
-    this.frames.frame(FRAME.ready, 0, JSON.stringify({ concurrency }));
+    this.frames.frame(FRAME.ready, 0, JSON.stringify({ concurrency, ahead }));
     await loaded;
   }
 
+  /** Loads with a guest that runs one call at a time, takes others ahead and watches them. */
+  async loadSerial(): Promise<void> {
+    await this.load(1, 100);
+    const { id } = this.start(true);
+    this.frames.frame(FRAME.result, id, Buffer.alloc(8));
+    await vi.waitFor(() => expect(this.instance.hasRoomAhead).toBe(true));
+    this.#started = 0;
+    this.#generation += 1;
+  }
+
   /** Starts a call and gives its id on the channel. */
-  start(): { readonly id: number; readonly outcome: () => unknown } {
+  start(isPressed = false): {
+    readonly id: number;
+    readonly call: Call;
+    readonly outcome: () => unknown;
+  } {
     const { call, outcome } = makeCall();
-    this.instance.start(call);
+    this.instance.start(call, isPressed);
     this.#started += 1;
     // The first use of the n-th slot, see SlotTable.
-    return { id: 2 ** 18 + this.#started - 1, outcome };
+    const generation = this.#started === 1 ? this.#generation : 1;
+    return { id: generation * 2 ** 18 + this.#started - 1, call, outcome };
   }
   #started = 0;
+  /** Of the first slot. */
+  #generation = 1;
 
   get lines(): string[] {
     return this.log.tail(100).map(({ text }) => text);
@@ -109,6 +129,58 @@ async function openBench(serve: OperationServer["serve"] = () => {}): Promise<Be
 
 const codeOf = (outcome: unknown): unknown =>
   outcome instanceof EnokiError ? outcome.code : outcome;
+
+describe("calls given ahead", () => {
+  test("have not begun until the one before is answered, and go back when the guest says so", async () => {
+    const bench = await openBench();
+    await bench.loadSerial();
+    const before = bench.instance.writesTotal;
+    const [first, second, third] = [bench.start(), bench.start(), bench.start()];
+    await vi.waitFor(() => expect(bench.instance.writesTotal).toBeGreaterThan(before));
+    expect(bench.instance.writesTotal - before, "they share a write").toBe(1);
+    expect([first, second, third].map(({ call }) => call.isStarted)).toEqual([true, false, false]);
+    expect([bench.instance.running, bench.instance.ahead]).toEqual([3, 2]);
+    bench.frames.frame(FRAME.returned, third.id);
+    bench.frames.frame(FRAME.result, first.id, Buffer.alloc(8));
+    await vi.waitFor(() => expect(first.outcome()).toMatchObject({ status: 200 }));
+    expect(bench.returned).toEqual([third.call]);
+    expect([second.call.isStarted, third.call.isStarted]).toEqual([true, false]);
+    expect(bench.instance.hasRoomAhead, "it was too slow for that").toBe(false);
+  });
+
+  test("go back when the process dies, while the one that ran is lost", async () => {
+    const bench = await openBench();
+    await bench.loadSerial();
+    const [first, second] = [bench.start(), bench.start()];
+    await bench.instance.kill("a test");
+    await vi.waitFor(() => expect(codeOf(first.outcome())).toBe("ENOKI_INSTANCE_DIED"));
+    expect(bench.returned).toEqual([second.call]);
+    expect(second.outcome()).toBeUndefined();
+  });
+
+  test("do not end the process when their time is up: they are taken out of the line", async () => {
+    const bench = await openBench();
+    await bench.loadSerial();
+    const [first, second] = [bench.start(), bench.start()];
+    second.call.abandon(new EnokiError("ENOKI_TIMEOUT"));
+    bench.frames.frame(FRAME.failed, second.id, JSON.stringify({ message: "gone" }));
+    bench.frames.frame(FRAME.result, first.id, Buffer.alloc(8));
+    await vi.waitFor(() => expect(first.outcome()).toMatchObject({ status: 200 }));
+    expect(bench.instance.running).toBe(0);
+  });
+
+  test("are at most three however many the guest offers, and none for one that runs many at once", async () => {
+    const bench = await openBench();
+    await bench.loadSerial();
+    for (let i = 0; i < 1 + LIMITS.callsAheadMax; i++) bench.start();
+    expect(bench.instance.hasRoomAhead).toBe(false);
+    const many = await openBench();
+    await many.load(8, 3);
+    const { id } = many.start(true);
+    many.frames.frame(FRAME.returned, id);
+    await vi.waitFor(() => expect(many.lines.join()).toContain("takes none ahead"));
+  });
+});
 
 describe("what a guest says of a failure", () => {
   test("counts only where it is text, and only so much of it", async () => {
