@@ -6,7 +6,7 @@ import { equalBytes } from "../base/bytes.js";
 import type { RangeOptions, Row, Storage, Transaction } from "../ports/storage.js";
 import { type Checkpoint, CheckpointFile, META_PAGES_SIZE_BYTES } from "./checkpoint-file.js";
 import { assertKey, assertSynchronous } from "./checks.js";
-import { type LmdbDatabase, openEnvironment } from "./lmdb-environment.js";
+import type { LmdbDatabase } from "./lmdb-environment.js";
 import { toStorageError } from "./lmdb-errors.js";
 import { readRange, readValue } from "./lmdb-reads.js";
 
@@ -17,6 +17,8 @@ interface Pin {
 
 /** What {@link LmdbStorage.open} needs. */
 export interface LmdbStorageOptions {
+  /** The environment in `folder`; it is closed with the store, or if that does not open. */
+  readonly database: LmdbDatabase;
   /** The store's folder; it exists and holds a checkpoint, and a data file restored to it if need be. */
   readonly folder: string;
   readonly bootId: string;
@@ -56,7 +58,6 @@ export class LmdbStorage implements Storage {
 
   private constructor(
     options: LmdbStorageOptions,
-    database: LmdbDatabase,
     dataFile: FileHandle,
     checkpointFile: CheckpointFile,
     checkpoint: Checkpoint,
@@ -64,21 +65,29 @@ export class LmdbStorage implements Storage {
     this.#folder = options.folder;
     this.#bootId = options.bootId;
     this.#onClose = options.onClose;
-    this.#database = database;
+    this.#database = options.database;
     this.#dataFile = dataFile;
     this.#checkpointFile = checkpointFile;
     this.#checkpoint = checkpoint;
-    this.#pin = pinLatest(database);
+    this.#pin = pinLatest(options.database);
   }
 
   /** Opens the store and makes its latest state durable, so that there is one to fall back to. */
   static async open(options: LmdbStorageOptions): Promise<LmdbStorage> {
-    const database = openEnvironment(options.folder);
+    try {
+      return await LmdbStorage.#open(options);
+    } catch (error) {
+      await options.database.close();
+      throw error;
+    }
+  }
+
+  static async #open(options: LmdbStorageOptions): Promise<LmdbStorage> {
     const dataFile = await open(join(options.folder, "data.mdb"), "r");
     const checkpointFile = await CheckpointFile.open(join(options.folder, "checkpoint"));
     const checkpoint = await checkpointFile.read();
     assert(checkpoint, "the checkpoint was read before");
-    const storage = new LmdbStorage(options, database, dataFile, checkpointFile, checkpoint);
+    const storage = new LmdbStorage(options, dataFile, checkpointFile, checkpoint);
     storage.#commits = 1;
     await storage.sync();
     return storage;
