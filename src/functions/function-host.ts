@@ -174,7 +174,7 @@ async function startInstance(
       tmpBytes: options.tmpBytes,
     },
     artefactDir: options.artefactDir(revision.artefact),
-    storeFile: kind === "node" ? options.storeFileOf(name) : undefined,
+    storeFile: options.storeFileOf(name),
   });
   const instance = new Instance({
     process,

@@ -4,15 +4,21 @@ from json import dumps as _dumps
 
 from enoki_kv import requests as _requests
 from enoki_kv.connection import ask as _ask
+from enoki_kv.direct_reads import ASK_NODE as _ASK_NODE
+from enoki_kv.direct_reads import reads as _reads
 from enoki_kv.errors import Error
+from enoki_kv.values import key_bytes as _key_bytes
 
 __all__ = ["Error", "delete", "read", "scan", "update"]
+
+_MISSING = object()
 
 
 def read(key):
     """All concurrent values of `key`; raises if there is none."""
-    values = _ask(_requests.siblings(key))
-    if not values:
+    value = _reads.get(_key_bytes(key), _MISSING)
+    values = _ask(_requests.siblings(key)) if value is _ASK_NODE else [value]
+    if not values or value is _MISSING:
         raise Error("ENOKI_KEY_NOT_FOUND", f"the key {key} does not exist")
     return [_text(value) for value in values]
 
@@ -22,7 +28,8 @@ def scan(key, count):
     pages = _requests.Scan(key, None, None, int(count), False, False)
     values = []
     while not pages.done:
-        values += [_text(value) for _, value in _ask(pages.request())]
+        found = _reads.page(pages)
+        values += [_text(value) for _, value in (_ask(pages.request()) if found is _ASK_NODE else found)]
     return values
 
 

@@ -4,6 +4,8 @@ import os
 import sys
 from json import loads
 
+from enoki_kv.direct_reads import reads
+
 from . import channel as channels
 from .failure import describe
 from .function import Function
@@ -19,8 +21,9 @@ def live(sock, root):
     load = _await_load(channel)
     logs = Logs(channel)
     logs.install()
-    os.register_at_fork(after_in_child=channel.abandon)
+    os.register_at_fork(after_in_child=lambda: _abandon(channel))
     channel.keygroup = load["keygroup"]
+    reads.use(load.get("store"))
     try:
         function = Function(load_handler(load, root), load)
     except BaseException as error:
@@ -33,6 +36,12 @@ def live(sock, root):
         from .plain import serve
     serve(channel, function, logs)
     _leave(logs)
+
+
+def _abandon(channel):
+    """In a child that the function forked: the channel stays the parent's, and the store with it."""
+    channel.abandon()
+    reads.use(None)
 
 
 def _await_load(channel):

@@ -150,28 +150,42 @@ class Scan:
             raise Error("ENOKI_INVALID_INPUT", "prefix excludes start and end")
         if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 0):
             raise Error("ENOKI_INVALID_INPUT", "limit is a whole number, 0 or more")
-        self._start = bound_bytes(start)
-        self._end = None if end is None else bound_bytes(end)
-        self._prefix = None if prefix is None else bound_bytes(prefix)
+        self.start = bound_bytes(start)
+        self.end = None if end is None else bound_bytes(end)
+        self.prefix = None if prefix is None else bound_bytes(prefix)
+        self.reverse = reverse
+        self.keys_only = keys_only
+        self.after = False  # whether `start` itself is left out
         self._left = limit
-        self._reverse = reverse
-        self._keys_only = keys_only
-        self._after = False
         self.done = limit == 0
 
+    @property
+    def limit(self):
+        """Items that the next page may have."""
+        return PAGE_MAX if self._left is None else min(PAGE_MAX, self._left)
+
     def request(self):
-        flags = (_KEYS_ONLY if self._keys_only else 0) | (_REVERSE if self._reverse else 0)
-        parts = [sized(self._start)]
-        if self._end is not None:
+        flags = (_KEYS_ONLY if self.keys_only else 0) | (_REVERSE if self.reverse else 0)
+        parts = [sized(self.start)]
+        if self.end is not None:
             flags |= _END
-            parts.append(sized(self._end))
-        if self._prefix is not None:
+            parts.append(sized(self.end))
+        if self.prefix is not None:
             flags |= _PREFIX
-            parts.append(sized(self._prefix))
-        if self._after:
+            parts.append(sized(self.prefix))
+        if self.after:
             flags |= _AFTER
-        limit = PAGE_MAX if self._left is None else min(PAGE_MAX, self._left)
-        return SCAN, _PAGE.pack(flags, limit) + b"".join(parts), self._decode
+        return SCAN, _PAGE.pack(flags, self.limit) + b"".join(parts), self._decode
+
+    def advance(self, count, last_key, more):
+        """Goes on behind a page."""
+        if self._left is not None:
+            self._left -= count
+        self.done = not more or self._left == 0 or not count
+        if self.reverse:
+            self.end = last_key
+        else:
+            self.start, self.after = last_key, True
 
     def _decode(self, reply):
         items, at, key = [], 6, b""
@@ -180,18 +194,12 @@ class Scan:
             start = at + 2
             at = start + _U16.unpack_from(reply, at)[0]
             key = reply[start:at]
-            if self._keys_only:
+            if self.keys_only:
                 items.append(str(key, "utf-8"))
             else:
                 value, at = _value_at(reply, at)
                 items.append((str(key, "utf-8"), value))
-        if self._left is not None:
-            self._left -= count
-        self.done = not reply[1] or self._left == 0 or not count
-        if self._reverse:
-            self._end = bytes(key)
-        else:
-            self._start, self._after = bytes(key), True
+        self.advance(count, bytes(key), reply[1])
         return items
 
 

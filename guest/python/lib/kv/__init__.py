@@ -21,6 +21,8 @@ from enoki_kv.changes import increment as _increment
 from enoki_kv.connection import ask as _ask
 from enoki_kv.connection import channel as _channel
 from enoki_kv.connection import operate as _operate
+from enoki_kv.direct_reads import ASK_NODE as _ASK_NODE
+from enoki_kv.direct_reads import reads as _reads
 from enoki_kv.errors import Error
 from enoki_kv.requests import Entry
 from enoki_kv.values import decode_value as _decode_value
@@ -76,6 +78,9 @@ _pack_u16 = _requests.pack_u16
 def get(key: str, default: Any = "") -> Any:
     """The value of `key`; `default` if it is missing or expired."""
     name = _key_bytes(key)
+    found = _reads.get(name, default)
+    if found is not _ASK_NODE:
+        return found
     reply = _operate(_GET, _pack_u16(len(name)) + name)
     if not reply[1]:
         return default
@@ -100,14 +105,16 @@ def delete(key: str) -> bool:
 
 
 def exists(key: str) -> bool:
-    return _ask(_requests.exists(key))
+    found = _reads.exists(_key_bytes(key))
+    return _ask(_requests.exists(key)) if found is _ASK_NODE else found
 
 
 def get_many(keys: Iterable[str]) -> dict[str, Value]:
     """The values of those `keys` that exist."""
     values = {}
     for some in _requests.in_groups(keys):
-        values.update(_ask(_requests.get_many(some)))
+        found = _reads.get_many(some, [_key_bytes(key) for key in some])
+        values.update(_ask(_requests.get_many(some)) if found is _ASK_NODE else found)
     return values
 
 
@@ -135,7 +142,8 @@ def keys(
 
 def _pages(pages):
     while not pages.done:
-        yield from _ask(pages.request())
+        found = _reads.page(pages)
+        yield from _ask(pages.request()) if found is _ASK_NODE else found
 
 
 def update(key: str, fn: Callable[[Any], Any], once: str | None = None) -> Any:

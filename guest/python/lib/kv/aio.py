@@ -10,11 +10,14 @@ from enoki_kv import watching as _watching
 from enoki_kv.changes import DELETE, Batch, Counter, Map, SetOf, Update
 from enoki_kv.changes import increment as _increment
 from enoki_kv.connection import channel as _channel
+from enoki_kv.direct_reads import ASK_NODE as _ASK_NODE
+from enoki_kv.direct_reads import reads as _reads
 from enoki_kv.errors import Error
 from enoki_kv.errors import raise_reply as _raise_reply
 from enoki_kv.loops import operate_in_loop as _operate
 from enoki_kv.loops import watch_in_loop as _watch_in_loop
 from enoki_kv.requests import Entry
+from enoki_kv.values import key_bytes as _key_bytes
 from enoki_kv.watching import Event
 
 __all__ = [
@@ -42,7 +45,15 @@ __all__ = [
 ]
 
 
+# Reads in place before the node is asked once: code that only reads then lets the event loop turn now and again, as it
+# would if all its reads went over the channel.
+_READS_IN_A_ROW_MAX = 256
+_reads_in_a_row = 0
+
+
 async def _ask(request):
+    global _reads_in_a_row
+    _reads_in_a_row = 0
     operation, payload, decode = request
     reply = await _operate(operation, payload)
     if reply[0]:
@@ -50,8 +61,16 @@ async def _ask(request):
     return decode(reply)
 
 
+def _in_place(read, *arguments):
+    """What `read` finds, unless it is time to ask the node."""
+    global _reads_in_a_row
+    _reads_in_a_row += 1
+    return _ASK_NODE if _reads_in_a_row > _READS_IN_A_ROW_MAX else read(*arguments)
+
+
 async def get(key, default=""):
-    return await _ask(_requests.get(key, default))
+    found = _in_place(_reads.get, _key_bytes(key), default)
+    return await _ask(_requests.get(key, default)) if found is _ASK_NODE else found
 
 
 async def entry(key):
@@ -67,13 +86,15 @@ async def delete(key):
 
 
 async def exists(key):
-    return await _ask(_requests.exists(key))
+    found = _in_place(_reads.exists, _key_bytes(key))
+    return await _ask(_requests.exists(key)) if found is _ASK_NODE else found
 
 
 async def get_many(keys):
     values = {}
     for some in _requests.in_groups(keys):
-        values.update(await _ask(_requests.get_many(some)))
+        found = _in_place(_reads.get_many, some, [_key_bytes(key) for key in some])
+        values.update(await _ask(_requests.get_many(some)) if found is _ASK_NODE else found)
     return values
 
 
@@ -87,7 +108,8 @@ def keys(start="", end=None, prefix=None, limit=None, reverse=False):
 
 async def _pages(pages):
     while not pages.done:
-        for item in await _ask(pages.request()):
+        found = _in_place(_reads.page, pages)
+        for item in await _ask(pages.request()) if found is _ASK_NODE else found:
             yield item
 
 
