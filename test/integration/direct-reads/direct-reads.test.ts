@@ -14,11 +14,18 @@ interface Check {
   readonly wrong: readonly unknown[];
 }
 
-const CODE = readFileSync(join(import.meta.dirname, "reader.mjs"), "utf8");
+const code = (file: string): string => readFileSync(join(import.meta.dirname, file), "utf8");
+const READERS = {
+  Node: { "index.mjs": code("reader.mjs") },
+  Python: { "main.py": code("reader.py") },
+};
+const CASES = (["process", "sandbox"] as const).flatMap((isolation) =>
+  (["Node", "Python"] as const).map((language) => ({ isolation, language })),
+);
 const sandbox = await probeSandbox();
 const missing = "missing" in sandbox ? `: ${sandbox.missing}; \`npm run setup\`` : "";
 
-describe.each(["process", "sandbox"] as const)("direct reads in a %s", (isolation) => {
+describe.each(CASES)("direct reads of $language in a $isolation", ({ isolation, language }) => {
   describe.skipIf(isolation === "sandbox" && missing !== "")(`of a keygroup${missing}`, () => {
     let running: RunningNode;
     const served = vi.spyOn(KeygroupOperations.prototype, "serve");
@@ -31,7 +38,7 @@ describe.each(["process", "sandbox"] as const)("direct reads in a %s", (isolatio
     afterEach(() => served.mockClear());
 
     const deploy = (name: string) =>
-      deployFiles(running, name, { "index.mjs": CODE }, { isolation, maxInstances: 3 });
+      deployFiles(running, name, READERS[language], { isolation, maxInstances: 3 });
 
     async function run<T = unknown>(op: string, input: object = {}, name = "reader"): Promise<T> {
       const answer = await send(running.functionsUrl, `/${name}`, {
@@ -107,6 +114,12 @@ describe.each(["process", "sandbox"] as const)("direct reads in a %s", (isolatio
       }
     });
 
+    test.runIf(language === "Python")("may come from several threads at once", async () => {
+      expect(await run("threads", { times: 2000 })).toEqual([]);
+      // A thread that finds another one reading asks the node.
+      expect(served.mock.calls.length).toBeLessThan((4 * 2000 * 3) / 2);
+    });
+
     test("never show anything torn, wrong or old while others write at full speed and readers are stopped", async () => {
       await deploy("stressed");
       const keygroup = running.node.keygroups.find("stressed" as KeygroupName);
@@ -128,7 +141,7 @@ describe.each(["process", "sandbox"] as const)("direct reads in a %s", (isolatio
         }
       };
       const writing = write();
-      await run("get", { key: "big" }, "stressed");
+      await run("get", { key: "s/0" }, "stressed");
       const pauses = setInterval(() => {
         const pids = guestsOf(running.node.functions.find("stressed")?.pids ?? []);
         for (const pid of pids) trySignal(pid, "SIGSTOP");
