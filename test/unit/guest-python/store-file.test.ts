@@ -103,7 +103,7 @@ describe.skipIf(!PYTHON)(`a store's file that Python reads (${PYTHON_MISSING})`,
     const padding = [0, 90, 180, 900];
     const someKey = (): Buffer =>
       Buffer.from(`k${pick(3000)}`.padEnd(2 + (padding[pick(4)] as number), "x"));
-    for (let round = 0; round < 25; round++) {
+    for (let round = 0; round < 15; round++) {
       storage.transact((transaction) => {
         for (let i = 0; i < 100; i++) {
           const key = someKey();
@@ -112,7 +112,7 @@ describe.skipIf(!PYTHON)(`a store's file that Python reads (${PYTHON_MISSING})`,
           else transaction.put(key, Buffer.alloc(sizeBytes, i));
         }
       });
-      const keys = Array.from({ length: 12 }, someKey);
+      const keys = Array.from({ length: 8 }, someKey);
       const ranges = keys.flatMap((key, i) => {
         const [start, end] = [key, keys[(i + 1) % keys.length] as Buffer].sort(Buffer.compare) as [
           Buffer,

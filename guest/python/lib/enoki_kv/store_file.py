@@ -29,16 +29,21 @@ _DEPTH_MAX = 32
 _SEARCHES_BEFORE_LIST = 16
 # Pages read behind the end of the map before the file is mapped anew: as long as that takes.
 _PAGES_BEYOND_MAX = 32
-# why: pages that were read through a map count as memory of this process until it lets go of them. A file with more
-# pages than this lets go of all after so many: with what the kernel maps around each, that is 64 MiB at most.
-_PAGES_MAPPED_MAX = 1024
+# why: what was read through a map counts as memory of this process until it lets go of it. The map of a file of up to
+# 64 MiB is kept; that of a larger one lets go of everything after so many pages, which with what the kernel maps around
+# each come to 64 MiB at most.
+_PAGES_MAPPED_MAX = 16384
+_PAGES_TAKEN_MAX = 1024
 
 _MAGIC = 0xBEEFC0DE
 _VERSION = 2
-# Of both meta pages, what is of interest: magic, version, page size, flags, root, transaction.
-_META_FIELDS = Struct("<24xII16xI48xH34xQ8xQ")
-_META_BYTES = _META_FIELDS.size
+_KNOWN = (_MAGIC, _VERSION, _PAGE_BYTES, 0)
+# Of a meta page, what is of interest: magic, version, page size, flags, root, transaction.
+_META = "24xII16xI48xH34xQ8xQ"
+_META_BYTES = 160
+# Both, read in one piece.
 _METAS = slice(0, _PAGE_BYTES + _META_BYTES)
+_unpack_metas = Struct(f"<{_META}{_PAGE_BYTES - _META_BYTES}x{_META}").unpack
 # The root of an empty tree: all bits set.
 _NO_PAGE = 2**64 - 1
 
@@ -262,7 +267,7 @@ class StoreFile:
             else:
                 data = self._page_beyond(number)
             page = self._pages[number] = _Page(data, number)
-            if self._pages_taken > _PAGES_MAPPED_MAX:
+            if self._pages_taken > _PAGES_TAKEN_MAX:
                 self._let_go()
         return page
 
@@ -311,13 +316,9 @@ class StoreFile:
 
 def _latest(metas):
     """Transaction, position and root of the newer meta page."""
-    if len(metas) != _METAS.stop:
-        raise Unreadable("a page is cut")
-    newest = None
-    for meta in (0, _PAGE_BYTES):
-        magic, version, page_bytes, flags, root, transaction = _META_FIELDS.unpack_from(metas, meta)
-        if magic != _MAGIC or version != _VERSION or page_bytes != _PAGE_BYTES or flags:
-            raise Unreadable("not a store that can be read directly")
-        if newest is None or transaction > newest[0]:
-            newest = transaction, meta, root
-    return newest
+    fields = _unpack_metas(metas)
+    if fields[:4] != _KNOWN or fields[6:10] != _KNOWN:
+        raise Unreadable("not a store that can be read directly")
+    if fields[11] > fields[5]:
+        return fields[11], _PAGE_BYTES, fields[10]
+    return fields[5], 0, fields[4]
