@@ -20,12 +20,12 @@ const READERS = {
   Python: { "main.py": code("reader.py") },
 };
 const CASES = (["process", "sandbox"] as const).flatMap((isolation) =>
-  (["Node", "Python"] as const).map((language) => ({ isolation, language })),
+  (["Node", "Python"] as const).map((language) => [language, isolation] as const),
 );
 const sandbox = await probeSandbox();
 const missing = "missing" in sandbox ? `: ${sandbox.missing}; \`npm run setup\`` : "";
 
-describe.each(CASES)("direct reads of $language in a $isolation", ({ isolation, language }) => {
+describe.each(CASES)("direct reads of %s in a %s", (language, isolation) => {
   describe.skipIf(isolation === "sandbox" && missing !== "")(`of a keygroup${missing}`, () => {
     let running: RunningNode;
     const served = vi.spyOn(KeygroupOperations.prototype, "serve");
