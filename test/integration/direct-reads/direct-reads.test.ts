@@ -114,11 +114,14 @@ describe.each(CASES)("direct reads of %s in a %s", (language, isolation) => {
       }
     });
 
-    test.runIf(language === "Python")("may come from several threads at once", async () => {
-      expect(await run("threads", { times: 2000 })).toEqual([]);
-      // A thread that finds another one reading asks the node.
-      expect(served.mock.calls.length).toBeLessThan((4 * 2000 * 3) / 2);
-    });
+    // JavaScript has one thread.
+    if (language === "Python") {
+      test("may come from several threads at once", async () => {
+        expect(await run("threads", { times: 2000 })).toEqual([]);
+        // A thread that finds another one reading asks the node.
+        expect(served.mock.calls.length).toBeLessThan((4 * 2000 * 3) / 2);
+      });
+    }
 
     test("never show anything torn, wrong or old while others write at full speed and readers are stopped", async () => {
       await deploy("stressed");
