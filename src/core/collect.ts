@@ -45,8 +45,13 @@ export class Collector {
   }
 }
 
-/** True if some row lists garbage or an expired version, so that a collection may find something. */
+/**
+ * True if some row lists garbage or an expired version or belongs to a catch-up, which may have
+ * broken off, so that a collection may find something.
+ */
 export function hasGarbage(reader: RowReader, nowMs: number): boolean {
+  const staged = reader.range({ start: STAGING_START, end: STAGING_END, limit: 1 });
+  if (staged.length > 0) return true;
   const garbage = reader.range({ start: GARBAGE_START, end: GARBAGE_END, limit: 1 });
   if (garbage.length > 0) return true;
   return reader.range({ start: EXPIRY_START, end: expiryEnd(nowMs), limit: 1 }).length > 0;
@@ -54,6 +59,8 @@ export function hasGarbage(reader: RowReader, nowMs: number): boolean {
 
 const GARBAGE_START = Uint8Array.of(ROW_PREFIX.garbage);
 const GARBAGE_END = Uint8Array.of(ROW_PREFIX.garbage + 1);
+const STAGING_START = Uint8Array.of(ROW_PREFIX.staging);
+const STAGING_END = Uint8Array.of(ROW_PREFIX.staging + 1);
 const EXPIRY_START = Uint8Array.of(ROW_PREFIX.expiry);
 
 function forEachRow(

@@ -1,6 +1,7 @@
 import { EnokiError } from "../core/errors.js";
 import type { Logger } from "../ports/logger.js";
 import type { Storage, Transaction } from "../ports/storage.js";
+import type { Timers } from "../ports/timers.js";
 import type { Turn } from "../ports/turn.js";
 import type { Durability } from "./types.js";
 
@@ -8,16 +9,19 @@ import type { Durability } from "./types.js";
 export interface PendingCommit<T> {
   /** Decides and writes inside the transaction. An `EnokiError` means: nothing was written for it. */
   apply(transaction: Transaction): T;
-  /** Called once the change is as durable as the keygroup promises. */
+  /** Called once the change is as durable as the keygroup promises; a lazy one once committed. */
   acknowledged(outcome: T): void;
   /** Called instead when it was refused or the transaction failed. */
   failed(error: unknown): void;
+  /** True for what nobody was promised anything for, such as updates of other replicas. */
+  readonly isLazy?: boolean;
 }
 
 /** What a {@link GroupCommit} needs of its keygroup. */
 export interface GroupCommitOptions {
   readonly storage: Storage;
   readonly turn: Turn;
+  readonly timers: Timers;
   readonly logger: Logger;
   /** Asked at each commit, since a keygroup's durability may change. */
   readonly durability: () => Durability;
@@ -45,7 +49,7 @@ export class GroupCommit {
   #waiting: PendingCommit<unknown>[] = [];
   #isScheduled = false;
   #isClosed = false;
-  #syncTimer: NodeJS.Timeout | undefined;
+  #cancelSync: (() => void) | undefined;
   #inFlight = 0;
   #idle: (() => void)[] = [];
 
@@ -73,8 +77,8 @@ export class GroupCommit {
   async close(): Promise<void> {
     this.#isClosed = true;
     if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
-    clearTimeout(this.#syncTimer);
-    this.#syncTimer = undefined;
+    this.#cancelSync?.();
+    this.#cancelSync = undefined;
     await this.sync();
   }
 
@@ -95,17 +99,27 @@ export class GroupCommit {
   #commit(): void {
     this.#isScheduled = false;
     const changes = this.#waiting.splice(0, CHANGES_PER_COMMIT_MAX);
-    if (this.#waiting.length > 0) setImmediate(() => this.#schedule());
+    if (this.#waiting.length > 0) this.#options.timers.after(0, () => this.#schedule());
     const outcomes = this.#transact(changes);
     if (outcomes === undefined) return;
-    if (this.#options.durability() === "relaxed") {
-      this.#syncSoon();
+    const isRelaxed = this.#options.durability() === "relaxed";
+    const waits = isRelaxed ? [] : changes.filter(({ isLazy }) => isLazy !== true);
+    if (waits.length === 0) {
+      this.syncSoon();
       this.#acknowledge(changes, outcomes);
       return;
     }
+    if (waits.length < changes.length) {
+      const isLazyAt = (at: number): boolean => changes[at]?.isLazy === true;
+      this.#acknowledge(
+        changes.filter((_, at) => isLazyAt(at)),
+        outcomes.filter((_, at) => isLazyAt(at)),
+      );
+    }
+    const waited = outcomes.filter((_, at) => changes[at]?.isLazy !== true);
     this.sync().then(
-      () => this.#acknowledge(changes, outcomes),
-      (error: unknown) => this.#failAll(changes, error),
+      () => this.#acknowledge(waits, waited),
+      (error: unknown) => this.#failAll(waits, error),
     );
   }
 
@@ -155,13 +169,14 @@ export class GroupCommit {
     for (const resolve of idle) resolve();
   }
 
-  #syncSoon(): void {
-    this.#syncTimer ??= setTimeout(() => {
-      this.#syncTimer = undefined;
+  /** Begins a sync within the interval, if none is on its way already. */
+  syncSoon(): void {
+    this.#cancelSync ??= this.#options.timers.after(this.#options.syncIntervalMs, () => {
+      this.#cancelSync = undefined;
       this.sync().catch((error: unknown) =>
         this.#options.logger.error({ error: String(error) }, "a sync failed"),
       );
-    }, this.#options.syncIntervalMs).unref();
+    });
   }
 }
 

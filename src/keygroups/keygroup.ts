@@ -1,15 +1,22 @@
 import type { KeygroupName } from "../core/ids.js";
 import { hasGarbage } from "../core/collect.js";
+import { EnokiError } from "../core/errors.js";
 import { Replica } from "../core/replica.js";
-import type { RowWrite } from "../core/rows.js";
+import type { Founding, OpenOptions } from "../core/opening.js";
+import type { RowReader, RowWrite } from "../core/rows.js";
 import type { TypedValue } from "../core/value.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { Storage, Transaction } from "../ports/storage.js";
+import type { Timers } from "../ports/timers.js";
 import type { Turn } from "../ports/turn.js";
 import { GroupCommit } from "./group-commit.js";
+import { importItems } from "./import-items.js";
 import { ItemReads } from "./item-reads.js";
 import { putRows, sealReplica } from "./keygroup-store.js";
+import type { ReplicaChange, ReplicaHost, ReplicationHook } from "./replica-host.js";
+import { repeat } from "./repeat.js";
+import { SyncWaiters } from "./sync-waiters.js";
 import type {
   Entry,
   Explanation,
@@ -36,18 +43,26 @@ export interface KeygroupOptions {
   /** See `Replica.open`: false when the stored state may be older than what was acknowledged. */
   readonly resumes: boolean;
   readonly turn: Turn;
+  readonly timers: Timers;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly syncIntervalMs: number;
   /** Turns the sends of a batch into local rows of the same commit. */
   readonly encodeSends: SendEncoder;
+  /** What a replica in an empty store becomes; without it, founder and only member. */
+  readonly founding?: Founding;
+  /** How often garbage is looked for; 2 s unless said otherwise. */
+  readonly collectIntervalMs?: number;
+  /** `Replica.open`, or what stands in for it where every step of a replica is watched. */
+  readonly openReplica?: (reader: RowReader, options: OpenOptions) => OpenedReplica;
 }
+
+/** What `Replica.open` gives. */
+export type OpenedReplica = ReturnType<typeof Replica.open>;
 
 /** How often tombstones and expired versions are looked for. */
 const COLLECT_INTERVAL_MS = 2000;
 const COLLECT_ROWS_MAX = 512;
-/** Items in one commit of an import. */
-const IMPORT_CHUNK_ITEMS = 500;
 
 /**
  * One keygroup on this node: its replica, its store and the commit of its writes.
@@ -55,7 +70,7 @@ const IMPORT_CHUNK_ITEMS = 500;
  * Reads are synchronous and show the last commit. Writes of one turn share a transaction and are
  * decided in the order of their arrival, so all instances of the node see one order (linearizable).
  */
-export class Keygroup implements KeygroupFacade {
+export class Keygroup implements KeygroupFacade, ReplicaHost {
   readonly name: KeygroupName;
   /** All reads, also those with keys that are encoded already. */
   readonly reads: ItemReads;
@@ -64,7 +79,11 @@ export class Keygroup implements KeygroupFacade {
   readonly #clock: Clock;
   readonly #commits: GroupCommit;
   readonly #watchers = new Watchers();
-  readonly #collectTimer: NodeJS.Timeout;
+  readonly #openReplica: NonNullable<KeygroupOptions["openReplica"]>;
+  readonly #stopCollecting: () => void;
+  readonly #waiters = new SyncWaiters();
+  #isLeaving = false;
+  #hook: ReplicationHook | undefined;
   #config: KeygroupConfig;
   #replica: Replica;
 
@@ -75,6 +94,7 @@ export class Keygroup implements KeygroupFacade {
     this.#storage = options.storage;
     this.#clock = options.clock;
     this.#replica = replica;
+    this.#openReplica = openerOf(options);
     this.reads = new ItemReads(
       options.storage,
       () => this.#config.policy,
@@ -83,6 +103,7 @@ export class Keygroup implements KeygroupFacade {
     this.#commits = new GroupCommit({
       storage: options.storage,
       turn: options.turn,
+      timers: options.timers,
       logger: options.logger,
       durability: () => this.#config.durability,
       syncIntervalMs: options.syncIntervalMs,
@@ -91,19 +112,24 @@ export class Keygroup implements KeygroupFacade {
       syncBegins: () => {
         const replica = this.#replica;
         const vector = replica.vector.clone();
-        return () => replica.durable(vector);
+        return () => {
+          replica.durable(vector);
+          this.#waiters.synced(this.#replica);
+        };
       },
     });
-    this.#collectTimer = setInterval(() => this.#collect(), COLLECT_INTERVAL_MS).unref();
+    const { timers, collectIntervalMs = COLLECT_INTERVAL_MS } = options;
+    this.#stopCollecting = repeat(timers, collectIntervalMs, () => this.#collect());
   }
 
   /** Opens the replica in its store; what must be durable before the first write is so then. */
   static async open(options: KeygroupOptions): Promise<Keygroup> {
     const wallMs = options.clock.nowMs();
-    const { replica, writes } = Replica.open(options.storage, {
+    const { replica, writes } = openerOf(options)(options.storage, {
       wallMs,
       policy: options.config.policy,
       resumes: options.resumes,
+      ...(options.founding && { founding: options.founding }),
     });
     if (writes.length > 0) {
       options.storage.transact((transaction) => putRows(transaction, writes));
@@ -181,6 +207,10 @@ export class Keygroup implements KeygroupFacade {
     acknowledged: (outcome: WriteOutcome) => void,
     failed: (error: unknown) => void,
   ): void {
+    if (this.#isLeaving || !this.#replica.identity.isServing) {
+      failed(this.#unwritable());
+      return;
+    }
     let applied: AppliedWrite | undefined;
     this.#commits.add<WriteOutcome>({
       apply: (transaction) => {
@@ -199,7 +229,8 @@ export class Keygroup implements KeygroupFacade {
       acknowledged: (outcome) => {
         acknowledged(outcome);
         applied?.committed();
-        if (applied && applied.touched.length > 0) this.#committed(applied.touched);
+        if (applied?.update) this.#hook?.committed(applied.update);
+        if (applied && applied.touched.length > 0) this.#notify(applied.touched);
       },
       failed,
     });
@@ -225,6 +256,41 @@ export class Keygroup implements KeygroupFacade {
     );
   }
 
+  get replica(): Replica {
+    return this.#replica;
+  }
+
+  attach(hook: ReplicationHook): void {
+    this.#hook = hook;
+  }
+
+  change<T>(change: ReplicaChange<T>): void {
+    let touched: readonly Uint8Array[] = [];
+    this.#commits.add<T>({
+      isLazy: true,
+      apply: (transaction) => {
+        const effects = change.work(this.#replica, transaction);
+        ({ touched } = effects);
+        putRows(transaction, effects.writes);
+        return effects.value;
+      },
+      acknowledged: (value) => {
+        change.done(value);
+        if (touched.length > 0) this.#notify(touched);
+      },
+      failed: change.failed,
+    });
+  }
+
+  whenShareable(then: () => void): void {
+    if (this.#config.durability === "relaxed") then();
+    else this.#waiters.add(this.#replica, then);
+  }
+
+  setLeaving(isLeaving: boolean): void {
+    this.#isLeaving = isLeaving;
+  }
+
   /** The store's file, for instances that read it directly. */
   get storeFile(): string | undefined {
     return this.#storage.file;
@@ -243,34 +309,16 @@ export class Keygroup implements KeygroupFacade {
   }
 
   async importItems(items: Iterable<ExportedItem>): Promise<number> {
-    let imported = 0;
-    let chunk: ExportedItem[] = [];
-    const flush = async (): Promise<void> => {
-      if (chunk.length === 0) return;
-      const wallMs = this.#clock.nowMs();
-      const live = chunk.filter((item) => item.expiresAtMs === 0 || item.expiresAtMs > wallMs);
-      await this.write({
-        writes: live.map((item) => ({
-          op: "set",
-          key: item.key,
-          value: item.value,
-          expiresAtMs: item.expiresAtMs,
-        })),
-      });
-      imported += live.length;
-      chunk = [];
-    };
-    for (const item of items) {
-      chunk.push(item);
-      if (chunk.length >= IMPORT_CHUNK_ITEMS) await flush();
-    }
-    await flush();
-    return imported;
+    return importItems(
+      items,
+      (request) => this.write(request),
+      () => this.#clock.nowMs(),
+    );
   }
 
   /** Commits what waits, syncs and closes the store. */
   async close(): Promise<void> {
-    clearInterval(this.#collectTimer);
+    this.#stopCollecting();
     this.reads.close();
     await this.#commits.close();
     await this.#storage.close();
@@ -281,7 +329,7 @@ export class Keygroup implements KeygroupFacade {
     return this.#replica.nowMs(this.#clock.nowMs());
   }
 
-  #committed(keys: readonly Uint8Array[]): void {
+  #notify(keys: readonly Uint8Array[]): void {
     if (this.#watchers.isEmpty) return;
     for (const key of keys) {
       const entry = this.reads.entryBytes(Buffer.from(key));
@@ -289,24 +337,39 @@ export class Keygroup implements KeygroupFacade {
     }
   }
 
+  #unwritable(): EnokiError {
+    return this.#isLeaving
+      ? new EnokiError("ENOKI_DRAINING", `keygroup "${this.name}" is leaving this node`)
+      : new EnokiError("ENOKI_STALE", `the replica of "${this.name}" here is still being filled`);
+  }
+
   #reopenReplica(): void {
-    this.#replica = Replica.open(this.#storage, {
+    this.#replica = this.#openReplica(this.#storage, {
       wallMs: this.#clock.nowMs(),
       policy: this.#config.policy,
       resumes: true,
       hlc: this.#replica.hlc,
     }).replica;
+    // The new object knows of nothing that is synced, and without that nobody can collect.
+    this.#commits.syncSoon();
+    this.#hook?.reopened();
   }
 
   /** Removes tombstones and expired versions that are certainly no longer needed. */
   #collect(): void {
-    if (!hasGarbage(this.#storage, this.#nowMs())) return;
+    const { vector, record } = this.#replica;
+    const hasDeadOrigins = vector.size > record.members.length;
+    if (!hasDeadOrigins && !hasGarbage(this.#storage, this.#nowMs())) return;
     const wallMs = this.#clock.nowMs();
-    this.commitLocal((transaction) => ({
-      writes: this.#replica.collect(transaction, { limit: COLLECT_ROWS_MAX, wallMs }),
-      value: undefined,
-    })).catch((error: unknown) =>
+    this.commitLocal((transaction) => {
+      const writes = this.#replica.collect(transaction, { limit: COLLECT_ROWS_MAX, wallMs });
+      return { writes: [...writes, ...this.#replica.retire()], value: undefined };
+    }).catch((error: unknown) =>
       this.#options.logger.warn({ error: String(error) }, "a collection failed"),
     );
   }
+}
+
+function openerOf(options: KeygroupOptions): NonNullable<KeygroupOptions["openReplica"]> {
+  return options.openReplica ?? ((reader, open) => Replica.open(reader, open));
 }

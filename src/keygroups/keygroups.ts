@@ -4,6 +4,7 @@ import { parseKeygroupName, type KeygroupName } from "../core/ids.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { Storage, StorageDriver } from "../ports/storage.js";
+import type { Timers } from "../ports/timers.js";
 import type { Turn } from "../ports/turn.js";
 import { Keygroup } from "./keygroup.js";
 import type { KeygroupConfig, KeygroupsFacade } from "./types.js";
@@ -20,6 +21,7 @@ export interface KeygroupsOptions {
   readonly resumes: boolean;
   readonly defaults: KeygroupConfig;
   readonly turn: Turn;
+  readonly timers: Timers;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly syncIntervalMs: number;

@@ -2,6 +2,7 @@ import { formatDot } from "../core/dot.js";
 import type { KeygroupName } from "../core/ids.js";
 import { LIMITS } from "../core/limits.js";
 import type { RowWrite } from "../core/rows.js";
+import type { Update } from "../core/update.js";
 import { TAG } from "../core/value.js";
 import { visibleValue } from "../core/visible.js";
 import { onceItemKey } from "./keys.js";
@@ -28,6 +29,8 @@ export interface AppliedWrite {
   readonly touched: readonly Uint8Array[];
   /** To be called once it is committed. */
   readonly committed: () => void;
+  /** What the other members are to be told; `undefined` if no item changed. */
+  readonly update: Update | undefined;
 }
 
 const nothing = (): void => {};
@@ -44,7 +47,13 @@ export function applyWrite(
   const onceKey = request.once === undefined ? undefined : onceItemKey(request.once);
   const earlier = onceKey && readOutcome(context, onceKey);
   if (earlier)
-    return { outcome: { ...earlier, repeated: true }, writes: [], touched: [], committed: nothing };
+    return {
+      outcome: { ...earlier, repeated: true },
+      writes: [],
+      touched: [],
+      committed: nothing,
+      update: undefined,
+    };
 
   const plan = planWrites(context, request);
   const sends = request.sends?.length ? encodeSends(request.sends) : undefined;
@@ -71,6 +80,7 @@ export function applyWrite(
       writes: sends?.writes ?? [],
       touched: [],
       committed: sends?.committed ?? nothing,
+      update: undefined,
     };
   }
   const effects = context.replica.commit(context.reader, mutations, {
@@ -82,6 +92,7 @@ export function applyWrite(
     writes: sends ? [...effects.writes, ...sends.writes] : effects.writes,
     touched: plan.mutations.map((mutation) => mutation.key),
     committed: sends?.committed ?? nothing,
+    update: effects.update,
   };
 }
 

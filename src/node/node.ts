@@ -22,6 +22,7 @@ import { KeygroupOperations } from "../keygroups/operation-server.js";
 import { systemClock } from "../ports/clock.js";
 import type { Launcher } from "../ports/runtime.js";
 import type { Storage, StorageDriver } from "../ports/storage.js";
+import { systemTimers } from "../ports/timers.js";
 import { createTurn } from "../ports/turn.js";
 import { acquireGuardian, type Guardian } from "../runtimes/guardian.js";
 import { createLauncher } from "../runtimes/launcher.js";
@@ -245,6 +246,7 @@ async function assemble(settings: NodeSettings, guardian: Guardian): Promise<Eno
     resumes,
     defaults: settings.keygroupDefaults,
     turn,
+    timers: systemTimers,
     clock,
     logger,
     syncIntervalMs: settings.syncIntervalMs,

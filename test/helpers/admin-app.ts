@@ -20,6 +20,7 @@ import type { AdminDeps } from "../../src/gateway/admin/deps.js";
 import { Keygroups } from "../../src/keygroups/keygroups.js";
 import { systemClock } from "../../src/ports/clock.js";
 import { silentLogger } from "../../src/ports/logger.js";
+import { systemTimers } from "../../src/ports/timers.js";
 import { createTurn } from "../../src/ports/turn.js";
 import { createMemoryDriver } from "../../src/storage/memory.js";
 
@@ -175,6 +176,7 @@ export async function adminFixture(changes: Partial<AdminDeps> = {}): Promise<Ad
     resumes: true,
     defaults: { policy: "lww", durability: "relaxed", ttlMs: 0 },
     turn: createTurn(),
+    timers: systemTimers,
     clock: systemClock,
     logger,
     syncIntervalMs: 100,

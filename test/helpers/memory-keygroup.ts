@@ -1,6 +1,7 @@
 import { Keygroup, type KeygroupOptions } from "../../src/keygroups/keygroup.js";
 import type { KeygroupName } from "../../src/core/ids.js";
 import type { Storage } from "../../src/ports/storage.js";
+import { systemTimers } from "../../src/ports/timers.js";
 import { createTurn } from "../../src/ports/turn.js";
 import { silentLogger } from "../../src/ports/logger.js";
 import { createMemoryDriver } from "../../src/storage/memory.js";
@@ -70,6 +71,7 @@ export async function openTestKeygroup(
     nodeName: "node",
     resumes: true,
     turn: createTurn(),
+    timers: systemTimers,
     clock,
     logger: silentLogger,
     syncIntervalMs: 20,

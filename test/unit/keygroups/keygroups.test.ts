@@ -5,6 +5,7 @@ import type { KeygroupName } from "../../../src/core/ids.js";
 import { Keygroups } from "../../../src/keygroups/keygroups.js";
 import { silentLogger } from "../../../src/ports/logger.js";
 import type { StorageDriver } from "../../../src/ports/storage.js";
+import { systemTimers } from "../../../src/ports/timers.js";
 import { createTurn } from "../../../src/ports/turn.js";
 import { createMemoryDriver } from "../../../src/storage/memory.js";
 import { CountingStorage, ManualClock, str, textOf } from "../../helpers/memory-keygroup.js";
@@ -42,6 +43,7 @@ async function openKeygroups(isDurable = false) {
     resumes: true,
     defaults: { policy: "lww", durability: "relaxed", ttlMs: 0 },
     turn: createTurn(),
+    timers: systemTimers,
     clock: new ManualClock(),
     logger: silentLogger,
     syncIntervalMs: 20,
