@@ -1,0 +1,67 @@
+import type { Heartbeat } from "../../core/heartbeat.js";
+import type { NodeName } from "../../core/ids.js";
+import type { Vector } from "../../core/vector.js";
+
+/** Another member of the keygroup, as it is known to this one. */
+export class Peer {
+  readonly node: NodeName;
+  /** The epoch at which it joined. */
+  readonly member: number;
+  isUp: boolean;
+  /** The last one, since its link is up. */
+  heartbeat: Heartbeat | undefined;
+  /** It would answer a catch-up request of this replica. */
+  canServe = false;
+  /** Something that it has and that was missing here at `sinceMs`, and since then all along. */
+  ahead: { readonly vector: Vector; readonly sinceMs: number } | undefined;
+  /** Its link is new: whatever it is ahead in is not on its way. */
+  isFresh = true;
+  /** Updates for it were dropped: it gets no more of them until it has caught up. */
+  isBehind = false;
+  /** It is not asked for a catch-up before. */
+  avoidUntilMs = -Infinity;
+
+  constructor(node: NodeName, member: number, isUp: boolean) {
+    this.node = node;
+    this.member = member;
+    this.isUp = isUp;
+  }
+
+  /** A new link: nothing of the older one holds. */
+  up(): void {
+    this.isUp = true;
+    this.isFresh = true;
+    this.isBehind = false;
+    this.avoidUntilMs = -Infinity;
+    this.#forget();
+  }
+
+  down(): void {
+    this.isUp = false;
+    this.#forget();
+  }
+
+  /** Takes its heartbeat. */
+  heard(heartbeat: Heartbeat, canServe: boolean, own: Vector, nowMs: number): void {
+    this.heartbeat = heartbeat;
+    this.canServe = canServe;
+    this.compare(own, nowMs);
+  }
+
+  /** Compares what it has with what is applied here now. */
+  compare(own: Vector, nowMs: number): void {
+    const applied = this.heartbeat?.applied;
+    if (!applied || own.includes(applied)) {
+      this.ahead = undefined;
+      if (applied) this.isFresh = false;
+    } else if (!this.ahead || own.includes(this.ahead.vector)) {
+      this.ahead = { vector: applied, sinceMs: nowMs };
+    }
+  }
+
+  #forget(): void {
+    this.heartbeat = undefined;
+    this.canServe = false;
+    this.ahead = undefined;
+  }
+}

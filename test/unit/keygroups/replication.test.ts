@@ -1,0 +1,189 @@
+import { describe, expect, test } from "vitest";
+
+import type { KeygroupName, NodeName } from "../../../src/core/ids.js";
+import { encodeMessage } from "../../../src/core/wire/messages.js";
+import { Vector } from "../../../src/core/vector.js";
+import type { KeygroupMembership } from "../../../src/keygroups/replication/membership.js";
+import { Replicator } from "../../../src/keygroups/replication/replicator.js";
+import { ReplicationRouter } from "../../../src/keygroups/replication/router.js";
+import type { LinkEvents, LinkLane, Links } from "../../../src/ports/links.js";
+import { silentLogger } from "../../../src/ports/logger.js";
+import { systemTimers } from "../../../src/ports/timers.js";
+import { createTurn } from "../../../src/ports/turn.js";
+import { openTestKeygroup, str, textOf } from "../../helpers/memory-keygroup.js";
+
+const [A, B, C] = ["a", "b", "c"] as NodeName[] as [NodeName, NodeName, NodeName];
+const BOTH: KeygroupMembership = {
+  generation: 1,
+  epoch: 2,
+  members: [
+    { epoch: 1, node: A },
+    { epoch: 2, node: B },
+  ],
+  past: [],
+};
+
+/** Links within this process; `takes` may refuse messages as a full link does. */
+class TestNetwork {
+  readonly listeners = new Map<NodeName, LinkEvents>();
+  takes: (from: NodeName, lane: LinkLane) => boolean = () => true;
+
+  links(from: NodeName): Links {
+    return {
+      listen: (events) => void this.listeners.set(from, events),
+      send: (to, lane, payload) => {
+        const listener = this.listeners.get(to);
+        if (!listener || !this.takes(from, lane)) return false;
+        setImmediate(() => listener.message(from, payload));
+        return true;
+      },
+      backlogBytes: () => 0,
+      peers: () =>
+        [...this.listeners.keys()]
+          .filter((node) => node !== from)
+          .map((node) => ({ node, roundTripMs: 1 })),
+      close: () => Promise.resolve(),
+    };
+  }
+}
+
+async function openMember(network: TestNetwork, node: NodeName, epoch: number) {
+  const turn = createTurn();
+  const { keygroup } = await openTestKeygroup({
+    turn,
+    syncIntervalMs: 2,
+    nodeName: node,
+    founding: {
+      generation: 1,
+      epoch,
+      record: { epoch, members: epoch === 1 ? [1] : [1, 2], past: [] },
+      isServing: epoch === 1,
+    },
+  });
+  const links = network.links(node);
+  const router = new ReplicationRouter(links, silentLogger);
+  links.listen(router);
+  const told: string[] = [];
+  const replicator = new Replicator({
+    host: keygroup,
+    router,
+    turn,
+    clock: { nowMs: () => Date.now(), monotonicMs: () => performance.now() },
+    timers: systemTimers,
+    random: () => 0.5,
+    logger: silentLogger,
+    timing: { heartbeatIntervalMs: 10, heartbeatSpacingMs: 1, catchUpAfterMs: 20 },
+    events: {
+      serving: () => told.push("serving"),
+      removed: () => told.push("removed"),
+      mustRejoin: () => told.push("mustRejoin"),
+    },
+  });
+  return { keygroup, replicator, router, told };
+}
+
+type Member = Awaited<ReturnType<typeof openMember>>;
+
+async function openPair(): Promise<{ network: TestNetwork; a: Member; b: Member }> {
+  const network = new TestNetwork();
+  const a = await openMember(network, A, 1);
+  const b = await openMember(network, B, 2);
+  for (const [member, peer] of [
+    [a, B],
+    [b, A],
+  ] as const) {
+    member.router.up(peer);
+    await member.replicator.adopt(BOTH);
+  }
+  await expect.poll(() => b.told).toEqual(["serving"]);
+  return { network, a, b };
+}
+
+const set = (member: Member, key: string, text: string): Promise<unknown> =>
+  member.keygroup.write({ writes: [{ op: "set", key, value: str(text) }] });
+const get = (member: Member, key: string): string | undefined => textOf(member.keygroup.get(key));
+
+describe("a replicated keygroup", () => {
+  test("is filled from a member, then shows what either of the two writes, to watchers too", async () => {
+    const { a, b } = await openPair();
+    const seen: string[] = [];
+    b.keygroup.watch({}, (event) => seen.push(`${event.key}=${textOf(event.value)}`));
+    await set(a, "k", "from a");
+    await expect.poll(() => get(b, "k")).toBe("from a");
+    expect(seen).toEqual(["k=from a"]);
+    await set(b, "k", "from b");
+    await expect.poll(() => get(a, "k")).toBe("from b");
+    const [peer] = a.replicator.metrics().peers;
+    expect(peer).toMatchObject({ node: B, isLinked: true, isServing: true });
+  });
+
+  test("drops what a full link does not take, and is caught up when it takes something again", async () => {
+    const { network, a, b } = await openPair();
+    network.takes = (from, lane) => from !== A || lane === "control";
+    await set(a, "k", "1");
+    await set(a, "k", "2");
+    await expect.poll(() => a.replicator.metrics().counts.outboxesDroppedTotal).toBe(1);
+    expect(get(b, "k")).toBeUndefined();
+    network.takes = () => true;
+    await expect.poll(() => get(b, "k")).toBe("2");
+    expect(b.replicator.metrics().counts.catchUpsCompletedTotal).toBeGreaterThan(0);
+    await set(a, "k", "3");
+    await expect.poll(() => get(b, "k")).toBe("3");
+  });
+
+  test("ignores and counts nodes that are no members, and refuses them a catch-up", async () => {
+    const { network, a } = await openPair();
+    const answers: Uint8Array[] = [];
+    network.listeners.set(C, {
+      up: () => {},
+      down: () => {},
+      message: (_from, payload) => void answers.push(payload),
+    });
+    const name = "test" as KeygroupName;
+    const stranger = new ReplicationRouter(network.links(C), silentLogger);
+    const request = { id: 7, member: 2, vector: new Vector(), isFresh: true, position: undefined };
+    stranger.send(name, A, "control", encodeMessage(1, { type: "request", request }));
+    await expect.poll(() => answers.length).toBe(1);
+    expect([...(answers[0] as Uint8Array).slice(5)]).toEqual([
+      ...encodeMessage(1, { type: "refused", id: 7 }),
+    ]);
+    expect(a.replicator.metrics().counts.strangersTotal).toBe(1);
+  });
+
+  test("survives bytes that are no message", async () => {
+    const { a } = await openPair();
+    a.router.message(B, Uint8Array.of(4, 116, 101, 115, 116, 255, 1));
+    a.router.message(B, new Uint8Array(0));
+    expect(a.router.malformedTotal).toBe(2);
+  });
+
+  test("refuses writes while it is filled and while it leaves, and leaves once all is elsewhere", async () => {
+    const network = new TestNetwork();
+    const lonely = await openMember(network, B, 2);
+    await expect(set(lonely, "k", "v")).rejects.toMatchObject({ code: "ENOKI_STALE" });
+
+    const { network: whole, a, b } = await openPair();
+    whole.takes = (from) => from !== B;
+    await set(b, "k", "v");
+    const outcome = await b.replicator.leave(50);
+    expect(outcome).toEqual({ isCovered: false, unreplicated: 1 });
+    whole.takes = () => true;
+    const leaving = b.replicator.leave(5000);
+    await expect(set(b, "k", "w")).rejects.toMatchObject({ code: "ENOKI_DRAINING" });
+    expect(await leaving).toEqual({ isCovered: true, unreplicated: 0 });
+    expect(get(a, "k")).toBe("v");
+  });
+
+  test("says that it was removed, and no longer listens", async () => {
+    const { a, b } = await openPair();
+    const alone = { ...BOTH, epoch: 3, members: [{ epoch: 1, node: A }], past: [2] };
+    await a.replicator.adopt(alone);
+    await b.replicator.adopt(alone);
+    expect(b.told).toEqual(["serving", "removed"]);
+    await set(b, "k", "lost");
+    await set(a, "k", "kept");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(get(a, "k")).toBe("kept");
+    expect(get(b, "k")).toBe("lost");
+  });
+});
