@@ -109,6 +109,7 @@ export class Network {
       },
       send: (to, lane, payload) => isAlive() && this.#send(port, to, lane, payload),
       backlogBytes: (to, lane) => this.#find(port, to)?.direction.backlog[lane] ?? 0,
+      hold: () => () => {},
       peers: () => this.#peersOf(port),
       close: () => {
         this.detach(index, 0);

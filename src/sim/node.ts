@@ -136,7 +136,7 @@ export class SimNode {
     events.happened("node.start", this);
     const isAlive = this.#aliveness();
     const links = network.attach(this.index, isAlive);
-    const router = new ReplicationRouter(faulty.links?.(links, this) ?? links, silentLogger);
+    const router = new ReplicationRouter(faulty.links?.(links, this) ?? links);
     this.#router = router;
     if (this.#hasLostDisk) {
       this.#hasLostDisk = false;
@@ -187,8 +187,13 @@ export class SimNode {
     const { naming, events } = this.#parts;
     const running = this.#running;
     if (!running) return false;
-    const { isCovered } = await running.replicator.leave(withinMs);
+    const { isCovered, epoch } = await running.replicator.leave(withinMs);
     if (!isCovered || this.#running !== running) return false;
+    if (epoch !== naming.record.epoch) {
+      events.happened("member.stayed", this);
+      running.replicator.stay();
+      return false;
+    }
     events.happened("member.left", this);
     naming.remove(this.name);
     return true;

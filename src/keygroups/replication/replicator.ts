@@ -46,8 +46,13 @@ export interface ReplicatorOptions {
 
 /** What came of an attempt to leave. */
 export interface LeaveOutcome {
-  /** Every other member has everything on stable storage; the transaction that removes may follow. */
+  /** Every other member has everything on stable storage: the transaction that removes may follow. */
   readonly isCovered: boolean;
+  /**
+   * The record under which that holds. The transaction must require it: another one may meanwhile
+   * have removed those who have everything. If it fails, call `stay` or `leave` again.
+   */
+  readonly epoch: number;
   /** Own commits that no other member is known to have on stable storage. */
   readonly unreplicated: number;
 }
@@ -139,8 +144,8 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
   }
 
   /**
-   * Stops writing and waits until every other member has everything here on stable storage. If that
-   * takes longer than `withinMs`, writing goes on.
+   * Stops writing and waits until every other member, of whom there must be one, has everything here
+   * on stable storage. If that takes longer than `withinMs`, writing goes on.
    */
   async leave(withinMs: number): Promise<LeaveOutcome> {
     this.#host.setLeaving(true);
@@ -156,7 +161,13 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
     });
     this.#leaving = undefined;
     if (!isCovered) this.#host.setLeaving(false);
-    return { isCovered, unreplicated: this.unreplicated() };
+    const epoch = this.#host.replica.record.epoch;
+    return { isCovered, epoch, unreplicated: this.unreplicated() };
+  }
+
+  /** Does not leave after all: writing goes on. */
+  stay(): void {
+    this.#host.setLeaving(false);
   }
 
   /** How many own commits no other member is known to have on stable storage. */
@@ -403,9 +414,9 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
   #isCoveredByAll(): boolean {
     const { vector } = this.#host.replica;
     for (const { heartbeat } of this.#peers.values()) {
-      if (!heartbeat?.durable.includes(vector)) return false;
+      if (!heartbeat?.isServing || !heartbeat.durable.includes(vector)) return false;
     }
-    return true;
+    return this.#peers.size > 0 && this.#waiting === undefined;
   }
 
   #peerMetrics(peer: Peer): PeerMetrics {

@@ -1,7 +1,6 @@
 import { EnokiError } from "../../core/errors.js";
-import { parseKeygroupName, type KeygroupName, type NodeName } from "../../core/ids.js";
+import type { KeygroupName, NodeName } from "../../core/ids.js";
 import type { LinkEvents, LinkLane, Links } from "../../ports/links.js";
-import type { Logger } from "../../ports/logger.js";
 
 /** Who takes the messages of one keygroup. */
 export interface KeygroupEndpoint {
@@ -17,16 +16,14 @@ export interface KeygroupEndpoint {
  */
 export class ReplicationRouter implements LinkEvents {
   readonly #links: Links;
-  readonly #logger: Logger;
   readonly #endpoints = new Map<string, KeygroupEndpoint>();
   /** Messages for keygroups that are not here. */
   unknownTotal = 0;
   /** Messages that the protocol does not allow. */
   malformedTotal = 0;
 
-  constructor(links: Links, logger: Logger) {
+  constructor(links: Links) {
     this.#links = links;
-    this.#logger = logger;
   }
 
   /** Brings messages of that keygroup to `endpoint` until the returned function is called. */
@@ -64,17 +61,17 @@ export class ReplicationRouter implements LinkEvents {
     for (const endpoint of this.#endpoints.values()) endpoint.down(peer);
   }
 
+  /** @throws EnokiError `ENOKI_PROTOCOL` for what the protocol does not allow: the link ends */
   message(peer: NodeName, payload: Uint8Array): void {
     const sizeBytes = payload[0] ?? 0;
     try {
-      const name = parseKeygroupName(asciiText(payload.subarray(1, 1 + sizeBytes)));
-      const endpoint = this.#endpoints.get(name);
+      if (sizeBytes === 0) throw new EnokiError("ENOKI_PROTOCOL", "a message names no keygroup");
+      const endpoint = this.#endpoints.get(asciiText(payload.subarray(1, 1 + sizeBytes)));
       if (endpoint) endpoint.message(peer, payload.subarray(1 + sizeBytes));
       else this.unknownTotal += 1;
     } catch (error) {
-      if (!(error instanceof EnokiError)) throw error;
-      this.malformedTotal += 1;
-      this.#logger.warn({ peer, error: error.message }, "a peer sent what nobody may send");
+      if (error instanceof EnokiError) this.malformedTotal += 1;
+      throw error;
     }
   }
 }

@@ -38,6 +38,7 @@ class TestNetwork {
         return true;
       },
       backlogBytes: () => 0,
+      hold: () => () => {},
       peers: () =>
         [...this.listeners.keys()]
           .filter((node) => node !== from)
@@ -61,7 +62,7 @@ async function openMember(network: TestNetwork, node: NodeName, epoch: number) {
     },
   });
   const links = network.links(node);
-  const router = new ReplicationRouter(links, silentLogger);
+  const router = new ReplicationRouter(links);
   links.listen(router);
   const told: string[] = [];
   const replicator = new Replicator({
@@ -140,20 +141,21 @@ describe("a replicated keygroup", () => {
       message: (_from, payload) => void answers.push(payload),
     });
     const name = "test" as KeygroupName;
-    const stranger = new ReplicationRouter(network.links(C), silentLogger);
+    const stranger = new ReplicationRouter(network.links(C));
     const request = { id: 7, member: 2, vector: new Vector(), isFresh: true, position: undefined };
     stranger.send(name, A, "control", encodeMessage(1, { type: "request", request }));
     await expect.poll(() => answers.length).toBe(1);
-    expect([...(answers[0] as Uint8Array).slice(5)]).toEqual([
-      ...encodeMessage(1, { type: "refused", id: 7 }),
-    ]);
+    const refused = encodeMessage(1, { type: "refused", id: 7 });
+    expect(answers[0]?.slice(1 + name.length)).toEqual(refused);
     expect(a.replicator.metrics().counts.strangersTotal).toBe(1);
   });
 
-  test("survives bytes that are no message", async () => {
+  test("throws at bytes that are no message, so that the link ends, and counts them", async () => {
     const { a } = await openPair();
-    a.router.message(B, Uint8Array.of(4, 116, 101, 115, 116, 255, 1));
-    a.router.message(B, new Uint8Array(0));
+    const code = { code: "ENOKI_PROTOCOL" };
+    const broken = Uint8Array.of(4, 116, 101, 115, 116, 255, 1);
+    expect(() => a.router.message(B, broken)).toThrow(expect.objectContaining(code));
+    expect(() => a.router.message(B, new Uint8Array(0))).toThrow(expect.objectContaining(code));
     expect(a.router.malformedTotal).toBe(2);
   });
 
@@ -166,11 +168,11 @@ describe("a replicated keygroup", () => {
     whole.takes = (from) => from !== B;
     await set(b, "k", "v");
     const outcome = await b.replicator.leave(50);
-    expect(outcome).toEqual({ isCovered: false, unreplicated: 1 });
+    expect(outcome).toEqual({ isCovered: false, epoch: 2, unreplicated: 1 });
     whole.takes = () => true;
     const leaving = b.replicator.leave(5000);
     await expect(set(b, "k", "w")).rejects.toMatchObject({ code: "ENOKI_DRAINING" });
-    expect(await leaving).toEqual({ isCovered: true, unreplicated: 0 });
+    expect(await leaving).toEqual({ isCovered: true, epoch: 2, unreplicated: 0 });
     expect(get(a, "k")).toBe("v");
   });
 
