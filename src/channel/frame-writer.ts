@@ -27,6 +27,11 @@ export interface FrameWriterOptions {
    * everything that one turn of the event loop writes; `null` leaves it to the owner.
    */
   readonly schedule?: ((flush: () => void) => void) | null;
+  /**
+   * After so many frames they are handed over at once, so that who gets them begins while the rest of
+   * the turn is still being worked on. Without it a turn is one write.
+   */
+  readonly framesPerWriteMax?: number;
 }
 
 /**
@@ -39,7 +44,11 @@ export interface FrameWriterOptions {
 export class FrameWriter {
   readonly #sink: FrameSink;
   readonly #schedule: ((flush: () => void) => void) | null;
-  readonly #flush = (): void => this.flush();
+  readonly #framesPerWriteMax: number;
+  readonly #flush = (): void => {
+    this.#isScheduled = false;
+    this.flush();
+  };
   #slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
   /** Start of what is not handed over yet. */
   #from = 0;
@@ -55,6 +64,8 @@ export class FrameWriter {
   #frameChunks = 0;
   #framePosition = 0;
   #isScheduled = false;
+  /** Whole frames that are not handed over yet. */
+  #frames = 0;
 
   /** Calls of `sink.write` so far, several corked chunks counting as one. */
   writesTotal = 0;
@@ -64,6 +75,7 @@ export class FrameWriter {
   constructor(sink: FrameSink, options: FrameWriterOptions = {}) {
     this.#sink = sink;
     this.#schedule = options.schedule === undefined ? scheduleImmediate : options.schedule;
+    this.#framesPerWriteMax = options.framesPerWriteMax ?? Number.POSITIVE_INFINITY;
   }
 
   /** Bytes that were written here and that the system has not taken yet. */
@@ -93,7 +105,9 @@ export class FrameWriter {
       throw new ChannelError(`a frame of ${lengthBytes} bytes is outside the limits`);
     }
     writeU32(this.#frameSlab, this.#frameAt, lengthBytes);
-    if (!this.#isScheduled && this.#schedule) {
+    this.#frames += 1;
+    if (this.#frames >= this.#framesPerWriteMax) this.flush();
+    else if (!this.#isScheduled && this.#schedule) {
       this.#isScheduled = true;
       this.#schedule(this.#flush);
     }
@@ -202,7 +216,7 @@ export class FrameWriter {
 
   /** Hands everything to the sink. */
   flush(): void {
-    this.#isScheduled = false;
+    this.#frames = 0;
     const from = this.#from;
     const at = this.#at;
     if (this.#chunks.length > 0) this.#flushChunks();

@@ -44,6 +44,8 @@ const KILL_GRACE_MS = 1000;
 const LOAD_TIMEOUT_MS = 30_000;
 /** How long an instance that shares its process among calls may leave a ping unanswered. */
 const PING_TIMEOUT_MS = 1000;
+/** A guest begins with the first calls of a turn while the node still reads the others. */
+const FRAMES_PER_WRITE_MAX = 8;
 /** How long a call that shares its process may go on after its deadline. */
 const OVERTIME_MS = 1000;
 
@@ -84,7 +86,10 @@ export class Instance {
     this.#clock = options.clock;
     this.#events = options.events;
     this.idleSinceMs = options.clock.monotonicMs();
-    this.#writer = new FrameWriter(options.process.channel, { schedule: options.turn.flush });
+    this.#writer = new FrameWriter(options.process.channel, {
+      schedule: options.turn.flush,
+      framesPerWriteMax: FRAMES_PER_WRITE_MAX,
+    });
     this.#listen();
   }
 

@@ -97,6 +97,17 @@ describe("frames", () => {
     expect(read(sink.chunks)).toHaveLength(50);
   });
 
+  it("leave before their turn ends once there are as many as a write may have", async () => {
+    const sink = new Sink();
+    const writer = new FrameWriter(sink, { framesPerWriteMax: 3 });
+    for (let i = 0; i < 7; i++) writer.frame(1, i, "abc");
+    expect(sink.chunks.map((chunk) => read([chunk]).length)).toEqual([3, 3]);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(sink.chunks.map((chunk) => read([chunk]).length)).toEqual([3, 3, 1]);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(writer.writesTotal).toBe(3);
+  });
+
   it("carry a large part without copying it, corked into one write", () => {
     const chunks: Uint8Array[] = [];
     const writer = new FrameWriter(
