@@ -64,4 +64,6 @@ export const LIMITS = {
   requestsPerPeerMax: 4096,
   /** Bodies of the requests of one peer that are being served. */
   requestBytesPerPeerMax: 64 * 1024 * 1024,
+  /** One record of the naming service. */
+  namingRecordBytesMax: 256 * 1024,
 } as const;
