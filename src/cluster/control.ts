@@ -1,0 +1,301 @@
+import { EnokiError } from "../core/errors.js";
+import type { FunctionName, KeygroupName, NodeName } from "../core/ids.js";
+import { isOutcomeUnknown, type Naming, NAMING_WRITES_MAX } from "../ports/naming.js";
+import type { Announcement } from "./announcement.js";
+import {
+  deployed,
+  type Deploy,
+  removed,
+  withCurrent,
+  withoutTarget,
+  withTargets,
+} from "./function-changes.js";
+import {
+  configured,
+  dropped,
+  founded,
+  granted,
+  joined,
+  type KeygroupConfiguration,
+  type KeygroupDefaults,
+  moved,
+  type Place,
+  refounded,
+  rejoined,
+  withMember,
+  withoutMember,
+} from "./keygroup-changes.js";
+import { encodeRecord } from "./record-codec.js";
+import type { RecordChanges } from "./record-changes.js";
+import { functionKey, functionNodeKey, keygroupKey, parseRecordKey } from "./record-keys.js";
+import {
+  type ClusterFunctionRecord,
+  type FunctionNodeRecord,
+  type FunctionTargets,
+  type Grant,
+  type KeygroupRecord,
+  type MemberDurability,
+  memberOn,
+  type Placement,
+} from "./records.js";
+import type { View } from "./view.js";
+
+/** What control operations work with. */
+export interface ClusterControlOptions {
+  readonly place: Place;
+  readonly naming: Naming;
+  readonly changes: RecordChanges;
+  readonly view: View;
+  readonly announcement: Announcement;
+}
+
+const REASON_CHARACTERS_MAX = 4000;
+
+/**
+ * The changes of the global configuration, as this node makes them. Each is one transaction, fails at
+ * once with `ENOKI_NAMING_UNAVAILABLE` while naming is away, and may be repeated after an unknown
+ * outcome: what was done already is not done twice. They resolve once this node has stored the record.
+ */
+export class ClusterControl {
+  readonly #options: ClusterControlOptions;
+
+  constructor(options: ClusterControlOptions) {
+    this.#options = options;
+  }
+
+  /** @throws EnokiError `ENOKI_KEYGROUP_EXISTS`, `ENOKI_UNSUPPORTED` for strict in memory */
+  async createKeygroup(name: KeygroupName, defaults: KeygroupDefaults): Promise<KeygroupRecord> {
+    const { place, changes } = this.#options;
+    this.#requireFounder(defaults);
+    let mine: KeygroupRecord | undefined;
+    return changes.change("keygroup", keygroupKey(name), (before, isRepeat) => {
+      if (before === undefined || before.isDropped) {
+        mine = founded(before, name, place, defaults);
+        return mine;
+      }
+      const founder = before.members.find(({ isFounder }) => isFounder);
+      const isMine =
+        before.generation === mine?.generation && founder?.node === mine.members[0]?.node;
+      if (isRepeat && isMine) return before;
+      throw new EnokiError("ENOKI_KEYGROUP_EXISTS", `keygroup "${name}" exists already`);
+    });
+  }
+
+  /**
+   * Makes this node a member with the disk that it has, and the keygroup if there is none. Where the
+   * data are to lie on another node, the record comes back without this node in it.
+   */
+  async joinKeygroup(name: KeygroupName, defaults: KeygroupDefaults): Promise<KeygroupRecord> {
+    const { place, changes } = this.#options;
+    this.#requireFounder(defaults);
+    return changes.change("keygroup", keygroupKey(name), (before) =>
+      before === undefined || before.isDropped
+        ? founded(before, name, place, defaults)
+        : joined(before, place, defaults.durability),
+    );
+  }
+
+  /** This node's replica that was named `lostEpoch` is lost: another one takes its place. */
+  async rejoinKeygroup(name: KeygroupName, lostEpoch: number): Promise<KeygroupRecord> {
+    this.#options.announcement.requireName();
+    return this.#changeKeygroup(name, (before) => rejoined(before, lostEpoch, this.#options.place));
+  }
+
+  /** Makes another node a member; it takes its place when it sees the record. */
+  async addMember(
+    name: KeygroupName,
+    node: NodeName,
+    durability: MemberDurability,
+  ): Promise<KeygroupRecord> {
+    this.#requireDurable(node, durability);
+    return this.#changeKeygroup(name, (before) => withMember(before, { node }, durability));
+  }
+
+  /** This node leaves; its replica has been brought to the others before. */
+  async leaveKeygroup(name: KeygroupName): Promise<KeygroupRecord> {
+    return this.removeMember(name, this.#options.place.node);
+  }
+
+  /** Takes a member out, dead or not. @throws EnokiError `ENOKI_LAST_REPLICA` */
+  async removeMember(name: KeygroupName, node: NodeName): Promise<KeygroupRecord> {
+    return this.#changeKeygroup(name, (before) => withoutMember(before, node));
+  }
+
+  /** @throws EnokiError `ENOKI_UNSUPPORTED` for strict at a replica in memory */
+  async configureKeygroup(
+    name: KeygroupName,
+    change: KeygroupConfiguration,
+  ): Promise<KeygroupRecord> {
+    return this.#changeKeygroup(name, (before) => {
+      const next = configured(before, change);
+      for (const member of next.members) {
+        const isAsBefore = memberOn(before, member.node)?.durability === member.durability;
+        if (!isAsBefore) this.#requireDurable(member.node, member.durability);
+      }
+      return next;
+    });
+  }
+
+  /** Places the data anew; members that are no longer wanted leave by themselves, each in its time. */
+  async moveKeygroup(
+    name: KeygroupName,
+    placement: Placement,
+    durability: MemberDurability,
+  ): Promise<KeygroupRecord> {
+    if (placement.kind === "at") this.#requireDurable(placement.node, durability);
+    return this.#changeKeygroup(name, (before) => moved(before, placement, durability));
+  }
+
+  /** Gives a function a right on the keygroup; `undefined` takes it away. */
+  async grant(
+    name: KeygroupName,
+    to: FunctionName,
+    right: Grant["right"] | undefined,
+  ): Promise<KeygroupRecord> {
+    return this.#changeKeygroup(name, (before) => granted(before, to, right));
+  }
+
+  /** This node founds the keygroup anew after a generation's data were lost. */
+  async refoundKeygroup(name: KeygroupName, lostGeneration: number): Promise<KeygroupRecord> {
+    this.#options.announcement.requireName();
+    return this.#changeKeygroup(name, (before) =>
+      refounded(before, lostGeneration, this.#options.place),
+    );
+  }
+
+  /** Ends the keygroup with its data and rights. */
+  async dropKeygroup(name: KeygroupName): Promise<KeygroupRecord> {
+    return this.#options.changes.change("keygroup", keygroupKey(name), (before, isRepeat) => {
+      if (before?.isDropped && isRepeat) return before;
+      return dropped(requireKeygroup(name, before));
+    });
+  }
+
+  /** Makes the next revision, or brings the current one to further nodes: see `deployed`. */
+  async deployFunction(
+    name: FunctionName,
+    deploy: Omit<Deploy, "deployedOn">,
+    targets: Partial<FunctionTargets>,
+  ): Promise<ClusterFunctionRecord> {
+    const { place, changes } = this.#options;
+    this.#options.announcement.requireName();
+    return changes.change("function", functionKey(name), (before) =>
+      deployed(before, name, { ...deploy, deployedOn: place.node }, targets),
+    );
+  }
+
+  /** Adds nodes to a function; absent ones follow by themselves. */
+  async addFunctionNodes(
+    name: FunctionName,
+    targets: Partial<FunctionTargets>,
+  ): Promise<ClusterFunctionRecord> {
+    return this.#changeFunction(name, (before) => withTargets(before, targets));
+  }
+
+  /** Takes a function off a node. @throws EnokiError `ENOKI_INVALID_INPUT` if a label puts it there */
+  async removeFunctionNode(name: FunctionName, node: NodeName): Promise<ClusterFunctionRecord> {
+    const known = this.#options.view.node(node)?.record;
+    const record = await this.#changeFunction(name, (before) => withoutTarget(before, node, known));
+    await this.#clear(functionNodeKey(name, node));
+    return record;
+  }
+
+  /** Makes a kept revision the current one. @throws EnokiError `ENOKI_REVISION_NOT_FOUND` */
+  async rollBackFunction(name: FunctionName, revision: number): Promise<ClusterFunctionRecord> {
+    return this.#changeFunction(name, (before) => withCurrent(before, revision));
+  }
+
+  /** Removes a function from all nodes. Its keygroup stays. */
+  async removeFunction(name: FunctionName): Promise<void> {
+    const { changes } = this.#options;
+    await changes.change("function", functionKey(name), (before, isRepeat) => {
+      if (before?.isRemoved && isRepeat) return before;
+      return removed(requireFunction(name, before));
+    });
+    await this.#clear(`function-nodes/${name}/`);
+  }
+
+  /** Says how far a function is on this node. */
+  async reportFunctionState(report: Omit<FunctionNodeRecord, "node">): Promise<void> {
+    const { place, naming } = this.#options;
+    const reason = report.reason?.slice(0, REASON_CHARACTERS_MAX);
+    const record: FunctionNodeRecord = { ...report, node: place.node, reason };
+    const key = functionNodeKey(report.function, place.node);
+    const writes = [{ key, value: encodeRecord({ kind: "function-node", record }) }];
+    // The same words again do no harm, so an unknown outcome is simply made known.
+    await naming.transact([], writes).catch(async (error: unknown) => {
+      if (!isOutcomeUnknown(error)) throw error;
+      await naming.transact([], writes);
+    });
+  }
+
+  /** Writes those of the lasting records again that this node knows newer than naming does. */
+  async restore(keys: readonly string[]): Promise<void> {
+    const { changes, view } = this.#options;
+    for (const key of keys) {
+      const parsed = parseRecordKey(key);
+      if (parsed?.kind !== "function" && parsed?.kind !== "keygroup") continue;
+      if (view.get(key) === undefined) continue;
+      await changes.restore(key).catch((error: unknown) => {
+        // Naming went away again, or cannot be read there: the next reset is the next try.
+        if (!(error instanceof EnokiError)) throw error;
+      });
+    }
+  }
+
+  /** Deletes what nodes have said of a function. What is left over speaks of a revision long gone. */
+  async #clear(prefix: string): Promise<void> {
+    const { naming } = this.#options;
+    const keys = (await naming.read(prefix)).map(({ key }) => key);
+    for (let start = 0; start < keys.length; start += NAMING_WRITES_MAX) {
+      const some = keys.slice(start, start + NAMING_WRITES_MAX);
+      await naming.transact(
+        [],
+        some.map((key) => ({ key, value: undefined })),
+      );
+    }
+  }
+
+  async #changeKeygroup(
+    name: KeygroupName,
+    change: (before: KeygroupRecord) => KeygroupRecord,
+  ): Promise<KeygroupRecord> {
+    return this.#options.changes.change("keygroup", keygroupKey(name), (before) =>
+      change(requireKeygroup(name, before)),
+    );
+  }
+
+  async #changeFunction(
+    name: FunctionName,
+    change: (before: ClusterFunctionRecord) => ClusterFunctionRecord,
+  ): Promise<ClusterFunctionRecord> {
+    return this.#options.changes.change("function", functionKey(name), (before) =>
+      change(requireFunction(name, before)),
+    );
+  }
+
+  #requireFounder({ placement, durability }: KeygroupDefaults): void {
+    const { place, announcement } = this.#options;
+    announcement.requireName();
+    this.#requireDurable(placement.kind === "at" ? placement.node : place.node, durability);
+  }
+
+  #requireDurable(node: NodeName, durability: MemberDurability): void {
+    if (durability !== "strict") return;
+    if (this.#options.view.node(node)?.record.storage !== "memory") return;
+    throw new EnokiError("ENOKI_UNSUPPORTED", `"${node}" stores in memory and cannot be strict`);
+  }
+}
+
+function requireKeygroup(name: KeygroupName, before: KeygroupRecord | undefined): KeygroupRecord {
+  if (before !== undefined && !before.isDropped) return before;
+  throw new EnokiError("ENOKI_KEYGROUP_NOT_FOUND", `there is no keygroup "${name}"`);
+}
+
+function requireFunction(
+  name: FunctionName,
+  before: ClusterFunctionRecord | undefined,
+): ClusterFunctionRecord {
+  if (before !== undefined && !before.isRemoved) return before;
+  throw new EnokiError("ENOKI_FUNCTION_NOT_FOUND", `there is no function "${name}"`);
+}
