@@ -18,6 +18,8 @@ const NOTHING = new Vector();
 export class Acknowledgements {
   readonly #members = new Map<number, Acknowledged>();
   readonly #durable = new Vector();
+  /** Everything that some other member was ever heard to have on stable storage. */
+  readonly proven = new Vector();
   #since: Vector | undefined;
   #stable: Vector | undefined;
 
@@ -48,6 +50,7 @@ export class Acknowledgements {
     const known = this.#members.get(member) ?? { counted: undefined, candidate: undefined };
     this.#members.set(member, known);
     known.candidate ??= vector.clone();
+    this.proven.join(vector);
     count(known, ownVector);
     this.#stable = undefined;
   }

@@ -271,6 +271,12 @@ export const ERRORS = {
     "a stream was read too slowly",
     "read faster, or start the stream again",
   ),
+  ENOKI_SESSION_TOO_LARGE: define(
+    400,
+    2,
+    "the session has seen too much for a token",
+    "begin a new session, or use fewer keygroups in one",
+  ),
   ENOKI_STALE: define(503, 7, "no replica is fresh enough", "retry, or allow more staleness"),
 } as const satisfies Record<string, ErrorDefinition>;
 

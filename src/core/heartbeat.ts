@@ -65,7 +65,10 @@ export function noteHeartbeat(
   if (problem !== undefined) return { type: "rejected", problem };
   state.observe(hlc);
   if (isServing && identity.isServing) state.listRestarts(from, applied);
-  if (isServing && epoch === record.epoch) acknowledgements.note(from, durable, vector);
+  if (isServing) {
+    if (epoch === record.epoch) acknowledgements.note(from, durable, vector);
+    else acknowledgements.proven.join(durable);
+  }
   return {
     type: "noted",
     isAhead: !vector.includes(applied),

@@ -50,6 +50,8 @@ export const LIMITS = {
   resultsKeptMs: 24 * 3_600_000,
   /** How long an effect-once key is kept. */
   onceKeptMs: 7 * 86_400_000,
+  /** The token of a session. */
+  sessionTokenBytesMax: 2048,
   /** Idempotency keys and once keys. */
   idempotencyKeyBytesMax: 256,
   /** Tries of an async invocation before it becomes a dead letter. */

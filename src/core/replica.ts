@@ -9,6 +9,7 @@ import {
   type ChunkBudget,
 } from "./catch-up.js";
 import { Collector } from "./collect.js";
+import { dotsAbove, type IndexedDot } from "./dot-index.js";
 import type { Dot, Origin } from "./dot.js";
 import { heartbeatOf, noteHeartbeat, type Heartbeat, type HeartbeatOutcome } from "./heartbeat.js";
 import { hlcFromMs, hlcToMs, tick } from "./hlc.js";
@@ -22,6 +23,8 @@ import { openStore, type Founding, type Loaded, type OpenOptions } from "./openi
 import { DirectUpdates } from "./receiving.js";
 import { retireOrigins } from "./retirement.js";
 import { itemRowKey, type RowReader, type RowWrite } from "./rows.js";
+import { checkSession, sessionEntryOf, type SessionCheck } from "./session-check.js";
+import type { SessionEntry } from "./session.js";
 import { ReplicaState } from "./state.js";
 import {
   lastPerKey,
@@ -291,6 +294,25 @@ export class Replica {
   /** Per origin the last commit that every member is known to have on stable storage. */
   get stableVector(): Vector {
     return this.#acknowledgements.stableVector(this.identity.epoch, this.record, this.vector);
+  }
+
+  /** What a client that sees this replica now has seen, for its session. */
+  sessionEntry(): SessionEntry {
+    return sessionEntryOf(this.#state, this.#acknowledgements);
+  }
+
+  /** Whether this replica shows what a session has seen. */
+  checkSession(entry: SessionEntry): SessionCheck {
+    return checkSession(this.#state, this.#acknowledgements, entry);
+  }
+
+  /**
+   * The live versions that no other member was ever heard to have on stable storage, for an export
+   * before they are given up. Reads pages: the store must not change meanwhile.
+   */
+  unproven(reader: RowReader): Iterable<IndexedDot> {
+    const { proven } = this.#acknowledgements;
+    return dotsAbove(reader, (origin) => proven.reach(origin));
   }
 
   /**
