@@ -1,20 +1,24 @@
-// Why so long: replicas, links, crashes and checks share one state, which random steps change in any order.
+// Why so long: replicas, messages, membership and checks share one state, which random steps change in any order.
 
 import { equalBytes } from "../../src/base/bytes.js";
-import type { CatchUpChunk, CatchUpCursor, CatchUpRequest } from "../../src/core/catch-up.js";
+import type { CatchUpChunk } from "../../src/core/catch-up.js";
 import { applyDelta, deltaTag, joinStates, type Delta } from "../../src/core/crdt/index.js";
-import { formatDot, type Dot } from "../../src/core/dot.js";
+import { formatDot } from "../../src/core/dot.js";
 import { dotsOf } from "../../src/core/item.js";
 import type { Policy } from "../../src/core/live-set.js";
-import { Replica } from "../../src/core/replica.js";
-import { ROW_PREFIX, type RowPair, type RowWrite } from "../../src/core/rows.js";
+import type { Replica } from "../../src/core/replica.js";
+import { ROW_PREFIX, type RowPair } from "../../src/core/rows.js";
 import { utf8Bytes } from "../../src/core/text.js";
-import type { Mutation, Update } from "../../src/core/update.js";
+import type { Mutation } from "../../src/core/update.js";
 import { TAG } from "../../src/core/value.js";
-import type { Vector } from "../../src/core/vector.js";
 import { visibleVersions } from "../../src/core/visible.js";
-import { RowStore } from "../helpers/row-store.js";
+import { decodeMessage, encodeMessage, joinUpdates } from "../../src/core/wire/messages.js";
+import { encodeUpdate } from "../../src/core/wire/update.js";
+import type { RowStore } from "../helpers/row-store.js";
+import { overTheWire, type Mail, type Session } from "./cluster-messages.js";
+import { ClusterNode } from "./cluster-node.js";
 import { GhostLog } from "./ghost-log.js";
+import { Registry } from "./registry.js";
 
 /** What a test may plant: it sees every chunk on its way and may deliver others instead. */
 export interface ChunkFault {
@@ -25,32 +29,14 @@ export interface ChunkFault {
   ): CatchUpChunk[];
 }
 
-/** One catch-up on its way. */
-interface Session {
-  readonly from: number;
-  readonly to: number;
-  readonly request: CatchUpRequest;
-  /** The sender's vector when it began. */
-  readonly start: Vector;
-  readonly queue: CatchUpChunk[];
-  readonly delivered: CatchUpChunk[];
-  cursor: CatchUpCursor | undefined;
-  isServed: boolean;
-}
-
-interface Member {
-  store: RowStore;
-  /** What a power cut leaves. */
-  synced: RowStore;
-  replica: Replica;
-  /** Dots read at some time, for writes with an old read context. */
-  readonly contexts: Map<string, Dot[]>;
-}
-
 /** One random step: what to do, and numbers that say with whom, where and how. */
 export type Step = readonly [kind: number, a: number, b: number, c: number, d: number];
 
-const MEMBERS = [1, 2, 3];
+/** How often something happened, over all histories. */
+export type Tally = Map<string, number>;
+
+const NODES = [0, 1, 2, 3];
+const FOUNDERS = [0, 1, 2];
 const KEYS = ["a", "b", "c"].map((text) => utf8Bytes(text));
 const DELTAS: readonly Delta[] = [
   { type: "counter.add", n: 1 },
@@ -64,103 +50,111 @@ const DELTAS: readonly Delta[] = [
 ];
 const SMALL_CHUNKS = { keysMax: 1, bytesMax: 1 };
 const START_MS = 1_800_000_000_000;
+const NO_STAMPS = { stamp: 0, echo: undefined };
 
-/** Three replicas, the messages between them, and the checks after every step. */
+/** Four nodes, of which three are members at first, the messages between them, and the checks. */
 class Cluster {
   readonly #policy: Policy;
   readonly #fault: ChunkFault | undefined;
+  readonly #tally: Tally;
   readonly #ghosts = new GhostLog();
-  readonly #members: Member[];
-  readonly #updates: { to: number; update: Update }[] = [];
+  readonly #registry = new Registry(FOUNDERS);
+  readonly #nodes: ClusterNode[];
+  readonly #mail: Mail[] = [];
   readonly #sessions: Session[] = [];
   #wallMs = START_MS;
 
-  constructor(policy: Policy, fault?: ChunkFault) {
+  constructor(policy: Policy, tally: Tally, fault?: ChunkFault) {
     this.#policy = policy;
+    this.#tally = tally;
     this.#fault = fault;
-    this.#members = MEMBERS.map((epoch) => {
-      const store = new RowStore();
-      const record = { epoch: 3, members: MEMBERS, past: [] };
-      const { replica, writes } = Replica.open(store, {
-        wallMs: START_MS,
-        policy,
-        resumes: true,
-        founding: { generation: 1, epoch, record, isServing: true },
-      });
-      store.apply(writes);
-      return { store, synced: store.clone(), replica, contexts: new Map() };
-    });
+    const terms = { policy, wallMs: () => this.#wallMs };
+    this.#nodes = NODES.map((index) => new ClusterNode(index, terms));
+    for (const at of FOUNDERS) this.#node(at).found(this.#registry.latest, at + 1, true);
   }
 
-  /** Does one step and checks the member that it touched. */
+  /** Does one step and checks the node that it touched. */
   step([kind, a, b, c, d]: Step): void {
-    const at = a % 3;
-    const other = (at + 1 + (b % 2)) % 3;
-    if (kind < 34) this.#commit(at, b, c, d);
-    else if (kind < 56) this.#deliverUpdate(b, c % 5 === 0);
-    else if (kind < 60) this.#updates.splice(b % (this.#updates.length || 1), 1);
-    else if (kind < 64) this.#crash(at, b);
-    else if (kind < 66) this.#abort(at, b, c, d);
-    else if (kind < 72) this.#beginCatchUp(at, other);
-    else if (kind < 79) this.#serve(b);
-    else if (kind < 87) this.#deliverChunk(b);
-    else if (kind < 88) this.#breakOff(this.#sessions[b % (this.#sessions.length || 1)]);
-    else if (kind < 91) this.#wallMs += 1 + (b % 40);
-    else if (kind < 94) this.#sync(at);
-    else if (kind < 97) this.#heartbeat(at, other);
-    else this.#collect(at, 1 + (b % 3));
+    const at = a % NODES.length;
+    const other = (at + 1 + (b % 3)) % NODES.length;
+    if (kind < 28) this.#commit(at, b, c, d);
+    else if (kind < 48) this.#deliver(b, c % 5 === 0);
+    else if (kind < 51) this.#mail.splice(b % (this.#mail.length || 1), 1);
+    else if (kind < 54) this.#crash(at, b);
+    else if (kind < 55) this.#abort(at, b, c, d);
+    else if (kind < 61) this.#beginCatchUp(at, other);
+    else if (kind < 69) this.#serve(b);
+    else if (kind < 77) this.#deliverChunk(b);
+    else if (kind < 78) this.#breakOff(this.#sessions[b % (this.#sessions.length || 1)]);
+    else if (kind < 80) this.#wallMs += 1 + (b % 40);
+    else if (kind < 83) this.#node(at).sync();
+    else if (kind < 88) this.#heartbeat(at, other);
+    else if (kind < 91) this.#collect(at, 1 + (b % 3));
+    else if (kind < 93) this.#round(b);
+    else if (kind < 95) this.#learn(at, b % 2);
+    else if (kind < 97) this.#join(at);
+    else if (kind < 98) this.#leave(at);
+    else if (kind < 99) this.#remove(at);
+    else this.#loseDisk(at);
     this.#check(at);
   }
 
   /** Heals everything and requires that the members end equal, with no garbage left. */
   settle(): void {
-    this.#updates.length = 0;
+    this.#mail.length = 0;
     while (this.#sessions.length > 0) this.#breakOff(this.#sessions[0]);
     this.#wallMs += 1000;
-    for (let round = 0; round < 3; round++) {
-      for (const to of [0, 1, 2])
-        for (const from of [0, 1, 2]) if (from !== to) this.#pull(to, from);
+    for (let round = 0; round < 8; round++) {
+      for (const at of NODES) this.#learn(at, Infinity);
+      for (const to of NODES) for (const from of NODES) if (from !== to) this.#pull(to, from);
+      for (const at of NODES) this.#joinAfresh(this.#node(at));
     }
-    this.#requireEqualVectors();
-    for (let round = 0; round < 6; round++) {
-      for (const at of [0, 1, 2]) this.#sync(at);
-      for (const at of [0, 1, 2])
-        for (const to of [0, 1, 2]) if (at !== to) this.#heartbeat(at, to);
-      for (const at of [0, 1, 2]) this.#collect(at, 1000);
-      for (const at of [0, 1, 2]) this.#check(at);
+    for (let round = 0; round < 8; round++) {
+      for (const at of NODES) this.#node(at).sync();
+      for (const at of NODES) for (const to of NODES) if (at !== to) this.#heartbeat(at, to);
+      while (this.#mail.length > 0) this.#deliver(0, false);
+      for (const at of NODES) this.#collect(at, 1000);
+      for (const at of NODES) this.#retire(at);
+      for (const at of NODES) this.#check(at);
     }
-    this.#requireEqualRows();
+    this.#requireEqual();
   }
 
-  #member(at: number): Member {
-    return this.#members[at] as Member;
+  #node(at: number): ClusterNode {
+    return this.#nodes[at] as ClusterNode;
+  }
+
+  #count(what: string): void {
+    this.#tally.set(what, (this.#tally.get(what) ?? 0) + 1);
   }
 
   #commit(at: number, b: number, c: number, d: number): void {
-    const member = this.#member(at);
-    const past = member.replica.vector.clone();
-    const effects = member.replica.commit(member.store, this.#mutations(member, b, c, d), {
+    const node = this.#node(at);
+    const replica = node.serving;
+    if (!replica || node.isLeaving) return;
+    const past = replica.vector.clone();
+    const effects = replica.commit(node.store, this.#mutations(node, replica, b, c, d), {
       wallMs: this.#wallMs + (at - 1) * 7,
     });
     this.#ghosts.add(effects.update, past);
-    this.#store(member, effects.writes);
-    for (const to of [0, 1, 2]) if (to !== at) this.#updates.push({ to, update: effects.update });
+    node.put(effects.writes);
+    const bytes = joinUpdates(1, [encodeUpdate(effects.update)]);
+    for (const to of NODES) if (to !== at) this.#mail.push({ from: node.member, to, bytes });
   }
 
-  #mutations(member: Member, b: number, c: number, d: number): Mutation[] {
+  #mutations(node: ClusterNode, replica: Replica, b: number, c: number, d: number): Mutation[] {
     const count = b % 4 === 0 ? 2 : 1;
     return Array.from({ length: count }, (_, i) => {
       const key = KEYS[(b + i) % KEYS.length] as Uint8Array;
-      return this.#mutation(member, key, c + i * 5, d);
+      return this.#mutation(node, replica, key, c + i * 5, d);
     });
   }
 
-  #mutation(member: Member, key: Uint8Array, c: number, d: number): Mutation {
-    const { replica, store, contexts } = member;
-    const live = replica.read(store, key);
+  #mutation(node: ClusterNode, replica: Replica, key: Uint8Array, c: number, d: number): Mutation {
+    const live = replica.read(node.store, key);
     const visible = visibleVersions(this.#policy, live, replica.nowMs(this.#wallMs));
-    const old = contexts.get(key.join()) ?? [];
-    if (d % 3 === 0) contexts.set(key.join(), dotsOf(visible));
+    const old = node.contexts.get(key.join()) ?? [];
+    if (d % 3 === 0) node.contexts.set(key.join(), dotsOf(visible));
     const expiresAtMs = d % 5 === 0 ? this.#wallMs + (d % 60) : 0;
     if (c % 3 === 0) {
       const delta = DELTAS[c % DELTAS.length] as Delta;
@@ -175,57 +169,77 @@ class Cluster {
 
   /** A transaction that fails: nothing of it is stored, sent or remembered. */
   #abort(at: number, b: number, c: number, d: number): void {
-    const member = this.#member(at);
-    member.replica.commit(member.store, this.#mutations(member, b, c, d), { wallMs: this.#wallMs });
-    this.#reopen(member, true, member.replica.hlc);
+    const node = this.#node(at);
+    const replica = node.serving;
+    if (!replica) return;
+    replica.commit(node.store, this.#mutations(node, replica, b, c, d), { wallMs: this.#wallMs });
+    node.abort();
   }
 
   /** Every other time one of the oldest messages, so that many arrive in order. */
-  #deliverUpdate(b: number, isDuplicated: boolean): void {
-    const among = b % 2 === 0 ? Math.min(4, this.#updates.length) : this.#updates.length;
+  #deliver(b: number, isDuplicated: boolean): void {
+    const among = b % 2 === 0 ? Math.min(4, this.#mail.length) : this.#mail.length;
     const at = (b >>> 1) % (among || 1);
-    const message = this.#updates[at];
-    if (!message) return;
-    if (!isDuplicated) this.#updates.splice(at, 1);
-    const member = this.#member(message.to);
-    this.#store(member, member.replica.receive(member.store, message.update).writes);
-    this.#check(message.to);
+    const mail = this.#mail[at];
+    if (mail && !isDuplicated) this.#mail.splice(at, 1);
+    this.#deliverMail(mail);
   }
 
-  /** The process dies, or the power is cut: then everything since the last sync is gone. */
-  #crash(at: number, b: number): void {
-    const member = this.#member(at);
-    const isPowerCut = b % 3 === 0;
-    if (isPowerCut) member.store = member.synced.clone();
-    const broken = this.#sessions.filter(({ from, to }) => from === at || to === at);
-    for (const session of broken) this.#breakOff(session);
-    if (b % 2 === 0) {
-      const lost = this.#updates.filter(({ update }) => update.dot.epoch === MEMBERS[at]);
-      for (const message of lost) this.#updates.splice(this.#updates.indexOf(message), 1);
+  #deliverMail(mail: Mail | undefined): void {
+    if (!mail) return;
+    const node = this.#node(mail.to);
+    const { replica, store } = node;
+    if (!replica) return;
+    const { message } = decodeMessage(mail.bytes);
+    if (message.type === "updates") {
+      for (const update of message.updates) {
+        const { writes, outcome } = replica.receive(store, update);
+        node.put(writes);
+        this.#count(`update ${outcome}`);
+      }
+    } else if (message.type === "heartbeat") {
+      const outcome = replica.receiveHeartbeat(mail.from, message.heartbeat);
+      this.#count(`heartbeat ${outcome.type}`);
+      if (outcome.type === "rejected") throw new Error(`REJECTED ${outcome.problem}`);
+      node.put([]);
     }
-    this.#reopen(member, !isPowerCut && b % 3 === 1);
+    this.#check(mail.to);
   }
 
-  #reopen(member: Member, resumes: boolean, hlc?: number): void {
-    const { replica, writes } = Replica.open(member.store, {
-      wallMs: this.#wallMs,
-      policy: this.#policy,
-      resumes,
-      ...(hlc !== undefined && { hlc }),
-    });
-    member.replica = replica;
-    member.contexts.clear();
-    member.store.apply(writes);
-    if (writes.length > 0) member.synced = member.store.clone();
+  #crash(at: number, b: number): void {
+    const node = this.#node(at);
+    if (!node.replica) return;
+    const isPowerCut = b % 3 === 0;
+    this.#breakOffAll(at);
+    if (b % 2 === 0) this.#loseMailOf(node.member);
+    this.#count(isPowerCut ? "power cut" : "crash");
+    node.crash(isPowerCut, !isPowerCut && b % 3 === 1);
   }
 
-  #beginCatchUp(to: number, from: number): Session {
-    const { replica, store } = this.#member(to);
+  #loseMailOf(member: number): void {
+    for (const mail of this.#mail.filter(({ from }) => from === member)) {
+      this.#mail.splice(this.#mail.indexOf(mail), 1);
+    }
+  }
+
+  #beginCatchUp(to: number, from: number): Session | undefined {
+    const node = this.#node(to);
+    const sender = this.#node(from);
+    if (!node.replica || !sender.replica || node.isLeaving) return undefined;
+    if (!node.replica.identity.isServing) {
+      while (node.replica.sweep(node.store, 2).length > 0) {
+        node.put(node.replica.sweep(node.store, 2));
+      }
+    }
+    const request = node.replica.catchUpRequest(node.store, sender.member);
+    if (request.position) this.#count("join goes on");
     const session: Session = {
       from,
       to,
-      request: replica.catchUpRequest(store, MEMBERS[from] as number),
-      start: this.#member(from).replica.vector.clone(),
+      sender: sender.member,
+      receiver: node.member,
+      request: overTheWire({ type: "request", request }).request,
+      start: sender.replica.vector.clone(),
       queue: [],
       delivered: [],
       cursor: undefined,
@@ -238,86 +252,208 @@ class Cluster {
   #breakOff(session: Session | undefined): void {
     if (!session) return;
     this.#sessions.splice(this.#sessions.indexOf(session), 1);
-    this.#member(session.to).replica.cancelCatchUp(session.request.id);
+    this.#node(session.to).replica?.cancelCatchUp(session.request.id);
+  }
+
+  #breakOffAll(at: number): void {
+    const broken = this.#sessions.filter(({ from, to }) => from === at || to === at);
+    for (const session of broken) this.#breakOff(session);
   }
 
   #serve(b: number): void {
     const session = this.#sessions[b % (this.#sessions.length || 1)];
     if (!session || session.isServed) return;
-    const { replica, store } = this.#member(session.from);
+    const { replica, store } = this.#node(session.from);
+    if (!replica) return;
     const answer = replica.serveCatchUp(store, session.request, session.cursor, SMALL_CHUNKS);
-    if (answer.type !== "chunk") {
-      const receiver = this.#member(session.to).replica;
-      const isLost = answer.type === "refused" || receiver.mustRejoin(answer.floor);
-      if (isLost) throw new Error(`REFUSED ${answer.type}`);
-      this.#breakOff(session);
-      return;
+    if (answer.type === "chunk") {
+      session.queue.push(overTheWire(answer).chunk);
+      session.cursor = answer.cursor;
+    } else {
+      session.queue.push(overTheWire(answer));
     }
-    session.queue.push(answer.chunk);
-    session.cursor = answer.cursor;
-    session.isServed = answer.cursor === undefined;
+    session.isServed = answer.type !== "chunk" || answer.cursor === undefined;
   }
 
   #deliverChunk(b: number): void {
     const session = this.#sessions[b % (this.#sessions.length || 1)];
-    const chunk = session?.queue.shift();
-    if (!session || !chunk) return;
-    session.delivered.push(chunk);
-    const member = this.#member(session.to);
-    const chunks = this.#fault?.deliver(session, chunk, member) ?? [chunk];
-    for (const each of chunks) {
-      this.#store(member, member.replica.receiveChunk(member.store, each).writes);
-      this.#store(member, member.replica.receiveHeld(member.store).writes);
+    const answer = session?.queue.shift();
+    if (!session || !answer) return;
+    const node = this.#node(session.to);
+    const { replica } = node;
+    if (!replica || replica.identity.epoch !== session.receiver) return this.#breakOff(session);
+    if ("type" in answer) {
+      this.#breakOff(session);
+      this.#count(answer.type);
+      if (!replica.identity.isServing) {
+        if (session.request.position) node.put(replica.abandonJoin());
+      } else if (answer.type === "reset" && replica.mustRejoin(answer.floor)) {
+        throw new Error("RESET of a member that has everything");
+      }
+      return;
     }
-    if (chunk.end) this.#sessions.splice(this.#sessions.indexOf(session), 1);
+    session.delivered.push(answer);
+    const chunks = this.#fault?.deliver(session, answer, { replica, store: node.store });
+    for (const chunk of chunks ?? [answer]) this.#receiveChunk(node, replica, chunk, session);
+    if (answer.end && this.#sessions.includes(session)) this.#breakOff(session);
     this.#check(session.to);
   }
 
+  #receiveChunk(node: ClusterNode, replica: Replica, chunk: CatchUpChunk, session: Session): void {
+    const wasServing = replica.identity.isServing;
+    const from = chunk.id === session.request.id ? session.sender : undefined;
+    const effects = replica.receiveChunk(node.store, chunk, from);
+    this.#count(`chunk ${effects.outcome}`);
+    node.put(effects.writes);
+    node.put(replica.receiveHeld(node.store).writes);
+    if (effects.outcome === "rejoin") node.isLeaving = true;
+    if (effects.outcome === "rejected") {
+      if (wasServing) throw new Error(`REJECTED ${effects.problem}`);
+      node.put(replica.abandonJoin());
+    }
+    if (!wasServing && replica.identity.isServing) this.#count("joined");
+  }
+
+  /** A whole catch-up, unless the sender would not serve it. */
   #pull(to: number, from: number): void {
+    if (!this.#node(from).serving || !this.#node(to).replica) return;
     const session = this.#beginCatchUp(to, from);
-    while (this.#sessions.includes(session)) {
+    if (!session) return;
+    for (let i = 0; this.#sessions.includes(session); i++) {
+      if (i > 1000) throw new Error("ENDLESS catch-up");
       const at = this.#sessions.indexOf(session);
       this.#serve(at);
-      if (this.#sessions.includes(session)) this.#deliverChunk(at);
+      this.#deliverChunk(at);
     }
   }
 
-  #sync(at: number): void {
-    const member = this.#member(at);
-    member.synced = member.store.clone();
-    member.replica.durable(member.replica.vector.clone());
+  #heartbeat(at: number, to: number): void {
+    const node = this.#node(at);
+    if (!node.replica) return;
+    const heartbeat = node.replica.heartbeat(NO_STAMPS);
+    const bytes = encodeMessage(1, { type: "heartbeat", heartbeat });
+    this.#mail.push({ from: node.member, to, bytes });
   }
 
-  #heartbeat(from: number, to: number): void {
-    const sender = this.#member(from).replica;
-    const receiver = this.#member(to);
-    receiver.replica.observe(sender.hlc);
-    receiver.replica.acknowledge(MEMBERS[from] as number, 3, sender.durableVector.clone());
-    this.#store(receiver, []);
+  /** Syncs and heartbeats of all, of which some are lost; then everyone tidies up. */
+  #round(b: number): void {
+    for (const at of NODES) if ((b >> at) % 2 === 0) this.#node(at).sync();
+    for (const at of NODES) {
+      for (const to of NODES) {
+        if (at === to || (b >> (at * 2 + (to % 2))) % 4 === 3) continue;
+        this.#heartbeat(at, to);
+        this.#deliverMail(this.#mail.pop());
+      }
+    }
+    for (const at of NODES) this.#retire(at);
+    for (const at of NODES) this.#collect(at, 2);
+    for (const at of NODES) this.#check(at);
   }
 
   #collect(at: number, limit: number): void {
-    const member = this.#member(at);
-    this.#store(member, member.replica.collect(member.store, { limit, wallMs: this.#wallMs }));
+    const { replica, store } = this.#node(at);
+    if (replica) this.#node(at).put(replica.collect(store, { limit, wallMs: this.#wallMs }));
   }
 
-  #store(member: Member, writes: Iterable<RowWrite>): void {
-    member.store.apply(writes);
-    member.store.apply(member.replica.sealWrites());
+  #retire(at: number): void {
+    const { replica } = this.#node(at);
+    if (!replica) return;
+    const before = replica.vector.entries();
+    this.#node(at).put(replica.retire());
+    for (const last of before) {
+      if (replica.vector.lists(last)) continue;
+      this.#ghosts.retired(last);
+      this.#count("retired");
+    }
+  }
+
+  /** A node learns the next record, or one that follows. */
+  #learn(at: number, skip: number): void {
+    const node = this.#node(at);
+    const record = this.#registry.after(node.knownEpoch, skip);
+    if (!record) return;
+    if (node.replica && !record.members.includes(node.member)) {
+      this.#breakOffAll(at);
+      this.#count("removed");
+      node.dropReplica();
+    }
+    node.adopt(record);
+    const mine = [...record.nodes].find(([, index]) => index === at);
+    if (!node.replica && mine) node.found(record, mine[0], false);
+  }
+
+  #join(at: number): void {
+    if (this.#registry.memberOf(at) === undefined) this.#registry.change({ adds: at });
+  }
+
+  /** Leaves in peace, if another serving member has everything. */
+  #leave(at: number): void {
+    const node = this.#node(at);
+    if (this.#registry.memberOf(at) !== node.member || !this.#isCovered(node)) return;
+    this.#count("left");
+    this.#registry.change({ removes: node.member });
+    this.#learn(at, Infinity);
+  }
+
+  /** Removes a node by force, at any time, while another one serves. */
+  #remove(at: number): void {
+    const removes = this.#registry.memberOf(at);
+    if (removes !== undefined && this.#isServedWithout(at)) this.#registry.change({ removes });
+  }
+
+  /** Loses its disk and comes back as another member, by its own transaction. */
+  #loseDisk(at: number): void {
+    const member = this.#registry.memberOf(at);
+    if (member === undefined || !this.#isServedWithout(at)) return;
+    this.#breakOffAll(at);
+    this.#count("disk lost");
+    const record = this.#registry.change({ removes: member, adds: at });
+    this.#node(at).found(record, record.epoch, false);
+  }
+
+  /** What was too far behind goes on under a new name, once another member has everything. */
+  #joinAfresh(node: ClusterNode): void {
+    if (!node.isLeaving || this.#registry.memberOf(node.index) !== node.member) return;
+    if (!this.#isCovered(node)) return;
+    this.#breakOffAll(node.index);
+    this.#count("joined afresh");
+    node.rejoin(this.#registry.change({ removes: node.member, adds: node.index }));
+  }
+
+  #isCovered(node: ClusterNode): boolean {
+    const vector = node.replica?.vector;
+    return this.#serversWithout(node.index).some(
+      ({ serving }) => vector !== undefined && serving?.vector.includes(vector),
+    );
+  }
+
+  #isServedWithout(at: number): boolean {
+    return this.#serversWithout(at).length > 0;
+  }
+
+  #serversWithout(at: number): ClusterNode[] {
+    return this.#nodes.filter(
+      (node) =>
+        node.index !== at &&
+        node.serving !== undefined &&
+        !node.isLeaving &&
+        this.#registry.memberOf(node.index) === node.member,
+    );
   }
 
   #check(at: number): void {
-    const { replica, store } = this.#member(at);
-    this.#ghosts.checkCausality(replica.vector);
-    const nowMs = replica.nowMs(this.#wallMs);
+    const { serving, store } = this.#node(at);
+    if (!serving) return;
+    this.#ghosts.checkCausality(serving.vector);
+    const nowMs = serving.nowMs(this.#wallMs);
     for (const key of KEYS) {
-      const have = visibleVersions(this.#policy, replica.read(store, key), nowMs);
-      const want = this.#ghosts.visible(this.#policy, replica.vector, key, nowMs);
+      const have = visibleVersions(this.#policy, serving.read(store, key), nowMs);
+      const want = this.#ghosts.visible(this.#policy, serving.vector, key, nowMs);
       const [haveDots, wantDots] = [have, want].map((list) =>
         dotsOf(list).map(formatDot).join(" "),
       );
       if (haveDots !== wantDots) {
-        throw new Error(`STATE member ${at} shows [${haveDots}], not [${wantDots}]`);
+        throw new Error(`STATE node ${at} shows [${haveDots}], not [${wantDots}]`);
       }
       have.forEach((version, i) => {
         const isSame = equalBytes(version.value.bytes, want[i]?.value.bytes ?? utf8Bytes(""));
@@ -326,17 +462,20 @@ class Cluster {
     }
   }
 
-  #requireEqualVectors(): void {
-    const texts = this.#members.map(({ replica }) =>
-      replica.vector.entries().map(formatDot).join(),
-    );
-    if (new Set(texts).size !== 1) throw new Error(`VECTORS ${texts.join(" | ")}`);
-  }
-
-  #requireEqualRows(): void {
-    const texts = this.#members.map(({ store }) => liveRows(store).map(rowText).join("\n"));
+  #requireEqual(): void {
+    const members = [...this.#registry.latest.nodes].map(([member, at]) => {
+      const node = this.#node(at);
+      if (node.member !== member || !node.serving) throw new Error(`LIVENESS node ${at}`);
+      return node;
+    });
+    const vectors = members.map(({ serving }) => serving?.vector.entries().map(formatDot).join());
+    if (new Set(vectors).size !== 1) throw new Error(`VECTORS ${vectors.join(" | ")}`);
+    if (members[0]?.serving?.vector.size !== members.length) {
+      throw new Error(`LEFT origins ${vectors[0]}`);
+    }
+    const texts = members.map(({ store }) => liveRows(store).map(rowText).join("\n"));
     if (new Set(texts).size !== 1) throw new Error(`ROWS\n${texts.join("\n---\n")}`);
-    for (const { store } of this.#members) {
+    for (const { store } of members) {
       const left = store.rows().filter((row) => LEFTOVERS.has(row.key[0] as number));
       if (left.length > 0) throw new Error(`LEFT ${left.map(rowText).join(" ")}`);
     }
@@ -358,8 +497,12 @@ function rowText({ key, value }: RowPair): string {
 }
 
 /** Runs one random history to its end. Throws at the first broken promise. */
-export function runHistory(policy: Policy, steps: readonly Step[], fault?: ChunkFault): void {
-  const cluster = new Cluster(policy, fault);
+export function runHistory(
+  policy: Policy,
+  steps: readonly Step[],
+  options: { readonly fault?: ChunkFault | undefined; readonly tally?: Tally } = {},
+): void {
+  const cluster = new Cluster(policy, options.tally ?? new Map(), options.fault);
   for (const step of steps) cluster.step(step);
   cluster.settle();
 }

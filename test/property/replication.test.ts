@@ -12,9 +12,11 @@ describe("three replicas", () => {
   it.each(POLICIES)(
     "with policy %s end byte-equal, causal at every step, whatever the network and crashes do",
     (policy) => {
-      const property = fc.property(history, (steps) => runHistory(policy, steps));
+      const tally = new Map<string, number>();
+      const property = fc.property(history, (steps) => runHistory(policy, steps, { tally }));
       fc.assert(property, { seed: SEED, numRuns: RUNS, includeErrorInReport: true });
+      if (process.env["ENOKI_PROPERTY_TALLY"]) console.log(Object.fromEntries(tally));
     },
-    120_000,
+    Math.max(120_000, RUNS * 1000),
   );
 });

@@ -1,5 +1,6 @@
 import type { CatchUpChunk } from "../../../src/core/catch-up.js";
 import type { Policy } from "../../../src/core/live-set.js";
+import type { MembershipRecord } from "../../../src/core/meta.js";
 import { Replica } from "../../../src/core/replica.js";
 import type { RowWrite } from "../../../src/core/rows.js";
 import { utf8Bytes, utf8Text } from "../../../src/core/text.js";
@@ -30,11 +31,17 @@ export class Member {
   readonly store = new RowStore();
   replica: Replica;
 
-  constructor(epoch: number, policy: Policy = "siblings", more: { isServing?: boolean } = {}) {
+  constructor(
+    epoch: number,
+    policy: Policy = "siblings",
+    more: { isServing?: boolean; record?: MembershipRecord; stagedBytesMax?: number } = {},
+  ) {
     this.epoch = epoch;
-    const record = { epoch: 3, members: MEMBERS, past: [] };
+    const record = more.record ?? { epoch: 3, members: MEMBERS, past: [] };
     const founding = { generation: 1, epoch, record, isServing: more.isServing ?? true };
-    const opened = Replica.open(this.store, { wallMs: WALL_MS, policy, resumes: true, founding });
+    const { stagedBytesMax = 1_000_000 } = more;
+    const options = { wallMs: WALL_MS, policy, resumes: true, founding, stagedBytesMax };
+    const opened = Replica.open(this.store, options);
     this.store.apply(opened.writes);
     this.replica = opened.replica;
   }
