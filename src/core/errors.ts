@@ -240,6 +240,18 @@ export const ERRORS = {
     "no node answers",
     "start one with `enoki up`, or set --node",
   ),
+  ENOKI_PEER_UNREACHABLE: define(
+    503,
+    7,
+    "another node cannot be reached; nothing was done",
+    "retry when the link is back, or use another replica",
+  ),
+  ENOKI_OUTCOME_UNKNOWN: define(
+    503,
+    7,
+    "another node did not answer; it may or may not have been done",
+    "read what is there before you do it again, or use an idempotency key",
+  ),
   ENOKI_NAMING_UNAVAILABLE: define(
     503,
     7,

@@ -1,5 +1,7 @@
-import type { PeerCertificate } from "node:tls";
+import { X509Certificate } from "node:crypto";
+import { createSecureContext, type PeerCertificate } from "node:tls";
 
+import { EnokiError } from "../core/errors.js";
 import { NODE_URI_PREFIX, parseNodeName, type NodeName } from "../core/ids.js";
 
 /** Key, certificate and authority of a node, in PEM. */
@@ -26,6 +28,36 @@ export function certifiedNode(alternativeNames: string | undefined): NodeName | 
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Checks what a node is to prove its own name with, so that a wrong file is found at the start and
+ * not by every peer. @throws EnokiError `ENOKI_INVALID_CONFIG`
+ */
+export function checkCredentials(
+  credentials: LinkCredentials,
+  node: NodeName,
+  nowMs: number,
+): void {
+  let certificate: X509Certificate;
+  try {
+    certificate = new X509Certificate(credentials.cert);
+    createSecureContext(tlsOptions(credentials));
+  } catch (error) {
+    const reason = (error as Error).message;
+    throw invalid(`--link-cert, --link-key and --link-ca cannot be used together: ${reason}`);
+  }
+  const named = certifiedNode(certificate.subjectAltName);
+  if (named !== node) {
+    throw invalid(`--link-cert names ${named ?? "no node"}, and this node is ${node}`);
+  }
+  if (Date.parse(certificate.validTo) <= nowMs) {
+    throw invalid(`--link-cert expired on ${certificate.validTo}`);
+  }
+}
+
+function invalid(detail: string): EnokiError {
+  return new EnokiError("ENOKI_INVALID_CONFIG", detail);
 }
 
 /** Options of TLS that both ends share: only TLS 1.3, and only peers with a certificate of the CA. */

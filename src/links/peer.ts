@@ -177,7 +177,8 @@ export class Peer {
   #retryLater(): void {
     if (this.#isBusy || this.#cancelRetry || !this.#addresses?.length) return;
     const { timing, timers, random } = this.#owner.options;
-    const waitMs = Math.min(timing.retryMaxMs, timing.retryMs * 2 ** Math.min(this.#failures, 20));
+    const doublings = Math.min(Math.max(0, this.#failures - 1), 20);
+    const waitMs = Math.min(timing.retryMaxMs, timing.retryMs * 2 ** doublings);
     const delayMs = waitMs * (0.5 + random() / 2);
     this.#cancelRetry = timers.after(delayMs, () => this.#dialNow());
   }

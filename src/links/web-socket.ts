@@ -8,6 +8,7 @@ import type { LinkEvents, LinkLane, LinkPeer, Links, LinkTargets } from "../port
 import { Acceptor } from "./acceptor.js";
 import { Refusal } from "./handshake.js";
 import { checkMessageSize } from "./message-size.js";
+import { checkCredentials } from "./identity.js";
 import { OnceLog } from "./once-log.js";
 import type { LinkOptions } from "./options.js";
 import { Peer, type PeerOwner } from "./peer.js";
@@ -30,12 +31,13 @@ export interface WebSocketLinks extends Links, LinkTargets {
 
 /**
  * Opens the links of a node. It dials its targets once someone listens to its events.
- * @throws EnokiError `ENOKI_PORT_IN_USE`, and `ENOKI_CREDENTIALS_REQUIRED` beyond loopback without
- * a certificate
+ * @throws EnokiError `ENOKI_PORT_IN_USE`, `ENOKI_INVALID_CONFIG` for a certificate that does not
+ * prove this node's name, and `ENOKI_CREDENTIALS_REQUIRED` beyond loopback without one
  */
 export async function openWebSocketLinks(options: LinkOptions): Promise<WebSocketLinks> {
-  const { listen, credentials, logger } = options;
-  if (credentials === undefined) {
+  const { listen, credentials, logger, node, clock } = options;
+  if (credentials) checkCredentials(credentials, node, clock.nowMs());
+  else {
     if (listen && !isLoopback(listen.host)) {
       throw new EnokiError(
         "ENOKI_CREDENTIALS_REQUIRED",

@@ -1,12 +1,13 @@
 import { connect, type Socket } from "node:net";
 import { once } from "node:events";
 import { connect as connectTls } from "node:tls";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 
 import { createAuthority } from "../../../src/certs/certificates.js";
 import { parseNodeName } from "../../../src/core/ids.js";
 import { openWebSocketLinks } from "../../../src/links/web-socket.js";
 import { systemClock } from "../../../src/ports/clock.js";
+import { systemTimers, type Timers } from "../../../src/ports/timers.js";
 import { authority, credentialsOf, FAST, link, linkOptions, startNode } from "./node-links.js";
 import { helloTo, rawPeer } from "./raw-peer.js";
 
@@ -136,20 +137,31 @@ test("a clock that is set wrong on an open link ends it, loudly", async () => {
 });
 
 test("each cause is logged once, however often it is tried again", async () => {
-  const edge = await startNode("edge");
+  let retries = 0;
+  const random = (): number => {
+    retries += 1;
+    return 0;
+  };
+  const edge = await startNode("edge", { random });
   const impostor = await startNode("edge2");
   edge.links.setTarget(parseNodeName("cloud"), [impostor.address]);
-  await edge.log.line(/no link/);
-  let tries = 0;
-  impostor.links.setTarget(edge.name, [edge.address]);
-  await impostor.seen.seen("up");
-  while (tries < 5) {
-    edge.links.removeTarget(parseNodeName("cloud"));
-    edge.links.setTarget(parseNodeName("cloud"), [impostor.address]);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    tries += 1;
-  }
-  expect(edge.log.lines.filter((line) => line.includes('"peer":"cloud"')).length).toBe(1);
+  await vi.waitUntil(() => retries >= 6, { timeout: 5000 });
+  expect(edge.log.lines).toEqual([expect.stringContaining('"peer":"cloud"')]);
+});
+
+test("the waits between tries double up to a bound, and each ends at random in its second half", async () => {
+  const waits: number[] = [];
+  const timers: Timers = {
+    after: (delayMs, work) => {
+      if (delayMs !== FAST.handshakeTimeoutMs) waits.push(delayMs);
+      return systemTimers.after(Math.min(delayMs, 10), work);
+    },
+  };
+  const random = (): number => (waits.length % 2 === 0 ? 0 : 0.5);
+  const edge = await startNode("edge", { timers, random });
+  edge.links.setTarget(parseNodeName("cloud"), ["127.0.0.1:1"]);
+  await vi.waitUntil(() => waits.length >= 8, { timeout: 5000 });
+  expect(waits.slice(0, 8)).toEqual([5, 15, 20, 60, 80, 150, 100, 150]);
 });
 
 test.each([0, 1, 2, 3, 4])(
@@ -261,6 +273,23 @@ test("without certificates links stay on loopback and say so once", async () => 
   expect(left.log.lines).toEqual([expect.stringContaining("names are claimed, not proven")]);
   left.links.setTarget(parseNodeName("far"), ["192.0.2.1:7000"]);
   expect(await left.log.line(/"peer":"far"/)).toContain("beyond this machine");
+});
+
+test.each([
+  ["the certificate of another node", credentialsOf("edge2"), /names edge2, and this node is edge/],
+  ["no node's certificate", { ...authority, ca: authority.cert }, /names no node/],
+  ["the key of another", { ...credentialsOf("edge"), key: authority.key }, /cannot be used/],
+  ["no certificate at all", { ...credentialsOf("edge"), cert: "x" }, /cannot be used/],
+])("a node does not start with %s", async (_, credentials, message) => {
+  await expect(openWebSocketLinks(linkOptions("edge", { credentials }))).rejects.toMatchObject({
+    code: "ENOKI_INVALID_CONFIG",
+    message: expect.stringMatching(message) as string,
+  });
+});
+
+test("a node does not start with a certificate that has expired", async () => {
+  const clock = { ...systemClock, nowMs: () => Date.now() + 2 * 365 * 86_400_000 };
+  await expect(openWebSocketLinks(linkOptions("edge", { clock }))).rejects.toThrow("expired");
 });
 
 test("an occupied port is named with its flag", async () => {

@@ -1,0 +1,206 @@
+import { EnokiError } from "../core/errors.js";
+import type { NodeName } from "../core/ids.js";
+import { LIMITS } from "../core/limits.js";
+import { SlotTable } from "../channel/slot-table.js";
+import type { LinkEvents, LinkLane, Links } from "../ports/links.js";
+import type { Timers } from "../ports/timers.js";
+import { StreamCall, WholeCall, type Call } from "./calls.js";
+import {
+  decodeError,
+  decodeFrame,
+  encodeCredit,
+  encodeFrame,
+  encodeRequest,
+  malformed,
+  REQUEST_TYPE,
+} from "./request-frames.js";
+import { ServedRequests, type RequestHandler, type RequestsOptions } from "./served-requests.js";
+
+/** How a request is made. */
+export interface RequestOptions {
+  /** The longest wait for the answer; of a stream, for each of its pieces. */
+  readonly timeoutMs: number;
+  /** Lane of the request and of its answer. */
+  readonly lane?: LinkLane;
+  /** Gives up when it is aborted. */
+  readonly signal?: AbortSignal;
+}
+
+/** What is asked of one peer: a call under way, with what ends its waits. */
+interface Entry {
+  readonly call: Call;
+  readonly release: () => void;
+}
+
+/**
+ * Requests to other nodes and their answers, over links. A request is sent at most once. It fails
+ * with `ENOKI_PEER_UNREACHABLE` if it was not sent, with `ENOKI_OUTCOME_UNKNOWN` if it was and the
+ * link broke or time was up, and else with whatever the other node says.
+ */
+export class PeerRequests implements LinkEvents {
+  readonly #links: Links;
+  readonly #timers: Timers;
+  readonly #served: ServedRequests;
+  readonly #peers = new Map<NodeName, SlotTable<Entry>>();
+
+  constructor({ links, timers, logger }: RequestsOptions) {
+    this.#links = links;
+    this.#timers = timers;
+    this.#served = new ServedRequests({ links, timers, logger });
+  }
+
+  /** Says who answers requests of that method, a number below 65,536. */
+  serve(method: number, handler: RequestHandler): void {
+    this.#served.serve(method, handler);
+  }
+
+  /** Asks another node, and resolves with its answer. */
+  request(
+    to: NodeName,
+    method: number,
+    body: Uint8Array,
+    options: RequestOptions,
+  ): Promise<Uint8Array> {
+    const call = new WholeCall();
+    try {
+      const id = this.#start(to, method, body, options, call, false);
+      const cancelTimer = this.#timers.after(options.timeoutMs, () =>
+        this.#expire(to, id, options),
+      );
+      // why both: the promise is the caller's, and this one must not be unhandled.
+      void call.promise.then(cancelTimer, cancelTimer);
+    } catch (error) {
+      call.fail(error);
+    }
+    return call.promise;
+  }
+
+  /**
+   * Asks another node for a stream. Pieces come no faster than they are read, and a reader that
+   * stops early ends the stream at its source.
+   */
+  stream(
+    to: NodeName,
+    method: number,
+    body: Uint8Array,
+    options: RequestOptions,
+  ): AsyncIterableIterator<Uint8Array> {
+    let id = 0;
+    const asked = { lane: "bulk", ...options } as const;
+    const call = new StreamCall({
+      grant: (sizeBytes) => this.#links.send(to, "control", encodeCredit(id, sizeBytes)),
+      abandon: () => void this.#abandon(to, id, asked),
+      startWaiting: () =>
+        this.#timers.after(options.timeoutMs, () => this.#expire(to, id, options)),
+    });
+    try {
+      id = this.#start(to, method, body, asked, call, true);
+    } catch (error) {
+      call.fail(error);
+    }
+    return call;
+  }
+
+  up(peer: NodeName): void {
+    this.#peers.set(peer, new SlotTable());
+    this.#served.up(peer);
+  }
+
+  down(peer: NodeName): void {
+    const entries = this.#peers.get(peer)?.takeAll() ?? [];
+    this.#peers.delete(peer);
+    this.#served.down(peer);
+    for (const { call, release } of entries) {
+      release();
+      call.fail(unknownOutcome(`the link to ${peer} broke before it answered`));
+    }
+  }
+
+  room(peer: NodeName, lane: LinkLane): void {
+    this.#served.room(peer, lane);
+  }
+
+  /** @throws EnokiError `ENOKI_PROTOCOL` for what no peer may send */
+  message(peer: NodeName, payload: Uint8Array): void {
+    const { type, id, body } = decodeFrame(payload);
+    if (type === REQUEST_TYPE.request) this.#served.request(peer, id, body);
+    else if (type === REQUEST_TYPE.cancel) this.#served.cancel(peer, id);
+    else if (type === REQUEST_TYPE.credit) this.#served.credit(peer, id, body);
+    else this.#answered(peer, type, id, body);
+  }
+
+  #answered(peer: NodeName, type: number, id: number, body: Uint8Array): void {
+    const calls = this.#peers.get(peer);
+    // An answer to what was given up is late, not wrong.
+    const entry = calls?.get(id);
+    if (type === REQUEST_TYPE.chunk) {
+      entry?.call.chunk(body);
+      return;
+    }
+    if (type < REQUEST_TYPE.reply || type > REQUEST_TYPE.credit) {
+      throw malformed(`a message about a request of unknown type ${type}`);
+    }
+    if (!entry) return;
+    if (type === REQUEST_TYPE.reply) entry.call.reply(body);
+    else if (type === REQUEST_TYPE.end) entry.call.end();
+    else entry.call.fail(decodeError(body));
+    calls?.take(id);
+    entry.release();
+  }
+
+  #start(
+    to: NodeName,
+    method: number,
+    body: Uint8Array,
+    options: RequestOptions,
+    call: Call,
+    isStream: boolean,
+  ): number {
+    const { timeoutMs, lane = "control", signal } = options;
+    signal?.throwIfAborted();
+    const calls = this.#peers.get(to);
+    if (!calls) throw new EnokiError("ENOKI_PEER_UNREACHABLE", `there is no link to ${to}`);
+    if (calls.size >= LIMITS.requestsPerPeerMax) {
+      throw new EnokiError("ENOKI_QUEUE_FULL", `too many requests to ${to} are under way`);
+    }
+    let id = 0;
+    const onAbort = (): void => {
+      this.#abandon(to, id, options);
+      call.fail(signal?.reason);
+    };
+    signal?.addEventListener("abort", onAbort, { once: true });
+    const release = (): void => signal?.removeEventListener("abort", onAbort);
+    id = calls.add({ call, release });
+    const frame = encodeRequest(id, { method, lane, timeoutMs, isStream }, body);
+    try {
+      if (this.#links.send(to, lane, frame)) return id;
+    } catch (error) {
+      this.#take(to, id);
+      throw error;
+    }
+    this.#take(to, id);
+    throw new EnokiError("ENOKI_PEER_UNREACHABLE", `too much waits to be sent to ${to}`);
+  }
+
+  #expire(to: NodeName, id: number, options: RequestOptions): void {
+    const entry = this.#abandon(to, id, options);
+    entry?.call.fail(unknownOutcome(`${to} did not answer within ${options.timeoutMs} ms`));
+  }
+
+  /** Ends a call here, and tells the peer, on the same lane, so that it comes behind the request. */
+  #abandon(to: NodeName, id: number, { lane = "control" }: RequestOptions): Entry | undefined {
+    const entry = this.#take(to, id);
+    if (entry) this.#links.send(to, lane, encodeFrame(REQUEST_TYPE.cancel, id));
+    return entry;
+  }
+
+  #take(to: NodeName, id: number): Entry | undefined {
+    const entry = this.#peers.get(to)?.take(id);
+    entry?.release();
+    return entry;
+  }
+}
+
+function unknownOutcome(detail: string): EnokiError {
+  return new EnokiError("ENOKI_OUTCOME_UNKNOWN", detail);
+}
