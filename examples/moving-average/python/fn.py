@@ -7,7 +7,7 @@ WINDOW = 10
 
 def call(reading: str) -> dict:
     latest = int(kv.get("latest", default="-1")) + 1
-    kv.set(f"reading/{latest % WINDOW}", float(reading))
-    kv.set("latest", str(latest))
+    # Both at once: one commit, and nobody sees the pointer without its reading.
+    kv.batch().set(f"reading/{latest % WINDOW}", float(reading)).set("latest", str(latest)).commit()
     readings = [value for _, value in kv.scan(prefix="reading/")]
     return {"count": latest + 1, "average": sum(readings) / len(readings)}
