@@ -43,6 +43,8 @@ const FULL_CHECK_RATE = 0.04;
  */
 export class Checker {
   readonly ghosts = new GhostLog();
+  /** The first broken promise. Whoever calls may catch what is thrown, so it is kept here. */
+  violation: Violation | undefined;
   readonly #plan: Plan;
   readonly #time: VirtualTime;
   readonly #naming: SimNaming;
@@ -197,7 +199,12 @@ export class Checker {
   }
 
   #require(isKept: unknown, broken: string): asserts isKept {
-    if (!isKept) throw new Violation(broken);
+    if (!isKept) this.#broken(broken);
+  }
+
+  #broken(what: string): never {
+    this.violation ??= new Violation(what);
+    throw this.violation;
   }
 
   #wrap(watched: Watched): void {
@@ -221,8 +228,10 @@ export class Checker {
     };
     const receiveChunk = replica.receiveChunk.bind(replica);
     replica.receiveChunk = (reader, chunk, from) => {
+      const { isServing } = replica.identity;
       const effects = receiveChunk(reader, chunk, from);
-      this.#happened(`chunk.${effects.outcome}`);
+      const isJoining = !isServing && effects.outcome === "applied";
+      this.#happened(isJoining ? "chunk.joined" : `chunk.${effects.outcome}`);
       if (effects.outcome === "applied") {
         watched.touched = undefined;
         watched.isInstalling = true;
@@ -239,6 +248,11 @@ export class Checker {
   }
 
   #addGhost(node: SimNode, update: Update, past: readonly Dot[]): void {
+    for (const last of past) {
+      const hlc = this.ghosts.of(last)?.update.hlc ?? 0;
+      const isLater = update.hlc > hlc;
+      this.#require(isLater, `HLC ${formatDot(update.dot)} is not after ${formatDot(last)}`);
+    }
     const ghost: Ghost = {
       update,
       past,
@@ -250,7 +264,7 @@ export class Checker {
     try {
       this.ghosts.add(ghost);
     } catch (error) {
-      throw new Violation((error as Error).message);
+      this.#broken((error as Error).message);
     }
   }
 
@@ -290,7 +304,7 @@ export class Checker {
       this.#require(ghost, `INVENTED ${formatDot(dot)} at ${where}`);
       for (const earlier of ghost.past) {
         if (earlier.counter === 0 || this.ghosts.covers(vector, earlier)) continue;
-        throw new Violation(`CAUSALITY ${where} ${formatDot(dot)} without ${formatDot(earlier)}`);
+        this.#broken(`CAUSALITY ${where} ${formatDot(dot)} without ${formatDot(earlier)}`);
       }
     }
   }
@@ -302,7 +316,7 @@ export class Checker {
     const want = this.ghosts.visible(this.#policy, replica.vector, key, nowMs);
     if (isSame(have, want)) return;
     const text = `STATE n${node.index} ${String.fromCharCode(...key)} shows [${names(have)}]`;
-    throw new Violation(`${text}, not [${names(want)}] at ${vectorText(replica.vector)}`);
+    this.#broken(`${text}, not [${names(want)}] at ${vectorText(replica.vector)}`);
   }
 
   /** What a strict replica had not synced is gone and was shown to nobody, or else. */

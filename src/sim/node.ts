@@ -6,6 +6,7 @@ import { readIdentity } from "../core/meta.js";
 import { Replica } from "../core/replica.js";
 import { Keygroup, type KeygroupOptions, type OpenedReplica } from "../keygroups/keygroup.js";
 import type { ReplicationTiming } from "../keygroups/replication/context.js";
+import type { ReplicationMetrics } from "../keygroups/replication/metrics.js";
 import { recordOf } from "../keygroups/replication/membership.js";
 import { Replicator } from "../keygroups/replication/replicator.js";
 import { ReplicationRouter } from "../keygroups/replication/router.js";
@@ -32,6 +33,7 @@ export interface SimNodeParts {
   readonly config: KeygroupConfig;
   readonly timing: Partial<ReplicationTiming>;
   readonly skewMs: number;
+  readonly stagedBytesMax: number;
   readonly events: SimNodeEvents;
   readonly faulty: FaultyParts;
 }
@@ -41,6 +43,8 @@ export interface SimNodeEvents {
   happened(what: string, node: SimNode): void;
   /** A replica object begins; it may be wrapped. */
   opened(node: SimNode, opened: OpenedReplica): void;
+  /** A replicator is used no more; this is what it counted. */
+  ended(metrics: ReplicationMetrics): void;
   /** Its store is empty now. */
   wiped(node: SimNode): void;
   /** A transaction has ended. */
@@ -51,6 +55,10 @@ export interface SimNodeEvents {
 export interface FaultyParts {
   readonly storage?: (storage: Storage, node: SimNode) => Storage;
   readonly links?: (links: Links, node: SimNode) => Links;
+  /** Changes a replica object before it is used. */
+  readonly replica?: (replica: Replica) => void;
+  /** Where hybrid time begins, instead of where it was. */
+  readonly hlc?: number;
   /** Whether a store that may be too old is taken for a good one. */
   readonly resumesAlways?: boolean;
   /** The store is kept where it should be wiped. */
@@ -150,6 +158,7 @@ export class SimNode {
   crash(how: Downfall): void {
     const { events, network, random, config } = this.#parts;
     this.#isUp = false;
+    if (this.#running) events.ended(this.#running.replicator.metrics());
     this.#running = undefined;
     this.#openingMember = undefined;
     this.#router = undefined;
@@ -231,6 +240,7 @@ export class SimNode {
     this.#openingMember = undefined;
     const running = this.#running;
     this.#running = undefined;
+    if (running) this.#parts.events.ended(running.replicator.metrics());
     running?.replicator.close();
     // The store is wiped in any case: nothing that waits may write into it any more.
   }
@@ -276,7 +286,10 @@ export class SimNode {
         isServing: mine === record.founder,
       },
       openReplica: (reader, open) => {
-        const opened = Replica.open(reader, open);
+        const { hlc } = faulty;
+        const staged = { stagedBytesMax: this.#parts.stagedBytesMax };
+        const opened = Replica.open(reader, { ...open, ...staged, ...(hlc !== undefined && { hlc }) });
+        faulty.replica?.(opened.replica);
         events.opened(this, opened);
         return opened;
       },

@@ -9,6 +9,9 @@ export interface Plan {
   readonly members: number;
   readonly config: KeygroupConfig;
   readonly keys: number;
+  /** Keys in a chunk of a catch-up, and chunks on their way at once. */
+  readonly chunkKeys: number;
+  readonly chunkWindow: number;
   readonly clients: number;
   readonly network: {
     readonly mode: "links" | "raw";
@@ -21,6 +24,8 @@ export interface Plan {
     readonly keepaliveMs: number;
   };
   readonly skewMaxMs: number;
+  /** What a replica may stage of a catch-up. */
+  readonly stagedBytesMax: number;
   /** Longest time until a node sees a record. */
   readonly recordLateMs: number;
   /** How long faults and writes go on. */
@@ -61,6 +66,7 @@ export interface PlanOverrides {
   readonly policy?: KeygroupConfig["policy"];
   readonly durability?: KeygroupConfig["durability"];
   readonly mode?: "links" | "raw";
+  readonly skewMaxMs?: number;
   /** Only these faults, all alike. */
   readonly faults?: readonly FaultKind[];
 }
@@ -79,7 +85,9 @@ export function drawPlan(seed: number, overrides: PlanOverrides = {}): Plan {
       durability: overrides.durability ?? (random.next() < 0.4 ? "strict" : "relaxed"),
       ttlMs: 0,
     },
-    keys: 2 + random.below(5),
+    keys: 2 + random.below(random.next() < 0.3 ? 14 : 5),
+    chunkKeys: 1 + random.below(3),
+    chunkWindow: 1 + random.below(3),
     clients: 4,
     network: {
       mode: overrides.mode ?? (random.next() < 0.35 ? "raw" : "links"),
@@ -91,7 +99,8 @@ export function drawPlan(seed: number, overrides: PlanOverrides = {}): Plan {
       backlogBytesMax: random.next() < 0.3 ? 1000 : 1_000_000,
       keepaliveMs: 150 + random.below(250),
     },
-    skewMaxMs: random.next() < 0.5 ? 0 : 150,
+    skewMaxMs: overrides.skewMaxMs ?? (random.next() < 0.5 ? 0 : 150),
+    stagedBytesMax: random.next() < 0.15 ? 600 : 1_000_000,
     recordLateMs: random.next() < 0.5 ? 60 : 900,
     chaosMs: 2500,
     healMs: 30_000,

@@ -1,6 +1,7 @@
 import { createPrng } from "../base/prng.js";
 import type { NodeName } from "../core/ids.js";
 import { utf8Bytes } from "../core/text.js";
+import type { ReplicationMetrics } from "../keygroups/replication/metrics.js";
 import { Checker, Violation } from "./checker.js";
 import { Client, keysOf } from "./clients.js";
 import { Counts } from "./counts.js";
@@ -40,7 +41,6 @@ const TIMING = {
   catchUpAfterMs: 150,
   catchUpTimeoutMs: 400,
   catchUpBackoffMs: 100,
-  chunkBudget: { keysMax: 2, bytesMax: 200 },
 };
 
 /** Runs one plan from its first moment to its end. */
@@ -52,6 +52,9 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
   const noted = (what: string): void => {
     counts.add(what);
     trace.add(time.nowMs, what);
+  };
+  const ended = (metrics: ReplicationMetrics): void => {
+    for (const [what, count] of Object.entries(metrics.counts)) counts.add(`host.${what}`, count);
   };
   const random = createPrng(plan.seed * 2 + 1);
   const fork = (): ReturnType<typeof createPrng> => createPrng(random.below(2 ** 32));
@@ -87,14 +90,20 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
         network,
         naming,
         config: plan.config,
-        timing: TIMING,
+        timing: {
+          ...TIMING,
+          chunkBudget: { keysMax: plan.chunkKeys, bytesMax: 200 },
+          chunkWindow: plan.chunkWindow,
+        },
         skewMs,
+        stagedBytesMax: plan.stagedBytesMax,
         faulty: options.faulty ?? {},
         events: {
           happened: (what, node) => {
             noted(`${what} ${node.name}`);
             counts.add(what);
           },
+          ended,
           wiped: (node) => checker.wiped(node),
           opened: (node, opened) => checker.opened(node, opened),
           transacted: (node, isCommitted) => checker.transacted(node, isCommitted),
@@ -102,6 +111,9 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
       }),
     );
   }
+  counts.add(`policy.${plan.config.policy}`);
+  counts.add(`durability.${plan.config.durability}`);
+  counts.add(`network.${plan.network.mode}`);
   let convergedMs: number | undefined;
   let violation: string | undefined;
   try {
@@ -111,7 +123,8 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
     const clients = Array.from({ length: plan.clients }, (_, id) => {
       return new Client({ id, random: fork(), time, plan, nodes, checker, happened });
     });
-    await time.run(150);
+    const isBroken = (): boolean => checker.violation !== undefined;
+    await time.run(150, isBroken);
     const faults = new Faults({
       plan,
       random: fork(),
@@ -123,12 +136,13 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
       crashed: (node, how) => checker.crashed(node, how),
       removed: () => checker.reassess(),
     });
-    await time.run(plan.chaosMs);
+    await time.run(plan.chaosMs, isBroken);
     for (const client of clients) client.stop();
     faults.stop();
     const healedMs = time.nowMs;
     for (;;) {
-      await time.run(time.nowMs + LOOK_EVERY_MS);
+      await time.run(time.nowMs + LOOK_EVERY_MS, isBroken);
+      if (checker.violation) throw checker.violation;
       const why = checker.whyNotEqual();
       if (why === undefined) break;
       if (time.nowMs - healedMs > plan.healMs) throw new Violation(why);
@@ -140,6 +154,7 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
     const text = error instanceof Violation ? error.message : (error.stack ?? error.message);
     violation = `${text} (at ${time.nowMs.toFixed(1)} ms)`;
   }
+  for (const { replicator } of nodes) if (replicator) ended(replicator.metrics());
   return {
     seed: plan.seed,
     violation,

@@ -21,6 +21,8 @@ export interface PullEvents {
   completed(held: ReceiveEffects | undefined): void;
   /** What the members have collected cannot be brought here any more: join afresh. */
   mustRejoin(): void;
+  /** More is missing here than can be staged: join afresh, once a member has what is here. */
+  isTooFarBehind(): void;
 }
 
 /** Rows of an older life that are dropped in one turn. */
@@ -183,7 +185,10 @@ export class CatchUpPull {
       if (problem) logger.warn({ keygroup: host.name, node: running.peer.node }, problem);
       this.#fail(running);
       if (outcome === "rejected") this.#abandonJoin();
-      if (outcome === "rejoin") this.#events.mustRejoin();
+      if (outcome === "rejoin") {
+        this.close();
+        this.#events.isTooFarBehind();
+      }
       return;
     }
     this.#refusals = 0;

@@ -15,8 +15,6 @@ interface Serving {
   lastMs: number;
 }
 
-/** Chunks that may be on their way before the receiver has stored the first of them. */
-const WINDOW_CHUNKS = 4;
 /** When a link takes no more, how long until it is tried again. */
 const RETRY_MS = 20;
 
@@ -46,7 +44,7 @@ export class CatchUpServing {
       request,
       cursor: undefined,
       made: 0,
-      granted: WINDOW_CHUNKS,
+      granted: this.#context.timing.chunkWindow,
       isBusy: false,
       lastMs: this.#context.clock.monotonicMs(),
     };
@@ -59,7 +57,8 @@ export class CatchUpServing {
     const serving = this.#servings.get(peer);
     if (serving?.request.id !== id || sequence > serving.made) return;
     serving.lastMs = this.#context.clock.monotonicMs();
-    serving.granted = Math.max(serving.granted, sequence + WINDOW_CHUNKS);
+    const { chunkWindow } = this.#context.timing;
+    serving.granted = Math.max(serving.granted, sequence + chunkWindow);
     this.#step(serving);
   }
 

@@ -22,6 +22,8 @@ export interface ReplicationTiming {
   readonly catchUpBackoffMs: number;
   /** How large a chunk of a catch-up may become. */
   readonly chunkBudget: ChunkBudget;
+  /** Chunks that may be on their way before the receiver has stored the first of them. */
+  readonly chunkWindow: number;
 }
 
 /** What a node uses. */
@@ -32,6 +34,7 @@ export const DEFAULT_TIMING: ReplicationTiming = {
   catchUpTimeoutMs: 5000,
   catchUpBackoffMs: 1000,
   chunkBudget: { keysMax: 256, bytesMax: 1024 * 1024 },
+  chunkWindow: 4,
 };
 
 /** What all parts of a replicator share. */

@@ -84,7 +84,8 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
   /** The latest record, while it is not acted under, and who waits for that. */
   #next: KeygroupMembership | undefined;
   #adopted: (() => void)[] = [];
-  #leaving: { readonly check: () => void } | undefined;
+  /** What is looked at whenever a member says where it stands. */
+  readonly #checks = new Set<() => void>();
   #hasServed: boolean;
   #isClosed = false;
 
@@ -110,6 +111,7 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
       roundTripMs: (peer) => router.roundTripMs(peer.node),
       completed: (held) => this.#caughtUp(held),
       mustRejoin: () => events.mustRejoin(),
+      isTooFarBehind: () => this.#rejoinOnceCovered(),
     });
     this.#heartbeats = new Heartbeats(this.#context, peers, () => {
       this.#pull.evaluate();
@@ -150,16 +152,18 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
   async leave(withinMs: number): Promise<LeaveOutcome> {
     this.#host.setLeaving(true);
     const isCovered = await new Promise<boolean>((resolve) => {
-      const cancel = this.#context.timers.after(withinMs, () => resolve(false));
-      const check = (): void => {
-        if (!this.#isCoveredByAll()) return;
+      const end = (isCovered: boolean): void => {
         cancel();
-        resolve(true);
+        this.#checks.delete(check);
+        resolve(isCovered);
       };
-      this.#leaving = { check };
+      const cancel = this.#context.timers.after(withinMs, () => end(false));
+      const check = (): void => {
+        if (this.#isCoveredByAll()) end(true);
+      };
+      this.#checks.add(check);
       check();
     });
-    this.#leaving = undefined;
     if (!isCovered) this.#host.setLeaving(false);
     const epoch = this.#host.replica.record.epoch;
     return { isCovered, epoch, unreplicated: this.unreplicated() };
@@ -333,7 +337,7 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
     const isFirst = peer.heartbeat === undefined;
     peer.heard(heartbeat, outcome.canServe, replica.vector, clock.monotonicMs());
     if (isFirst) this.#heartbeats.to(peer);
-    this.#leaving?.check();
+    for (const check of this.#checks) check();
     this.#pull.evaluate();
   }
 
@@ -409,6 +413,21 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
     for (const peer of before.values()) {
       if (this.#peers.get(peer.node) !== peer) this.#gone(peer);
     }
+  }
+
+  /** Stops writing, and joins as another member once some member has everything that is here. */
+  #rejoinOnceCovered(): void {
+    this.#host.setLeaving(true);
+    const check = (): void => {
+      const { vector } = this.#host.replica;
+      for (const { heartbeat } of this.#peers.values()) {
+        if (!heartbeat?.isServing || !heartbeat.durable.includes(vector)) continue;
+        this.#checks.delete(check);
+        this.#events.mustRejoin();
+        return;
+      }
+    };
+    this.#checks.add(check);
   }
 
   #isCoveredByAll(): boolean {
