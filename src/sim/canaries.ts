@@ -51,7 +51,7 @@ export const CANARIES: readonly Canary[] = [
   {
     name: "sameRestart",
     is: "a replica that may have lost commits goes on under its old origin",
-    findsIt: /^(DOT REUSED|Assertion|STATE|VECTORS)/,
+    findsIt: /^(DOT REUSED|LEFTOVERS|STATE|VECTOR)/,
     faulty: { resumesAlways: true },
     plan: { durability: "relaxed", faults: ["powerCut", "slowDisk"] },
   },
@@ -60,7 +60,7 @@ export const CANARIES: readonly Canary[] = [
     is: "a node that lost its disk believes a record from before its new join",
     findsIt: /./,
     faulty: { takesOldRecords: true },
-    plan: { faults: ["diskLoss", "crash"] },
+    plan: { faults: ["diskLoss", "join", "remove"], recordLateMs: 2000 },
   },
   {
     name: "appliedIsDurable",
@@ -138,7 +138,7 @@ export const CANARIES: readonly Canary[] = [
   {
     name: "noCatchUp",
     is: "chunks of catch-ups are lost without a word",
-    findsIt: /^(LIVENESS|VECTORS)/,
+    findsIt: /^(LIVENESS|VECTOR)/,
     faulty: {
       links: (links) => ({
         ...links,
@@ -150,7 +150,7 @@ export const CANARIES: readonly Canary[] = [
   {
     name: "timeGoesBack",
     is: "hybrid time is forgotten with a restart",
-    findsIt: /^HLC/,
+    findsIt: /^(HLC|STATE|READ)/,
     faulty: { hlc: 0 },
     plan: { faults: ["clockJump", "crash"], skewMaxMs: 2000 },
   },

@@ -273,6 +273,7 @@ export class Checker {
     const { vector } = watched.replica;
     const before = watched.applied;
     const where = `n${node.index}`;
+    this.#checkRetired(where, watched, isInstalling);
     for (const last of vector.entries()) {
       const name = originName(last);
       const known = before.get(name)?.counter ?? 0;
@@ -280,10 +281,14 @@ export class Checker {
       if (known !== last.counter) this.#checkCovered(where, vector, last, known);
       before.set(name, last);
     }
-    if (before.size === vector.size) return;
-    for (const [name, last] of before) {
+  }
+
+  /** All replicas agree on the last commit of an origin that they retire. */
+  #checkRetired(where: string, { replica, applied }: Watched, isInstalling: boolean): void {
+    const { vector } = replica;
+    for (const [name, last] of applied) {
       if (vector.lists(last)) continue;
-      before.delete(name);
+      applied.delete(name);
       const final = this.ghosts.finalOf(last);
       if (final !== undefined && isInstalling) {
         this.#checkCovered(where, vector, { ...last, counter: final }, last.counter);

@@ -123,7 +123,7 @@ export class Faults {
         return true;
       default: {
         const { backlogBytesMax } = this.#at.plan.network;
-        network.plan = { ...network.plan, backlogBytesMax: 300 };
+        network.plan = { ...network.plan, backlogBytesMax: 100 };
         this.#undo(() => {
           network.plan = { ...network.plan, backlogBytesMax };
         });

@@ -1,29 +1,66 @@
-import { Counts } from "./counts.js";
-import { drawPlan } from "./plan.js";
+import { writeFileSync } from "node:fs";
+import { FAULT_KINDS, drawPlan, type FaultKind, type PlanOverrides } from "./plan.js";
+import { reportOf } from "./report.js";
+import { runSeeds } from "./seeds.js";
 import { runPlan } from "./simulation.js";
 
-const args = process.argv.slice(2);
-function option(name: string, otherwise: number): number {
-  const at = args.indexOf(`--${name}`);
-  return at < 0 ? otherwise : Number(args[at + 1]);
+const USAGE = `npm run sim -- --seed N       one run, with its counts and the hash of its trace
+  --runs M                    M runs, from seed N on
+  --trace                     everything that happened, line by line
+  --nodes N --policy lww|siblings|merge --durability relaxed|strict --mode links|raw
+  --faults ${FAULT_KINDS.join(",")}
+npm run sim:soak              runs until it is stopped, from a seed that nobody has tried
+npm run sim:report            seeds 1 to 100,000, or --runs M, into docs/sim-report.md`;
+
+/** Reads `--name value` pairs; a name without a value is a switch. */
+function readArguments(args: readonly string[]): Map<string, string> {
+  const read = new Map<string, string>();
+  for (const [at, arg] of args.entries()) {
+    if (!arg.startsWith("--")) continue;
+    const next = args[at + 1];
+    read.set(arg.slice(2), next === undefined || next.startsWith("--") ? "" : next);
+  }
+  return read;
 }
-const first = option("seed", 1);
-const runs = option("runs", 1);
-const counts = new Counts();
-let failed = 0;
-const begunMs = performance.now();
-for (let seed = first; seed < first + runs; seed++) {
-  const result = await runPlan(drawPlan(seed), { keepsTrace: args.includes("--trace") });
-  counts.merge(result.counts);
-  if (runs === 1) console.log(result.traceHash, result.events, result.convergedMs);
-  if (args.includes("--trace")) console.log(result.trace?.join("\n"));
-  if (result.violation === undefined) continue;
-  failed += 1;
-  if (failed <= 10) console.log(`seed ${seed}: ${result.violation.slice(0, 600)}`);
+
+function overridesOf(args: ReadonlyMap<string, string>): PlanOverrides {
+  const [nodes, faults] = [args.get("nodes"), args.get("faults")];
+  return {
+    ...(nodes !== undefined && { nodes: Number(nodes) }),
+    ...(faults !== undefined && { faults: faults.split(",") as FaultKind[] }),
+    ...(args.has("policy") && { policy: args.get("policy") as "lww" }),
+    ...(args.has("durability") && { durability: args.get("durability") as "relaxed" }),
+    ...(args.has("mode") && { mode: args.get("mode") as "links" }),
+  };
 }
-console.log(
-  `${runs} seeds, ${failed} failed, ${((performance.now() - begunMs) / runs).toFixed(1)} ms each`,
-);
-if (args.includes("--counts")) {
-  for (const [what, count] of counts.entries()) console.log(`${what.padEnd(40)} ${count}`);
+
+async function main(): Promise<void> {
+  const args = readArguments(process.argv.slice(2));
+  if (args.has("help")) {
+    console.log(USAGE);
+    return;
+  }
+  const overrides = overridesOf(args);
+  const isSoak = args.has("soak");
+  const first = Number(args.get("seed") ?? (isSoak ? Math.floor(performance.timeOrigin) : 1));
+  const isReport = args.has("report");
+  const runs = Number(args.get("runs") ?? (isSoak ? Infinity : isReport ? 100_000 : 1));
+  if (args.has("trace")) {
+    const { trace } = await runPlan(drawPlan(first, overrides), { keepsTrace: true });
+    console.log(trace?.join("\n"));
+  }
+  const summary = await runSeeds(first, runs, overrides, (line) => console.log(line));
+  if (isReport) {
+    writeFileSync("docs/sim-report.md", reportOf(summary));
+    console.log("written: docs/sim-report.md");
+  } else {
+    for (const [what, count] of summary.counts.entries()) {
+      console.log(`${what.padEnd(34)} ${count}`);
+    }
+  }
+  const { failures, traceHash, eventsTotal } = summary;
+  console.log(`${runs} runs, ${failures.length} failed, ${eventsTotal} events, hash ${traceHash}`);
+  if (failures.length > 0) process.exitCode = 1;
 }
+
+await main();

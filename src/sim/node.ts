@@ -288,7 +288,11 @@ export class SimNode {
       openReplica: (reader, open) => {
         const { hlc } = faulty;
         const staged = { stagedBytesMax: this.#parts.stagedBytesMax };
-        const opened = Replica.open(reader, { ...open, ...staged, ...(hlc !== undefined && { hlc }) });
+        const opened = Replica.open(reader, {
+          ...open,
+          ...staged,
+          ...(hlc !== undefined && { hlc }),
+        });
         faulty.replica?.(opened.replica);
         events.opened(this, opened);
         return opened;

@@ -67,6 +67,7 @@ export interface PlanOverrides {
   readonly durability?: KeygroupConfig["durability"];
   readonly mode?: "links" | "raw";
   readonly skewMaxMs?: number;
+  readonly recordLateMs?: number;
   /** Only these faults, all alike. */
   readonly faults?: readonly FaultKind[];
 }
@@ -96,12 +97,12 @@ export function drawPlan(seed: number, overrides: PlanOverrides = {}): Plan {
       reorderRate: random.next() * 0.2,
       delayMinMs: 1,
       delayMaxMs,
-      backlogBytesMax: random.next() < 0.3 ? 1000 : 1_000_000,
+      backlogBytesMax: random.next() < 0.3 ? 250 : 1_000_000,
       keepaliveMs: 150 + random.below(250),
     },
     skewMaxMs: overrides.skewMaxMs ?? (random.next() < 0.5 ? 0 : 150),
     stagedBytesMax: random.next() < 0.15 ? 600 : 1_000_000,
-    recordLateMs: random.next() < 0.5 ? 60 : 900,
+    recordLateMs: overrides.recordLateMs ?? (random.next() < 0.5 ? 60 : 900),
     chaosMs: 2500,
     healMs: 30_000,
     faultEveryMs: 40 + random.below(160),

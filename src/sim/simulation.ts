@@ -100,8 +100,8 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
         faulty: options.faulty ?? {},
         events: {
           happened: (what, node) => {
-            noted(`${what} ${node.name}`);
             counts.add(what);
+            trace.add(time.nowMs, `${what} ${node.name}`);
           },
           ended,
           wiped: (node) => checker.wiped(node),

@@ -1,0 +1,41 @@
+import type { Counts } from "./counts.js";
+import { FAULT_KINDS } from "./plan.js";
+
+/**
+ * What must happen at least once over the fixed seeds of `npm test`: each fault, change of members,
+ * policy, way of a catch-up and branch of the core that the oracles are there for. A simulator in
+ * which one of them no longer happens proves less than it says.
+ */
+export const MUST_HAPPEN: readonly string[] = [
+  ...FAULT_KINDS.map((kind) => `fault.${kind}`),
+  ...["lww", "siblings", "merge"].map((policy) => `policy.${policy}`),
+  ...["relaxed", "strict"].map((durability) => `durability.${durability}`),
+  ...["links", "raw"].map((mode) => `network.${mode}`),
+  ...["lost", "duplicated", "reordered"].map((what) => `message.${what}`),
+  ...["up", "down", "full"].map((what) => `link.${what}`),
+  // A power cut that loses something, a process that dies, a disk that is lost, a clean stop.
+  ...["older", "power", "process", "disk", "stop"].map((how) => `crash.${how}`),
+  ...["serving", "gaveUp", "left", "rejoin"].map((what) => `member.${what}`),
+  "record.ignored",
+  // Direct updates: in order, too early, once more.
+  ...["applied", "held", "ignored"].map((outcome) => `update.${outcome}`),
+  // Chunks: one of several, the last one, the last one of a join, one that came out of order.
+  ...["held", "applied", "joined", "ignored"].map((outcome) => `chunk.${outcome}`),
+  ...["Begun", "Completed", "Broken", "Served"].map((what) => `host.catchUps${what}Total`),
+  "host.refusalsReceivedTotal",
+  "host.outboxesDroppedTotal",
+  "host.strangersTotal",
+  // Garbage that may go, and garbage that must wait; dead origins that leave the vector.
+  ...["some", "none"].map((what) => `collect.${what}`),
+  "origin.retired",
+  "write.excused",
+  "client.read",
+  "client.write",
+  "session.waits",
+  ...["DISK_FULL", "DRAINING", "TYPE_MISMATCH"].map((code) => `refused.ENOKI_${code}`),
+];
+
+/** Those of {@link MUST_HAPPEN} that did not. */
+export function neverHappened(counts: Counts): string[] {
+  return MUST_HAPPEN.filter((what) => counts.get(what) === 0);
+}
