@@ -105,7 +105,7 @@ export class StalenessTracker {
     for (const member of this.#record.members) {
       if (member === this.#own) continue;
       const peer = this.#peer(member);
-      settle(peer, vector);
+      settle(peer, vector, this.#record.epoch);
       asOf = Math.min(asOf, peer.asOf);
       epoch = Math.min(epoch, peer.epoch);
     }
@@ -132,10 +132,16 @@ export class StalenessTracker {
   }
 }
 
-/** Counts what `vector` covers by now; a later claim that is covered makes an earlier one idle. */
-function settle(peer: Peer, vector: Vector): void {
+/**
+ * Counts what `vector` covers by now; a later claim that is covered makes an earlier one idle.
+ *
+ * why not under a later record: it may list a member that is not known here and writes already. That
+ * one was filled by a member that knew it, and whose claims from then on are of the later record.
+ */
+function settle(peer: Peer, vector: Vector, epochMax: number): void {
   for (const claim of [peer.latest, peer.waiting]) {
-    if (!claim || (claim.applied && !vector.includes(claim.applied))) continue;
+    if (!claim || claim.epoch > epochMax || (claim.applied && !vector.includes(claim.applied)))
+      continue;
     peer.asOf = Math.max(peer.asOf, claim.stamp);
     peer.epoch = Math.max(peer.epoch, claim.epoch);
     peer.waiting = claim === peer.latest ? undefined : peer.latest;

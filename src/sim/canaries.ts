@@ -148,6 +148,20 @@ export const CANARIES: readonly Canary[] = [
     plan: {},
   },
   {
+    name: "alwaysFresh",
+    is: "a read is said to be as fresh as can be, whatever is known",
+    findsIt: /^STALENESS/,
+    faulty: { replicator: (replicator) => void (replicator.stalenessMs = () => 0) },
+    plan: {},
+  },
+  {
+    name: "neverFresh",
+    is: "a read is said to be an hour old, which is never wrong",
+    findsIt: /^STALENESS/,
+    faulty: { replicator: (replicator) => void (replicator.stalenessMs = () => 3_600_000) },
+    plan: {},
+  },
+  {
     name: "timeGoesBack",
     is: "hybrid time is forgotten with a restart",
     findsIt: /^(HLC|STATE|READ)/,

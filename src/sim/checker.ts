@@ -32,6 +32,8 @@ interface Watched {
   /** Keys that the running transaction changes; `undefined` = any. */
   touched: Uint8Array[] | undefined;
   isInstalling: boolean;
+  /** All commits before it, by the time they were made, are applied or excused. */
+  firstMissing: number;
 }
 
 /** How many transactions are checked in full: the others by the keys that they touched. */
@@ -51,6 +53,7 @@ export class Checker {
   readonly #nodes: readonly SimNode[];
   readonly #random: Prng;
   readonly #keys: readonly Uint8Array[];
+  readonly #timeline: Ghost[] = [];
   readonly #watched = new Map<SimNode, Watched>();
   readonly #happened: (what: string) => void;
 
@@ -79,6 +82,7 @@ export class Checker {
       commits: [],
       touched: [],
       isInstalling: false,
+      firstMissing: 0,
     };
     this.#watched.set(node, watched);
     this.#wrap(watched);
@@ -127,6 +131,22 @@ export class Checker {
   wiped(node: SimNode): void {
     this.#watched.delete(node);
     this.reassess();
+  }
+
+  /** A client was told that what it reads is at most so old. */
+  bounded(node: SimNode, boundMs: number): void {
+    const watched = this.#watched.get(node);
+    if (!watched) return;
+    const trueMs = this.#staleness(watched);
+    this.#happened(trueMs > 0 ? "staleness.some" : "staleness.none");
+    const text = `STALENESS n${node.index} says ${boundMs} ms, but it is ${trueMs} ms`;
+    this.#require(boundMs >= trueMs, text);
+  }
+
+  /** In a cluster at rest and linked, a bound may be no larger than that. */
+  boundedTightly(node: SimNode, boundMs: number, allowedMs: number): void {
+    const text = `STALENESS n${node.index} says ${boundMs} ms, at rest at most ${allowedMs} ms`;
+    this.#require(boundMs <= allowedMs, text);
   }
 
   /** A node went down; its disk is as it will be found. */
@@ -194,6 +214,17 @@ export class Checker {
     }
   }
 
+  /** How long ago the earliest commit was made that is somewhere and not here. */
+  #staleness(watched: Watched): number {
+    const { vector } = watched.replica;
+    for (; watched.firstMissing < this.#timeline.length; watched.firstMissing++) {
+      const ghost = this.#timeline[watched.firstMissing] as Ghost;
+      if (ghost.isExcused || this.ghosts.covers(vector, ghost.update.dot)) continue;
+      return this.#time.nowMs - ghost.atMs;
+    }
+    return 0;
+  }
+
   get #policy(): Plan["config"]["policy"] {
     return this.#plan.config.policy;
   }
@@ -259,8 +290,10 @@ export class Checker {
       atMs: this.#time.nowMs,
       node: node.index,
       isAcknowledged: false,
-      isExcused: false,
+      // Whoever was removed and does not know it yet writes for nobody.
+      isExcused: !this.#naming.record.members.some(({ epoch }) => epoch === update.dot.epoch),
     };
+    this.#timeline.push(ghost);
     try {
       this.ghosts.add(ghost);
     } catch (error) {
@@ -338,6 +371,7 @@ export class Checker {
         this.#require(!isShown, `SHOWN ${name} to n${other.index} before it was synced`);
       }
       this.ghosts.forget(ghost);
+      ghost.isExcused = true;
       this.#happened("write.unsynced");
     }
   }

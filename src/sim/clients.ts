@@ -74,6 +74,8 @@ export class Client {
     const entry = keygroup.entry(key);
     this.#happened("client.read");
     this.#checker.read(node, utf8Bytes(key), entry?.version);
+    const { replicator } = node;
+    if (replicator) this.#checker.bounded(node, replicator.stalenessMs());
     this.#session.join(keygroup.replica.vector);
     if (this.#random.next() < 0.4) return;
     this.#write(node, key, entry?.version ?? null);

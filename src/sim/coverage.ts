@@ -32,6 +32,8 @@ export const MUST_HAPPEN: readonly string[] = [
   "client.read",
   "client.write",
   "session.waits",
+  "staleness.some",
+  "staleness.none",
   ...["DISK_FULL", "DRAINING", "TYPE_MISMATCH"].map((code) => `refused.ENOKI_${code}`),
 ];
 

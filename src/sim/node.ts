@@ -57,6 +57,8 @@ export interface FaultyParts {
   readonly links?: (links: Links, node: SimNode) => Links;
   /** Changes a replica object before it is used. */
   readonly replica?: (replica: Replica) => void;
+  /** Changes a replicator before it is used. */
+  readonly replicator?: (replicator: Replicator) => void;
   /** Where hybrid time begins, instead of where it was. */
   readonly hlc?: number;
   /** Whether a store that may be too old is taken for a good one. */
@@ -321,6 +323,7 @@ export class SimNode {
             },
           },
         });
+        faulty.replicator?.(replicator);
         this.#running = { keygroup, replicator };
         return replicator.adopt(this.#view ?? record);
       },

@@ -149,6 +149,14 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
     }
     convergedMs = time.nowMs - healedMs;
     checker.final();
+    await time.run(time.nowMs + 3 * TIMING.heartbeatIntervalMs + network.roundTripMaxMs, isBroken);
+    if (checker.violation) throw checker.violation;
+    // A round trip, two heartbeats, and the moments that turns take.
+    const allowedMs = network.roundTripMaxMs * 1.1 + 2 * TIMING.heartbeatIntervalMs + 5;
+    for (const node of nodes) {
+      const isMember = naming.memberOf(node.name) !== undefined;
+      if (isMember) checker.boundedTightly(node, node.replicator?.stalenessMs() ?? 0, allowedMs);
+    }
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const text = error instanceof Violation ? error.message : (error.stack ?? error.message);

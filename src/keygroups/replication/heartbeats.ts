@@ -1,3 +1,4 @@
+import type { StalenessTracker } from "../../core/staleness.js";
 import { encodeMessage } from "../../core/wire/messages.js";
 import { repeat } from "../repeat.js";
 import type { ReplicationContext } from "./context.js";
@@ -10,14 +11,21 @@ import type { Peer } from "./peer.js";
 export class Heartbeats {
   readonly #context: ReplicationContext;
   readonly #peers: () => Iterable<Peer>;
+  readonly #staleness: StalenessTracker;
   readonly #stop: () => void;
   #lastMs = -Infinity;
   #cancelSoon: (() => void) | undefined;
   #isClosed = false;
 
-  constructor(context: ReplicationContext, peers: () => Iterable<Peer>, tick: () => void) {
+  constructor(
+    context: ReplicationContext,
+    peers: () => Iterable<Peer>,
+    staleness: StalenessTracker,
+    tick: () => void,
+  ) {
     this.#context = context;
     this.#peers = peers;
+    this.#staleness = staleness;
     const { timers, timing } = context;
     this.#stop = repeat(timers, timing.heartbeatIntervalMs, () => {
       this.now();
@@ -38,8 +46,7 @@ export class Heartbeats {
     if (!peer.isUp || this.#isClosed) return;
     const { host, clock, send, counts } = this.#context;
     const { replica } = host;
-    const exchange = { stamp: Math.floor(clock.monotonicMs()), echo: peer.heartbeat?.stamp };
-    const heartbeat = replica.heartbeat(exchange);
+    const heartbeat = replica.heartbeat(this.#staleness.exchange(peer.member, clock.monotonicMs()));
     const message = encodeMessage(replica.identity.generation, { type: "heartbeat", heartbeat });
     host.whenShareable(() => {
       if (peer.isUp && send(peer.node, "control", message)) counts.heartbeatsSentTotal += 1;

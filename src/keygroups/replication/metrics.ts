@@ -67,5 +67,7 @@ export interface PeerMetrics {
 /** One keygroup's replication, for `/metrics` and `keygroups describe`. */
 export interface ReplicationMetrics {
   readonly counts: Readonly<ReplicationCounts>;
+  /** See `Replicator.stalenessMs`. */
+  readonly stalenessMs: number;
   readonly peers: readonly PeerMetrics[];
 }

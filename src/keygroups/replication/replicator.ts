@@ -2,6 +2,7 @@
 
 import type { Heartbeat } from "../../core/heartbeat.js";
 import type { KeygroupName, NodeName } from "../../core/ids.js";
+import { StalenessTracker } from "../../core/staleness.js";
 import type { ReceiveEffects, Update } from "../../core/update.js";
 import { decodeMessage, encodeMessage, type KeygroupMessage } from "../../core/wire/messages.js";
 import type { Clock } from "../../ports/clock.js";
@@ -73,6 +74,7 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
   readonly #leaveRouter: () => void;
   readonly #outgoing: OutgoingUpdates;
   readonly #heartbeats: Heartbeats;
+  readonly #staleness: StalenessTracker;
   readonly #pull: CatchUpPull;
   readonly #serving: CatchUpServing;
   readonly #linked = new Set<NodeName>();
@@ -113,7 +115,9 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
       mustRejoin: () => events.mustRejoin(),
       isTooFarBehind: () => this.#rejoinOnceCovered(),
     });
-    this.#heartbeats = new Heartbeats(this.#context, peers, () => {
+    const { identity, record } = host.replica;
+    this.#staleness = new StalenessTracker(identity.epoch, record);
+    this.#heartbeats = new Heartbeats(this.#context, peers, this.#staleness, () => {
       this.#pull.evaluate();
       this.#serving.sweep();
     });
@@ -184,9 +188,18 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
     return Math.max(0, vector.get(origin) - known);
   }
 
+  /**
+   * How long ago a value that is read now may have been overwritten at another member; Infinity
+   * while nothing is known of one. Of this node's own clock alone.
+   */
+  stalenessMs(): number {
+    return this.#staleness.boundMs(this.#context.clock.monotonicMs(), this.#host.replica.vector);
+  }
+
   metrics(): ReplicationMetrics {
     return {
       counts: this.#counts,
+      stalenessMs: this.stalenessMs(),
       peers: [...this.#peers.values()].map((peer) => this.#peerMetrics(peer)),
     };
   }
@@ -206,6 +219,7 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
     const peer = this.#peers.get(node);
     if (!peer) return;
     this.#gone(peer);
+    this.#staleness.forget(peer.member);
     peer.up();
     if (!this.#waiting) this.#heartbeats.to(peer);
   }
@@ -215,6 +229,7 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
     const peer = this.#peers.get(node);
     if (!peer) return;
     peer.down();
+    this.#staleness.forget(peer.member);
     this.#gone(peer);
     this.#pull.evaluate();
   }
@@ -335,6 +350,7 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
     }
     this.#counts.heartbeatsReceivedTotal += 1;
     const isFirst = peer.heartbeat === undefined;
+    this.#staleness.heard(peer.member, heartbeat);
     peer.heard(heartbeat, outcome.canServe, replica.vector, clock.monotonicMs());
     if (isFirst) this.#heartbeats.to(peer);
     for (const check of this.#checks) check();
@@ -387,6 +403,7 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
     }
     this.#next = undefined;
     this.#membership = membership;
+    this.#staleness.adopt(recordOf(membership));
     this.#setPeers(membership);
     const [waiting, adopted] = [this.#waiting ?? [], this.#adopted];
     this.#waiting = undefined;

@@ -53,6 +53,18 @@ describe("the bound of staleness", () => {
     }
   });
 
+  it("counts no claim of a later record, whose new members are not known here", () => {
+    const tracker = new StalenessTracker(1, RECORD);
+    const early = tracker.exchange(2, 100).stamp;
+    tracker.heard(2, beat({ echo: early, applied: vectorOf(1) }));
+    const { stamp } = tracker.exchange(2, 200);
+    tracker.heard(2, beat({ echo: stamp, applied: vectorOf(1), epoch: 3 }));
+    expect(tracker.boundMs(210, vectorOf(1))).toBe(110);
+    tracker.adopt({ epoch: 3, members: [1, 2, 3], past: [] });
+    tracker.heard(3, beat({ echo: tracker.exchange(3, 205).stamp, member: 3, epoch: 3 }));
+    expect(tracker.boundMs(210, vectorOf(1))).toBe(10);
+  });
+
   it("believes no stamp that it has not sent, or sent before the link broke", () => {
     const tracker = new StalenessTracker(1, RECORD);
     const { stamp } = tracker.exchange(2, 100);
