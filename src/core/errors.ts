@@ -289,6 +289,18 @@ export const ERRORS = {
     "the session has seen too much for a token",
     "begin a new session, or use fewer keygroups in one",
   ),
+  ENOKI_SESSION_NOT_REACHED: define(
+    503,
+    7,
+    "what the session has seen has not arrived here yet",
+    "retry, or call the node that was called before",
+  ),
+  ENOKI_SESSION_LOST: define(
+    503,
+    7,
+    "what the session has seen is lost",
+    "begin a new session; what is there now is what the other nodes have",
+  ),
   ENOKI_STALE: define(503, 7, "no replica is fresh enough", "retry, or allow more staleness"),
 } as const satisfies Record<string, ErrorDefinition>;
 

@@ -16,6 +16,7 @@ const RETRYABLE: ReadonlySet<ErrorCode> = new Set([
   "ENOKI_OUTBOX_FULL",
   "ENOKI_DRAINING",
   "ENOKI_SLOW_READER",
+  "ENOKI_SESSION_NOT_REACHED",
   "ENOKI_STALE",
 ]);
 

@@ -30,6 +30,7 @@ import type {
   WriteOutcome,
   WriteRequest,
 } from "./types.js";
+import { SessionGate } from "./session-gate.js";
 import { Watchers } from "./watchers.js";
 import { applyWrite, type AppliedWrite, type SendEncoder } from "./write.js";
 
@@ -82,6 +83,8 @@ export class Keygroup implements KeygroupFacade, ReplicaHost {
   readonly #openReplica: NonNullable<KeygroupOptions["openReplica"]>;
   readonly #stopCollecting: () => void;
   readonly #waiters = new SyncWaiters();
+  /** Where sessions wait for what they have seen elsewhere. */
+  readonly sessions: SessionGate;
   #isLeaving = false;
   #hook: ReplicationHook | undefined;
   #config: KeygroupConfig;
@@ -95,6 +98,11 @@ export class Keygroup implements KeygroupFacade, ReplicaHost {
     this.#clock = options.clock;
     this.#replica = replica;
     this.#openReplica = openerOf(options);
+    this.sessions = new SessionGate({
+      keygroup: options.name,
+      replica: () => this.#replica,
+      timers: options.timers,
+    });
     this.reads = new ItemReads(
       options.storage,
       () => this.#config.policy,
@@ -276,6 +284,7 @@ export class Keygroup implements KeygroupFacade, ReplicaHost {
       },
       acknowledged: (value) => {
         change.done(value);
+        this.sessions.changed();
         if (touched.length > 0) this.#notify(touched);
       },
       failed: change.failed,

@@ -67,6 +67,11 @@ export class Keygroups implements KeygroupsFacade {
     return [...this.#keygroups.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
+  /** The keygroup, if it is here. */
+  get(name: KeygroupName): Keygroup | undefined {
+    return this.#keygroups.get(name);
+  }
+
   find(name: KeygroupName): Keygroup {
     const keygroup = this.#keygroups.get(name);
     if (keygroup) return keygroup;

@@ -11,6 +11,7 @@ import { createArtefactStore, type ArtefactStore } from "../functions/artefacts.
 import { createBuildProcess } from "../functions/build/build-process.js";
 import { Deployer } from "../functions/deployer.js";
 import { Functions } from "../functions/functions.js";
+import { FunctionSessions } from "../functions/sessions.js";
 import { createInvocationIds } from "../functions/invocation-ids.js";
 import { Outbox } from "../functions/outbox/outbox.js";
 import { FunctionRegistry } from "../functions/registry.js";
@@ -136,6 +137,10 @@ export class EnokiNode {
       nextId: nextInvocationId,
       enqueue: (host, fresh, request) => this.outbox.enqueue(host, fresh, request),
       outcome: (id) => this.outbox.outcome(id),
+      sessions: new FunctionSessions({
+        gateOf: (name) => this.keygroups.get(keygroupOf(name))?.sessions,
+        clock: systemClock,
+      }),
       bodyLimitBytes: settings.bodyLimitBytes,
       arePublic: !settings.functionsNeedToken,
       authorize,

@@ -4,6 +4,7 @@ import { EnokiError } from "../../core/errors.js";
 import { LIMITS } from "../../core/limits.js";
 import type { CallRequest, CallResponse } from "../../functions/call.js";
 import type { FunctionHost } from "../../functions/function-host.js";
+import type { FunctionSessions } from "../../functions/sessions.js";
 import type { FreshInvocationId } from "../../functions/invocation-ids.js";
 import type { Logger } from "../../ports/logger.js";
 import { problemResponse } from "../problem.js";
@@ -28,6 +29,8 @@ export interface FunctionPortOptions {
   ) => Promise<string>;
   /** @throws EnokiError `ENOKI_INVOCATION_NOT_FOUND` */
   readonly outcome: (id: string) => StoredOutcome;
+  /** What clients have seen, and whether it is here. */
+  readonly sessions: FunctionSessions;
   readonly bodyLimitBytes: number;
   /** Functions take calls without a token; their callers' `Authorization` is theirs to see. */
   readonly arePublic: boolean;
@@ -40,6 +43,7 @@ export interface FunctionPortOptions {
 const RESERVED_PREFIX = "_";
 const INVOCATIONS_PATH = "/_enoki/invocations/";
 const ID_HEADER = "Enoki-Invocation-Id";
+const SESSION_HEADER = "Enoki-Session";
 /** Bodies up to this size leave in the same system call as their head. */
 const JOINED_BODY_BYTES_MAX = 16 * 1024;
 /** Headers that a function may not set itself: they belong to the connection. */
@@ -123,20 +127,63 @@ function invoke(
     accept(options, host, response, fresh, callRequest);
     return;
   }
+  const { session } = head;
+  if (session === "") {
+    submit(options, host, response, fresh, callRequest, head);
+    return;
+  }
+  const entered = options.sessions.enter(host.name, session, head.timeoutMs);
+  if (!entered) {
+    submit(options, host, response, fresh, callRequest, head);
+    return;
+  }
+  entered.then(
+    () => {
+      if (!response.destroyed) submit(options, host, response, fresh, callRequest, head);
+    },
+    (error: unknown) => sendError(options, response, error, fresh.id),
+  );
+}
+
+function submit(
+  options: FunctionPortOptions,
+  host: FunctionHost,
+  response: ServerResponse,
+  fresh: FreshInvocationId,
+  request: CallRequest,
+  { timeoutMs, session }: RequestHead,
+): void {
   const call = host.submit({
     id: fresh.id,
     idBytes: fresh.bytes,
-    request: callRequest,
-    timeoutMs: head.timeoutMs,
+    request,
+    timeoutMs,
     settled: (outcome) => {
-      if (outcome instanceof EnokiError) sendError(options, response, outcome, fresh.id);
-      else sendResult(response, outcome, fresh.id);
+      const seen = sessionAfter(options, host, session);
+      if (seen instanceof EnokiError) sendError(options, response, seen, fresh.id);
+      else if (outcome instanceof EnokiError) {
+        sendError(options, response, outcome, fresh.id, seen);
+      } else sendResult(response, outcome, fresh.id, seen);
     },
   });
   // A caller that leaves frees its place in the queue; a call that has begun is left to its end.
   response.once("close", () => {
     if (!call.isStarted) call.abandon(new EnokiError("ENOKI_TIMEOUT", "the caller left"));
   });
+}
+
+/** What the client has seen after a call, also one that failed: it may have written. */
+function sessionAfter(
+  { sessions }: FunctionPortOptions,
+  host: FunctionHost,
+  session: string,
+): string | undefined | EnokiError {
+  try {
+    return sessions.leave(host.name, session);
+  } catch (error) {
+    if (error instanceof EnokiError) return error;
+    throw error;
+  }
 }
 
 function accept(
@@ -208,7 +255,12 @@ function answerPlatform(
   else sendResult(response, outcome.response, id);
 }
 
-function sendResult(response: ServerResponse, result: CallResponse, id: string): void {
+function sendResult(
+  response: ServerResponse,
+  result: CallResponse,
+  id: string,
+  session?: string,
+): void {
   if (response.headersSent || response.destroyed) return;
   const { body, contentType } = result;
   const status = result.status;
@@ -225,6 +277,7 @@ function sendResult(response: ServerResponse, result: CallResponse, id: string):
     return;
   }
   const headers: string[] = [ID_HEADER, id];
+  if (session !== undefined) headers.push(SESSION_HEADER, session);
   if (contentType !== "") headers.push("Content-Type", contentType);
   if (result.headers !== "") pushHeaders(headers, result.headers);
   // 204 and 304 have no body by definition; a length would break the framing of some clients.
@@ -260,6 +313,7 @@ function sendError(
   response: ServerResponse,
   error: unknown,
   id?: string,
+  session?: string,
 ): void {
   if (response.headersSent || response.destroyed) return;
   if (!(error instanceof EnokiError)) {
@@ -269,6 +323,10 @@ function sendError(
     );
   }
   const { status, headers, body } = problemResponse(error);
-  response.writeHead(status, id === undefined ? headers : { ...headers, [ID_HEADER]: id });
+  response.writeHead(status, {
+    ...headers,
+    ...(id !== undefined && { [ID_HEADER]: id }),
+    ...(session !== undefined && { [SESSION_HEADER]: session }),
+  });
   response.end(body);
 }

@@ -7,6 +7,8 @@ export interface RequestHead {
   readonly contentType: string;
   readonly idempotencyKey: string;
   readonly authorization: string;
+  /** The token of the client's session; `""` = none. */
+  readonly session: string;
   /** `undefined` = not asked for. */
   readonly timeoutMs: number | undefined;
   readonly isAsync: boolean;
@@ -26,6 +28,7 @@ export function readHead(rawHeaders: readonly string[], keepsAuthorization: bool
   let contentType = "";
   let idempotencyKey = "";
   let authorization = "";
+  let session = "";
   let timeoutMs: number | undefined;
   let isAsync = false;
   let hasBody = false;
@@ -57,6 +60,9 @@ export function readHead(rawHeaders: readonly string[], keepsAuthorization: bool
         authorization = value;
         if (!keepsAuthorization) continue;
         break;
+      case "enoki-session":
+        session = value;
+        continue;
       case "enoki-timeout":
         timeoutMs = readTimeoutMs(value);
         break;
@@ -74,6 +80,7 @@ export function readHead(rawHeaders: readonly string[], keepsAuthorization: bool
     contentType,
     idempotencyKey,
     authorization,
+    session,
     timeoutMs,
     isAsync,
     hasBody,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { encodeSession } from "../../../src/core/session.js";
 import { deployFiles, problemOf, send, type Sent } from "../../helpers/node-calls.js";
 import { PROCESS_ISOLATION, startNode, type RunningNode } from "../../helpers/running-node.js";
 
@@ -178,5 +179,23 @@ describe.each(["python-context", "node-context"])("the context of %s", (name) =>
     expect(JSON.parse(good.text)).toEqual({ json: { a: 1 } });
     const bad = await call(`/${name}/json`, { method: "POST", headers: form, body: "{" });
     expect(problemOf(bad)).toMatchObject({ status: 400, code: "ENOKI_INVALID_INPUT" });
+  });
+});
+
+describe("the session of a client", () => {
+  const call = (session: string) =>
+    send(running.functionsUrl, "/python", { body: "x", headers: { "enoki-session": session } });
+
+  test("goes back as it came where nobody else has the data", async () => {
+    const session = encodeSession({ hlc: 1, keygroups: new Map() });
+    const answer = await call(session);
+    expect([answer.status, answer.headers["enoki-session"]]).toEqual([200, session]);
+    const without = await send(running.functionsUrl, "/python", { body: "x" });
+    expect(without.headers).not.toHaveProperty("enoki-session");
+  });
+
+  test("is refused when it is none of ours, and the function does not run", async () => {
+    const answer = await call("made up");
+    expect([answer.status, problemOf(answer).code]).toEqual([400, "ENOKI_INVALID_INPUT"]);
   });
 });

@@ -39,12 +39,15 @@ test("an error that is a bug tells nothing of its inside", () => {
   expect(body).not.toContain("secret");
 });
 
-test.each(["ENOKI_QUEUE_FULL", "ENOKI_OUTBOX_FULL", "ENOKI_DRAINING", "ENOKI_STALE"] as const)(
-  "%s says when to retry, by default after a second",
-  (code) => {
-    expect(problemResponse(new EnokiError(code)).headers["Retry-After"]).toBe("1");
-  },
-);
+test.each([
+  "ENOKI_QUEUE_FULL",
+  "ENOKI_OUTBOX_FULL",
+  "ENOKI_DRAINING",
+  "ENOKI_SESSION_NOT_REACHED",
+  "ENOKI_STALE",
+] as const)("%s says when to retry, by default after a second", (code) => {
+  expect(problemResponse(new EnokiError(code)).headers["Retry-After"]).toBe("1");
+});
 
 test("the time to retry comes from the error, rounded up to seconds", () => {
   const error = new EnokiError("ENOKI_QUEUE_FULL", "full", { retryAfterMs: 2100 });

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 
-import type { KeygroupName, NodeName } from "../../../src/core/ids.js";
+import type { FunctionName, KeygroupName, NodeName } from "../../../src/core/ids.js";
+import { decodeSession, encodeSession } from "../../../src/core/session.js";
+import { FunctionSessions } from "../../../src/functions/sessions.js";
 import { encodeMessage } from "../../../src/core/wire/messages.js";
 import { Vector } from "../../../src/core/vector.js";
 import type { KeygroupMembership } from "../../../src/keygroups/replication/membership.js";
@@ -188,4 +190,70 @@ describe("a replicated keygroup", () => {
     expect(get(a, "k")).toBe("kept");
     expect(get(b, "k")).toBe("lost");
   });
+});
+
+describe("a session", () => {
+  const name = "kg" as FunctionName;
+  const doorOf = (member: Member, nowMs = Date.now()): FunctionSessions =>
+    new FunctionSessions({
+      gateOf: () => member.keygroup.sessions,
+      clock: { nowMs: () => nowMs, monotonicMs: () => 0 },
+    });
+
+  test("waits at another replica until that shows what it has seen", async () => {
+    const { network, a, b } = await openPair();
+    network.takes = (from, lane) => from !== A || lane === "control";
+    let token = "";
+    for (let n = 1; n <= 3; n++) {
+      await set(a, "k", `${n}`);
+      token = doorOf(a).leave(name, token) ?? "";
+    }
+    expect(get(b, "k"), "without its token it would read what is old").toBeUndefined();
+    const entered = doorOf(b).enter(name, token, 5000);
+    expect(entered).toBeInstanceOf(Promise);
+    network.takes = () => true;
+    await entered;
+    expect(get(b, "k")).toBe("3");
+    expect(doorOf(b).enter(name, token, 5000), "now it need not wait").toBeUndefined();
+  });
+
+  test("is told after its time that what it has seen did not come, and nothing is run", async () => {
+    const { network, a, b } = await openPair();
+    network.takes = () => false;
+    await set(a, "k", "1");
+    const token = doorOf(a).leave(name, "") ?? "";
+    await expect(doorOf(b).enter(name, token, 20)).rejects.toMatchObject({
+      code: "ENOKI_SESSION_NOT_REACHED",
+    });
+  });
+
+  test("needs no token while nobody else has the data, and carries a given one on", async () => {
+    const network = new TestNetwork();
+    const a = await openMember(network, A, 1);
+    await set(a, "k", "1");
+    expect(doorOf(a).leave(name, "")).toBeUndefined();
+    const given = encodeSession({ hlc: 1, keygroups: new Map() });
+    expect(doorOf(a).leave(name, given)).toBe(given);
+  });
+
+  test("forgets what all members have on stable storage", async () => {
+    const { a, b } = await openPair();
+    await set(a, "k", "1");
+    const tokenOf = (): string => doorOf(a).leave(name, "") ?? "";
+    await expect
+      .poll(() => decodeSession(tokenOf(), Infinity).keygroups.get("test" as KeygroupName)?.seen)
+      .toEqual([]);
+    expect(tokenOf().length).toBeLessThan(52);
+    expect(doorOf(b).enter(name, tokenOf(), 0)).toBeUndefined();
+  });
+
+  test.each(["x", "####", "A".repeat(3000), encodeSession({ hlc: 2 ** 52, keygroups: new Map() })])(
+    "is refused when its token is none of ours: %s",
+    async (token) => {
+      const a = await openMember(new TestNetwork(), A, 1);
+      expect(() => doorOf(a).enter(name, token, 10)).toThrow(
+        expect.objectContaining({ code: "ENOKI_INVALID_INPUT" }),
+      );
+    },
+  );
 });

@@ -1,0 +1,104 @@
+import { EnokiError } from "../core/errors.js";
+import type { Replica } from "../core/replica.js";
+import type { KeygroupName } from "../core/ids.js";
+import type { SessionEntry } from "../core/session.js";
+import type { Vector } from "../core/vector.js";
+import type { Timers } from "../ports/timers.js";
+
+interface Waiter {
+  readonly entry: SessionEntry;
+  readonly settle: (error: EnokiError | undefined) => void;
+}
+
+/** What a {@link SessionGate} is made from. */
+export interface SessionGateOptions {
+  readonly keygroup: KeygroupName;
+  /** The replica of now. */
+  readonly replica: () => Replica;
+  readonly timers: Timers;
+}
+
+/**
+ * Lets whoever has seen something of a keygroup in only once this replica shows it, too: then all
+ * reads and writes behind the gate keep the session's guarantees without looking at it again.
+ */
+export class SessionGate {
+  readonly #options: SessionGateOptions;
+  readonly #waiters = new Set<Waiter>();
+
+  constructor(options: SessionGateOptions) {
+    this.#options = options;
+  }
+
+  get keygroup(): KeygroupName {
+    return this.#options.keygroup;
+  }
+
+  /** False while this node is the only member: nobody else can show less than it does. */
+  get isShared(): boolean {
+    return this.#options.replica().record.members.length > 1;
+  }
+
+  /** What a client has seen that sees the replica now. */
+  get seen(): { readonly hlc: number; readonly entry: SessionEntry } {
+    const replica = this.#options.replica();
+    return { hlc: replica.hlc, entry: replica.sessionEntry() };
+  }
+
+  /** What no session needs to remember: all members have it on stable storage. */
+  get stableVector(): Vector {
+    return this.#options.replica().stableVector;
+  }
+
+  /** Moves hybrid time on to what a session has seen, so that nothing that has expired comes back. */
+  observe(hlc: number): void {
+    this.#options.replica().observe(hlc);
+  }
+
+  /**
+   * Resolves once the replica shows what the session has seen; `undefined` if it does already.
+   * @throws EnokiError `ENOKI_SESSION_LOST`, `ENOKI_SESSION_NOT_REACHED` after `withinMs`
+   */
+  enter(entry: SessionEntry, withinMs: number): Promise<void> | undefined {
+    const check = this.#options.replica().checkSession(entry);
+    if (check === "ok") return undefined;
+    if (check === "lost") return Promise.reject(this.#lost());
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter = {
+        entry,
+        settle: (error) => {
+          cancel();
+          this.#waiters.delete(waiter);
+          if (error) reject(error);
+          else resolve();
+        },
+      };
+      const cancel = this.#options.timers.after(withinMs, () =>
+        waiter.settle(this.#late(withinMs)),
+      );
+      this.#waiters.add(waiter);
+    });
+  }
+
+  /** The replica has applied something, or knows more of its members. */
+  changed(): void {
+    if (this.#waiters.size === 0) return;
+    const replica = this.#options.replica();
+    for (const { entry, settle } of this.#waiters) {
+      const check = replica.checkSession(entry);
+      if (check !== "wait") settle(check === "lost" ? this.#lost() : undefined);
+    }
+  }
+
+  #lost(): EnokiError {
+    const { keygroup } = this.#options;
+    const what = `what this session has seen of keygroup "${keygroup}" is lost with the node that wrote it`;
+    return new EnokiError("ENOKI_SESSION_LOST", what);
+  }
+
+  #late(withinMs: number): EnokiError {
+    const { keygroup } = this.#options;
+    const what = `what this session has seen of keygroup "${keygroup}" did not arrive here within ${withinMs} ms`;
+    return new EnokiError("ENOKI_SESSION_NOT_REACHED", what);
+  }
+}
