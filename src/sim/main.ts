@@ -1,6 +1,8 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { FAULT_KINDS, drawPlan, type FaultKind, type PlanOverrides } from "./plan.js";
 import { reportOf } from "./report.js";
+import { MEMBERS, measureScale, scaleTable, TOPOLOGIES, type ScaleRow } from "./scale.js";
+import { runScenario } from "./scenario.js";
 import { runSeeds } from "./seeds.js";
 import { runPlan } from "./simulation.js";
 
@@ -9,6 +11,8 @@ const USAGE = `npm run sim -- --seed N       one run, with its counts and the ha
   --trace                     everything that happened, line by line
   --nodes N --policy lww|siblings|merge --durability relaxed|strict --mode links|raw
   --faults ${FAULT_KINDS.join(",")}
+  --scenario FILE             the scenario in that file, with the answers of now
+  --scale --nodes 1000        how long a write takes in keygroups of 3, 16 and 64 members
 npm run sim:soak              runs until it is stopped, from a seed that nobody has tried
 npm run sim:report            seeds 1 to 100,000, or --runs M, into docs/sim-report.md`;
 
@@ -34,10 +38,27 @@ function overridesOf(args: ReadonlyMap<string, string>): PlanOverrides {
   };
 }
 
+async function tableOfScale(nodes: number): Promise<string> {
+  const rows: ScaleRow[] = [];
+  for (const topology of TOPOLOGIES) {
+    for (const members of MEMBERS) rows.push(await measureScale(nodes, members, topology));
+  }
+  return scaleTable(nodes, rows);
+}
+
 async function main(): Promise<void> {
   const args = readArguments(process.argv.slice(2));
   if (args.has("help")) {
     console.log(USAGE);
+    return;
+  }
+  const scenario = args.get("scenario");
+  if (scenario !== undefined) {
+    console.log(await runScenario(readFileSync(scenario, "utf8")));
+    return;
+  }
+  if (args.has("scale")) {
+    console.log(await tableOfScale(Number(args.get("nodes") ?? 1000)));
     return;
   }
   const overrides = overridesOf(args);
@@ -51,7 +72,7 @@ async function main(): Promise<void> {
   }
   const summary = await runSeeds(first, runs, overrides, (line) => console.log(line));
   if (isReport) {
-    writeFileSync("docs/sim-report.md", reportOf(summary));
+    writeFileSync("docs/sim-report.md", reportOf(summary, await tableOfScale(1000)));
     console.log("written: docs/sim-report.md");
   } else {
     for (const [what, count] of summary.counts.entries()) {

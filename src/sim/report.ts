@@ -3,7 +3,7 @@ import { neverHappened } from "./coverage.js";
 import type { SeedsSummary } from "./seeds.js";
 
 /** The page that says which seeds were run, on what, and what happened in them. */
-export function reportOf(summary: SeedsSummary): string {
+export function reportOf(summary: SeedsSummary, scale: string): string {
   const { first, runs, counts, failures, traceHash, eventsTotal, convergedMaxMs } = summary;
   const missing = neverHappened(counts);
   const rows = counts
@@ -29,6 +29,10 @@ The same commit and seeds give the same hash on every machine. How often each th
 | what | times |
 |---|---|
 ${rows.join("\n")}
+
+## Where it bends
+
+${scale}
 `;
 }
 

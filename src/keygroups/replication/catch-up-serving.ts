@@ -36,9 +36,13 @@ export class CatchUpServing {
     return this.#servings.size;
   }
 
-  /** Begins to answer; an older catch-up of that peer ends. */
+  /**
+   * Begins to answer; an older catch-up of that peer ends. A request that comes again begins nothing:
+   * the receiver could not tell the chunks of two answers apart.
+   */
   request(peer: Peer, request: CatchUpRequest): void {
-    if (this.#servings.get(peer)?.request.id === request.id) return;
+    if (request.id <= peer.lastRequest) return;
+    peer.lastRequest = request.id;
     const serving: Serving = {
       peer,
       request,

@@ -18,6 +18,8 @@ export class Peer {
   isFresh = true;
   /** Updates for it were dropped: it gets no more of them until it has caught up. */
   isBehind = false;
+  /** The number of the last catch-up that it asked for on this link; they rise. */
+  lastRequest = 0;
   /** It is not asked for a catch-up before. */
   avoidUntilMs = -Infinity;
 
@@ -32,6 +34,7 @@ export class Peer {
     this.isUp = true;
     this.isFresh = true;
     this.isBehind = false;
+    this.lastRequest = 0;
     this.avoidUntilMs = -Infinity;
     this.#forget();
   }

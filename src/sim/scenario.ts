@@ -1,0 +1,186 @@
+import { createPrng } from "../base/prng.js";
+import { formatDot } from "../core/dot.js";
+import { EnokiError } from "../core/errors.js";
+import type { NodeName } from "../core/ids.js";
+import { utf8Bytes, utf8Text } from "../core/text.js";
+import { TAG } from "../core/value.js";
+import type { KeygroupConfig, WriteOperation } from "../keygroups/types.js";
+import { SimNaming } from "./naming.js";
+import { Network } from "./network.js";
+import { SimNode, type Downfall } from "./node.js";
+import { drawPlan } from "./plan.js";
+import { VirtualTime } from "./virtual-time.js";
+
+/** How long a write may take in a scenario. */
+const WRITE_MS = 50;
+
+/**
+ * A small cluster that does what the lines of a scenario say, one after the other. Lines that begin
+ * with `>` are commands; the lines below one are what it answered.
+ */
+class Scenario {
+  readonly #time = new VirtualTime();
+  readonly #nodes = new Map<string, SimNode>();
+  readonly #network: Network;
+  #naming: SimNaming | undefined;
+  #config: KeygroupConfig = { policy: "lww", durability: "relaxed", ttlMs: 0 };
+
+  constructor() {
+    const delays = { delayMinMs: 10, delayMaxMs: 10 };
+    const calm = { lossRate: 0, duplicateRate: 0, reorderRate: 0, keepaliveMs: 300 };
+    const { backlogBytesMax } = drawPlan(1).network;
+    this.#network = new Network(
+      { mode: "links", ...delays, ...calm, backlogBytesMax, isLinked: () => true },
+      {
+        time: this.#time,
+        random: createPrng(1),
+        events: { happened: () => {}, delivered: () => {} },
+      },
+    );
+  }
+
+  /** Does one command and returns what it answers. */
+  async run(words: readonly string[]): Promise<string | undefined> {
+    const [command, ...rest] = words;
+    const [first = "", second = "", third = ""] = rest;
+    switch (command) {
+      case "policy":
+        this.#config = { ...this.#config, policy: first as "lww" };
+        return undefined;
+      case "durability":
+        this.#config = { ...this.#config, durability: first as "relaxed" };
+        return undefined;
+      case "nodes":
+        return this.#start(rest as NodeName[]);
+      case "wait":
+        await this.#time.run(this.#time.nowMs + Number(first));
+        return undefined;
+      case "set":
+        return this.#write(first, { op: "set", key: second, value: text(third) });
+      case "delete":
+        return this.#write(first, { op: "delete", key: second });
+      case "add":
+        return this.#write(first, { op: "counter.add", key: second, n: Number(third) });
+      case "get":
+        return this.#get(first, second);
+      case "vector":
+        return this.#node(first)
+          .keygroup?.replica.vector.entries()
+          .filter(({ counter }) => counter > 0)
+          .map(formatDot)
+          .join(" ");
+      case "staleness":
+        return (this.#node(first).replicator?.stalenessMs() ?? Infinity) < 1500 ? "fresh" : "stale";
+      default:
+        return this.#strike(command, first, second);
+    }
+  }
+
+  async #strike(command = "", first: string, second: string): Promise<string | undefined> {
+    const node = this.#node(first);
+    const other = this.#nodes.get(second);
+    switch (command) {
+      case "cut":
+      case "mend":
+        if (!other) throw new Error(`there is no node ${second}`);
+        this.#network[command](node.index, other.index);
+        this.#network[command](other.index, node.index);
+        return undefined;
+      case "crash":
+        node.crash(second as Downfall);
+        return undefined;
+      case "start":
+        node.start();
+        return undefined;
+      case "join":
+        this.#naming?.join(node.name);
+        return undefined;
+      case "remove":
+        this.#naming?.remove(node.name);
+        return undefined;
+      case "leave": {
+        const left = node.leave(Number(second));
+        await this.#time.run(this.#time.nowMs + Number(second) + 100);
+        return (await left) ? "left" : "stays: not everything is elsewhere";
+      }
+      default:
+        throw new Error(`there is no command ${command}`);
+    }
+  }
+
+  async #start(names: readonly NodeName[]): Promise<undefined> {
+    const [time, random] = [this.#time, createPrng(2)];
+    const naming = new SimNaming(names[0] as NodeName, { time, random });
+    this.#naming = naming;
+    const nothing = (): void => {};
+    const events = {
+      happened: nothing,
+      opened: nothing,
+      ended: nothing,
+      wiped: nothing,
+      transacted: nothing,
+    };
+    for (const [index, name] of names.entries()) {
+      this.#network.addNode(name);
+      const shared = { time, random, naming, events, network: this.#network, faulty: {} };
+      const sizes = { timing: {}, skewMs: 0, stagedBytesMax: 1_000_000 };
+      const node = new SimNode({ ...shared, ...sizes, index, name, config: this.#config });
+      this.#nodes.set(name, node);
+      node.start();
+    }
+    naming.publish();
+    for (const name of names.slice(1)) naming.join(name);
+    await time.run(3000);
+    return undefined;
+  }
+
+  async #write(name: string, operation: WriteOperation): Promise<string> {
+    const { keygroup } = this.#node(name);
+    if (!keygroup) return "there is no replica";
+    let answer = "not acknowledged";
+    keygroup.submit(
+      { writes: [operation] },
+      () => {
+        answer = "ok";
+      },
+      (error) => {
+        answer = error instanceof EnokiError ? error.code : String(error);
+      },
+    );
+    await this.#time.run(this.#time.nowMs + WRITE_MS);
+    return answer;
+  }
+
+  #get(name: string, key: string): string {
+    const { keygroup } = this.#node(name);
+    if (!keygroup) return "there is no replica";
+    const values = keygroup.siblings(key).map(({ bytes }) => utf8Text(bytes));
+    const value = keygroup.get(key);
+    if (!value) return "nothing";
+    return values.length > 1 && value.tag === TAG.str ? values.join(" | ") : utf8Text(value.bytes);
+  }
+
+  #node(name: string): SimNode {
+    const node = this.#nodes.get(name);
+    if (!node) throw new Error(`there is no node ${name}`);
+    return node;
+  }
+}
+
+function text(value: string): { tag: typeof TAG.str; bytes: Uint8Array } {
+  return { tag: TAG.str, bytes: utf8Bytes(value) };
+}
+
+/** Runs the commands of a scenario and returns it with the answers of now. */
+export async function runScenario(source: string): Promise<string> {
+  const scenario = new Scenario();
+  const lines: string[] = [];
+  for (const line of source.split("\n")) {
+    if (line.startsWith("#") || line === "") lines.push(line);
+    if (!line.startsWith("> ")) continue;
+    lines.push(line);
+    const answer = await scenario.run(line.slice(2).trim().split(/\s+/));
+    if (answer !== undefined) lines.push(answer);
+  }
+  return lines.join("\n");
+}
