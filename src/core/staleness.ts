@@ -58,6 +58,8 @@ export class StalenessTracker {
     for (const member of this.#record.members) {
       if (member === this.#own || record.members.includes(member)) continue;
       const asOf = this.#peers.get(member)?.asOf ?? -Infinity;
+      // why: who leaves may have handed on what earlier formers wrote, and not have shown it here.
+      this.#formers = this.#formers.map((former) => ({ ...former, epoch: record.epoch }));
       this.#formers.push({ asOf, epoch: record.epoch });
       this.#peers.delete(member);
     }
@@ -143,7 +145,8 @@ function settle(peer: Peer, vector: Vector, epochMax: number): void {
     if (!claim || claim.epoch > epochMax || (claim.applied && !vector.includes(claim.applied)))
       continue;
     peer.asOf = Math.max(peer.asOf, claim.stamp);
-    peer.epoch = Math.max(peer.epoch, claim.epoch);
+    // A member that joins has not shown anything yet: it will have what others hand on to it.
+    if (claim.applied) peer.epoch = Math.max(peer.epoch, claim.epoch);
     peer.waiting = claim === peer.latest ? undefined : peer.latest;
     peer.latest = undefined;
     return;

@@ -128,9 +128,12 @@ export class SimNode {
     return this.#running?.keygroup.replica.identity.isServing === true;
   }
 
-  /** True when it serves as that member. */
+  /** True when it serves as that member, and still would after a power cut. */
   isCurrentMember(member: number | undefined): boolean {
-    return this.isServing && this.#running?.keygroup.replica.identity.epoch === member;
+    const { synced } = this.disk;
+    if (!this.isServing || synced.size === 0) return false;
+    const { epoch, isServing } = readIdentity(synced);
+    return isServing && epoch === member;
   }
 
   /** The member whose store the disk holds. */

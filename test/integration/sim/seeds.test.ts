@@ -4,10 +4,13 @@ import { drawPlan } from "../../../src/sim/plan.js";
 import { runPlan } from "../../../src/sim/simulation.js";
 
 const [FIRST, RUNS] = [1000, 400];
+/** Seeds that once showed a fault, of the core, of the host or of the simulator. */
+const KNOWN = [59, 94, 1939, 5120, 20_309, 21_692, 22_265, 22_620];
 
 test("simulated clusters keep every promise over more seeds", async () => {
   const broken: string[] = [];
-  for (let seed = FIRST; seed < FIRST + RUNS; seed++) {
+  const more = Array.from({ length: RUNS }, (_, at) => FIRST + at);
+  for (const seed of [...KNOWN, ...more]) {
     const { violation } = await runPlan(drawPlan(seed));
     if (violation !== undefined) broken.push(`npm run sim -- --seed ${seed}: ${violation}`);
   }
