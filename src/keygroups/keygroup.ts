@@ -1,3 +1,5 @@
+// Why so long: what clients and what replication ask of a keygroup meets in one commit.
+
 import type { KeygroupName } from "../core/ids.js";
 import { hasGarbage } from "../core/collect.js";
 import { EnokiError } from "../core/errors.js";
