@@ -3,7 +3,7 @@ import { ByteMap } from "./byte-map.js";
 import { ByteReader, ByteWriter } from "./codec.js";
 import { compareOrigins, equalDots, readDot, type Dot } from "./dot.js";
 import { decodeItem, encodeItem, readVersion, type Version } from "./item.js";
-import { normalise, type Policy } from "./live-set.js";
+import { normalise } from "./live-set.js";
 import { dotsAbove } from "./dot-index.js";
 import { itemRowKey, type RowReader } from "./rows.js";
 import { Vector } from "./vector.js";
@@ -169,7 +169,6 @@ function readRecord(reader: RowReader, key: Uint8Array, known: Vector): CatchUpR
  * at the moment of the record; `current`: what this replica has applied now.
  */
 export function installRecord(
-  policy: Policy,
   local: readonly Version[],
   live: readonly LiveEntry[],
   at: Vector,
@@ -182,7 +181,7 @@ export function installRecord(
     assert(version, "a record lacks the body of a version that the receiver has not applied");
     versions.push(version);
   }
-  return normalise(policy, versions);
+  return normalise(versions);
 }
 
 /** The value of a staging row: a record and its `at`. */

@@ -97,11 +97,11 @@ function collectKey(
 
 /**
  * A shadowed version may go; so may a tombstone or an expired version, but not while it is the
- * greatest and hides a plain one, which would rise again.
+ * greatest and hides a plain one, which would rise again, be it only at a member under `lww`.
  */
 function isCollectable(live: readonly Version[], version: Version, terms: CollectTerms): boolean {
   if (isShadowed(terms.policy, live, version)) return true;
   if (version.value.tag !== TAG.tombstone && !isExpired(version, terms.nowMs)) return false;
-  if (terms.policy !== "lww" || greatestOf(live) !== version) return true;
+  if (greatestOf(live) !== version) return true;
   return live.every((other) => other === version || isCrdt(other.value.tag));
 }

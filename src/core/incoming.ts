@@ -1,7 +1,6 @@
 import { assert } from "../base/assert.js";
 import type { CatchUpChunk, CatchUpRequest } from "./catch-up.js";
 import { joinProblem, joinRequest, joinWrites, sweepWrites } from "./joining.js";
-import type { Policy } from "./live-set.js";
 import type { RowReader, RowWrite } from "./rows.js";
 import { installWrites, leftoverDrops, nextStagingId, stageWrites } from "./staging.js";
 import type { ReplicaState } from "./state.js";
@@ -19,14 +18,12 @@ interface Running {
 /** Step 3, at the receiver: the catch-ups that run. What they bring takes effect at their end. */
 export class IncomingCatchUps {
   readonly #state: ReplicaState;
-  readonly #policy: Policy;
   readonly #stagedBytesMax: number;
   readonly #running = new Map<number, Running>();
   #lastId = 0;
 
-  constructor(state: ReplicaState, policy: Policy, stagedBytesMax: number) {
+  constructor(state: ReplicaState, stagedBytesMax: number) {
     this.#state = state;
-    this.#policy = policy;
     this.#stagedBytesMax = stagedBytesMax;
   }
 
@@ -95,12 +92,12 @@ export class IncomingCatchUps {
   #install(reader: RowReader, chunk: CatchUpChunk): ChunkEffects {
     const current = this.#state.vector.clone();
     const ends = this.#end(chunk);
-    const rows = installWrites(reader, chunk, this.#policy, current);
+    const rows = installWrites(reader, chunk, current);
     return { writes: concat(rows, ends), outcome: "applied" };
   }
 
   #join(reader: RowReader, chunk: CatchUpChunk): ChunkEffects {
-    const writes = joinWrites(reader, chunk, this.#policy);
+    const writes = joinWrites(reader, chunk);
     if (!chunk.end) return { writes, outcome: "held" };
     return { writes: concat(writes, this.#end(chunk)), outcome: "applied" };
   }

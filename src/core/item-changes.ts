@@ -1,6 +1,6 @@
 import { ByteMap } from "./byte-map.js";
 import { decodeItem, type Version } from "./item.js";
-import { pushRowChanges, type Policy } from "./live-set.js";
+import { pushRowChanges } from "./live-set.js";
 import { itemRowKey, type RowReader, type RowWrite } from "./rows.js";
 
 interface Change {
@@ -13,12 +13,10 @@ interface Change {
 /** Live versions as several steps of one call change them; the rows are written once, at its end. */
 export class ItemChanges {
   readonly #reader: RowReader;
-  readonly #policy: Policy;
   readonly #changes = new ByteMap<Change>();
 
-  constructor(reader: RowReader, policy: Policy) {
+  constructor(reader: RowReader) {
     this.#reader = reader;
-    this.#policy = policy;
   }
 
   /** The live versions of a key, with what was set here. */
@@ -36,7 +34,7 @@ export class ItemChanges {
     const writes: RowWrite[] = [];
     for (const change of this.#changes.values()) {
       if (change.after === change.before) continue;
-      pushRowChanges(writes, this.#policy, change, change.before, change.after);
+      pushRowChanges(writes, change, change.before, change.after);
     }
     return writes;
   }

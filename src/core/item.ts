@@ -15,10 +15,13 @@ export interface Version {
   /** The 16 bytes of the id of the invocation that wrote it. */
   readonly invocation: Uint8Array | undefined;
   /**
-   * Stays until a later version names it in `replaces`, even where a greater version wins: the CRDT
-   * types under `lww`, and plain versions that replaced a pinned one (see `live-set.ts`).
+   * Stays until a later version names it in `replaces`, even where a greater version wins: whatever is
+   * written under `siblings` and `merge`; under `lww` the CRDT types, and plain versions that replaced
+   * a pinned one (see `live-set.ts`).
    */
   readonly isPinned: boolean;
+  /** Written under `siblings` or `merge`: readers there see it until it is replaced. Pinned, too. */
+  readonly isSibling?: boolean;
 }
 
 /** Size of an invocation id. */
@@ -28,6 +31,7 @@ const TAG_MASK = 0x0f;
 const HAS_EXPIRY = 0x10;
 const HAS_INVOCATION = 0x20;
 const IS_PINNED = 0x40;
+const IS_SIBLING = 0x80;
 
 const EMPTY = new Uint8Array(0);
 
@@ -56,11 +60,12 @@ export function versionSize(version: Version): number {
 
 /** Writes one version at `offset` and returns the offset behind it. */
 function writeVersion(target: Uint8Array, offset: number, version: Version): number {
-  const { dot, hlc, value, expiresAtMs, invocation, isPinned } = version;
+  const { dot, hlc, value, expiresAtMs, invocation, isPinned, isSibling } = version;
   let header: number = value.tag;
   if (expiresAtMs !== 0) header |= HAS_EXPIRY;
   if (invocation) header |= HAS_INVOCATION;
   if (isPinned) header |= IS_PINNED;
+  if (isSibling) header |= IS_SIBLING;
   target[offset] = header;
   let at = writeDot(target, offset + 1, dot);
   at = writeVarint(target, at, hlc);
@@ -79,7 +84,9 @@ function writeVersion(target: Uint8Array, offset: number, version: Version): num
 export function readVersion(reader: ByteReader): Version {
   const header = reader.byte();
   const tag = header & TAG_MASK;
-  reader.require(header < 0x80 && tag <= TAG.map, "an encoded version has an unknown type");
+  reader.require(tag <= TAG.map, "an encoded version has an unknown type");
+  const isSibling = (header & IS_SIBLING) !== 0;
+  reader.require(!isSibling || (header & IS_PINNED) !== 0, "a sibling is not pinned");
   const dot = readDot(reader);
   const hlc = reader.varint();
   const expiresAtMs = header & HAS_EXPIRY ? reader.varint() : 0;
@@ -87,7 +94,10 @@ export function readVersion(reader: ByteReader): Version {
   const invocation = header & HAS_INVOCATION ? reader.take(INVOCATION_BYTES) : undefined;
   const bytes = reader.take(reader.varint());
   const isPinned = (header & IS_PINNED) !== 0;
-  return { dot, hlc, value: { tag: tag as Tag, bytes }, expiresAtMs, invocation, isPinned };
+  const value = { tag: tag as Tag, bytes };
+  return isSibling
+    ? { dot, hlc, value, expiresAtMs, invocation, isPinned, isSibling }
+    : { dot, hlc, value, expiresAtMs, invocation, isPinned };
 }
 
 /** The value of an item row: its live versions, which must be in the order of their dots. */

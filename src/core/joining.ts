@@ -1,5 +1,4 @@
 import type { CatchUpChunk, CatchUpRequest } from "./catch-up.js";
-import type { Policy } from "./live-set.js";
 import {
   identityWrite,
   joiningWrite,
@@ -42,8 +41,8 @@ export function joinProblem(
 }
 
 /** The rows of a chunk, and how far it brings the replica. */
-export function joinWrites(reader: RowReader, chunk: CatchUpChunk, policy: Policy): RowWrite[] {
-  const writes = freshWrites(reader, chunk, policy);
+export function joinWrites(reader: RowReader, chunk: CatchUpChunk): RowWrite[] {
+  const writes = freshWrites(reader, chunk);
   const { at, position } = chunk;
   if (position) writes.push(joiningWrite({ at, position }));
   else writes.push({ key: META_ROW.joining, value: undefined });

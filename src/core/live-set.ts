@@ -7,34 +7,27 @@ import { isCrdt, TAG, type TypedValue } from "./value.js";
 export type Policy = "lww" | "siblings" | "merge";
 
 /**
- * Which versions of a key are live. It is a pure function of the set of commits applied:
- *
- * - `siblings`, `merge`: those that no applied commit has replaced.
- * - `lww`: the greatest by (hlc, origin, counter), and the *pinned* ones not replaced. Pinned are
- *   CRDT versions, and whatever replaced a pinned one.
- *
- * why pinned: a plain version that replaced a CRDT version and then lost to a greater one must stay
- * known, or a replica that catches up would never learn that the CRDT version is gone.
+ * Which versions of a key are live: the greatest by (hlc, origin, counter), and the *pinned* ones that
+ * no applied write has replaced. It is a pure function of the set of commits applied, and the same
+ * under every policy, so that replicas which learn of another policy at different times keep the same.
+ * A policy decides what a write pins ({@link pins}), what it marks as a sibling, and what a reader
+ * sees (`visible.ts`).
  */
 export function applyVersion(
-  policy: Policy,
   live: readonly Version[],
   version: Version,
   replaces: readonly Dot[],
 ): Version[] {
   const kept = live.filter((other) => !includesDot(replaces, other.dot));
   kept.push(version);
-  return normalise(policy, kept);
+  return normalise(kept);
 }
 
-/** Brings a union of live versions into the policy's form: order of dots, losers dropped. */
-export function normalise(policy: Policy, versions: Version[]): Version[] {
+/** Brings a union of live versions into its form: order of dots, losers dropped. */
+export function normalise(versions: Version[]): Version[] {
   if (versions.length < 2) return versions;
-  let kept = versions;
-  if (policy === "lww") {
-    const greatest = greatestOf(versions);
-    kept = versions.filter((version) => version.isPinned || version === greatest);
-  }
+  const greatest = greatestOf(versions);
+  const kept = versions.filter((version) => version.isPinned || version === greatest);
   return kept.sort((left, right) => compareDots(left.dot, right.dot));
 }
 
@@ -53,36 +46,44 @@ export function replacedDots(live: readonly Version[], replaces: "all" | readonl
   return replaces === "all" ? dots : dots.filter((dot) => includesDot(replaces, dot));
 }
 
-/** Whether a new version of that type is pinned, given the live versions that it replaces. */
+/**
+ * Whether a new version of that type is pinned, given the live versions that it replaces: under
+ * `siblings` and `merge` always; under `lww` CRDT versions, and whatever replaces a pinned one.
+ *
+ * why the last: a plain version that replaced a pinned one and then lost to a greater one must stay
+ * known, or a replica that catches up would never learn that the pinned one is gone.
+ */
 export function pins(
   policy: Policy,
   value: TypedValue,
   live: readonly Version[],
   replaces: readonly Dot[],
 ): boolean {
-  if (policy !== "lww") return false;
-  if (isCrdt(value.tag)) return true;
+  if (policy !== "lww" || isCrdt(value.tag)) return true;
   return live.some((version) => version.isPinned && includesDot(replaces, version.dot));
 }
 
 /**
- * True for a plain version under `lww` that lost to a greater one and is only kept because it is
- * pinned. No reader ever sees it.
+ * True for a plain version that lost to a greater one and is only kept because it is pinned: under
+ * `lww` any, under the other policies one that was written under `lww`. No reader sees it.
  */
 export function isShadowed(policy: Policy, live: readonly Version[], version: Version): boolean {
-  if (policy !== "lww" || live.length < 2 || isCrdt(version.value.tag)) return false;
+  if (live.length < 2 || isCrdt(version.value.tag)) return false;
+  if (policy !== "lww" && (version.isSibling || !version.isPinned)) return false;
   return greatestOf(live) !== version;
 }
 
-/** True when `version` has a garbage row: a tombstone, or shadowed. */
-function isListedAsGarbage(policy: Policy, live: readonly Version[], version: Version): boolean {
-  return version.value.tag === TAG.tombstone || isShadowed(policy, live, version);
+/**
+ * True when `version` has a garbage row: a tombstone, or what is shadowed under `lww`. It has one under
+ * every policy, for the policy may change.
+ */
+function isListedAsGarbage(live: readonly Version[], version: Version): boolean {
+  return version.value.tag === TAG.tombstone || isShadowed("lww", live, version);
 }
 
 /** Appends the writes that turn the rows of `before` into the rows of `after`, for one key. */
 export function pushRowChanges(
   writes: RowWrite[],
-  policy: Policy,
   row: { readonly rowKey: Uint8Array; readonly key: Uint8Array },
   before: readonly Version[],
   after: readonly Version[],
@@ -90,8 +91,8 @@ export function pushRowChanges(
   const { rowKey, key } = row;
   for (const version of before) {
     const stays = after.find((other) => compareDots(other.dot, version.dot) === 0);
-    const wasGarbage = isListedAsGarbage(policy, before, version);
-    const isGarbage = stays !== undefined && isListedAsGarbage(policy, after, stays);
+    const wasGarbage = isListedAsGarbage(before, version);
+    const isGarbage = stays !== undefined && isListedAsGarbage(after, stays);
     if (wasGarbage && !isGarbage) writes.push(dropRow(garbageRowKey(version.dot, key)));
     if (!wasGarbage && isGarbage) writes.push(presentRow(garbageRowKey(version.dot, key)));
     if (stays) continue;
@@ -103,7 +104,7 @@ export function pushRowChanges(
   for (const version of after) {
     if (before.some((other) => compareDots(other.dot, version.dot) === 0)) continue;
     writes.push(presentRow(indexRowKey(version.dot, key)));
-    if (isListedAsGarbage(policy, after, version)) {
+    if (isListedAsGarbage(after, version)) {
       writes.push(presentRow(garbageRowKey(version.dot, key)));
     }
     if (version.expiresAtMs !== 0) {

@@ -1,7 +1,7 @@
 import { HeldUpdates } from "./held-updates.js";
 import { ItemChanges } from "./item-changes.js";
 import { decodeItem } from "./item.js";
-import { applyVersion, pushRowChanges, type Policy } from "./live-set.js";
+import { applyVersion, pushRowChanges } from "./live-set.js";
 import { itemRowKey, type RowReader, type RowWrite } from "./rows.js";
 import type { ReplicaState } from "./state.js";
 import type { ReceiveEffects, Update, UpdateEntry } from "./update.js";
@@ -9,12 +9,10 @@ import type { ReceiveEffects, Update, UpdateEntry } from "./update.js";
 /** Step 2: updates as their origins send them, and those that wait for others. */
 export class DirectUpdates {
   readonly #state: ReplicaState;
-  readonly #policy: Policy;
   readonly #held = new HeldUpdates();
 
-  constructor(state: ReplicaState, policy: Policy) {
+  constructor(state: ReplicaState) {
     this.#state = state;
-    this.#policy = policy;
   }
 
   /** Applies an update and whatever waited for it, or lets it wait, or ignores it. */
@@ -30,7 +28,7 @@ export class DirectUpdates {
       const writes = this.#applyAlone(reader, update);
       return { writes, applied: [update], outcome: "applied" };
     }
-    const changes = new ItemChanges(reader, this.#policy);
+    const changes = new ItemChanges(reader);
     this.#apply(changes, update);
     const applied = [update, ...this.#drain(changes)];
     return { writes: changes.writes(), applied, outcome: "applied" };
@@ -39,7 +37,7 @@ export class DirectUpdates {
   /** Applies whatever waited and need not wait any more. */
   receiveHeld(reader: RowReader): ReceiveEffects {
     if (this.#held.size === 0) return { writes: [], applied: [], outcome: "ignored" };
-    const changes = new ItemChanges(reader, this.#policy);
+    const changes = new ItemChanges(reader);
     const applied = this.#drain(changes);
     const outcome = applied.length > 0 ? "applied" : "ignored";
     return { writes: changes.writes(), applied, outcome };
@@ -63,8 +61,8 @@ export class DirectUpdates {
       const rowKey = itemRowKey(key);
       const stored = reader.get(rowKey);
       const before = stored ? decodeItem(stored) : [];
-      const after = applyVersion(this.#policy, before, versionOf(update, entry), entry.replaces);
-      pushRowChanges(writes, this.#policy, { rowKey, key }, before, after);
+      const after = applyVersion(before, versionOf(update, entry), entry.replaces);
+      pushRowChanges(writes, { rowKey, key }, before, after);
     }
     this.#state.applied(update);
     return writes;
@@ -74,7 +72,7 @@ export class DirectUpdates {
     for (const entry of update.entries) {
       const { key, replaces } = entry;
       const version = versionOf(update, entry);
-      changes.set(key, applyVersion(this.#policy, changes.get(key), version, replaces));
+      changes.set(key, applyVersion(changes.get(key), version, replaces));
     }
     this.#state.applied(update);
   }
@@ -93,6 +91,8 @@ export class DirectUpdates {
 }
 
 function versionOf({ dot, hlc, invocation }: Update, entry: UpdateEntry) {
-  const { value, expiresAtMs, isPinned } = entry;
-  return { dot, hlc, value, expiresAtMs, invocation, isPinned };
+  const { value, expiresAtMs, isPinned, isSibling } = entry;
+  return isSibling
+    ? { dot, hlc, value, expiresAtMs, invocation, isPinned, isSibling }
+    : { dot, hlc, value, expiresAtMs, invocation, isPinned };
 }

@@ -60,9 +60,9 @@ export class Replica {
   private constructor(loaded: Loaded, { policy, stagedBytesMax }: OpenOptions) {
     this.policy = policy;
     this.#state = new ReplicaState(loaded);
-    this.#updates = new DirectUpdates(this.#state, policy);
+    this.#updates = new DirectUpdates(this.#state);
     const bytesMax = stagedBytesMax ?? STAGED_BYTES_MAX;
-    this.#catchUps = new IncomingCatchUps(this.#state, policy, bytesMax);
+    this.#catchUps = new IncomingCatchUps(this.#state, bytesMax);
     this.#acknowledgements = new Acknowledgements(this.#state.vector);
   }
 
@@ -156,10 +156,11 @@ export class Replica {
       const value = mutation.value ?? TOMBSTONE;
       const expiresAtMs = mutation.value ? mutation.expiresAtMs : 0;
       const isPinned = pins(this.policy, value, before, replaces);
-      const version = { dot, hlc, value, expiresAtMs, invocation, isPinned };
-      const after = applyVersion(this.policy, before, version, replaces);
-      pushRowChanges(writes, this.policy, { rowKey, key }, before, after);
-      entries.push({ key, value, expiresAtMs, replaces, isPinned });
+      const sibling = this.policy === "lww" ? undefined : { isSibling: true };
+      const version = { dot, hlc, value, expiresAtMs, invocation, isPinned, ...sibling };
+      const after = applyVersion(before, version, replaces);
+      pushRowChanges(writes, { rowKey, key }, before, after);
+      entries.push({ key, value, expiresAtMs, replaces, isPinned, ...sibling });
     }
     const deps = this.#state.committed(dot, hlc);
     return { dot, hlc, writes, update: { dot, hlc, deps, invocation, entries } };
@@ -329,7 +330,7 @@ export class Replica {
     const { epoch } = this.identity;
     const isStable = this.#acknowledgements.stability(epoch, this.record, this.vector);
     const terms = { policy: this.policy, nowMs: this.nowMs(options.wallMs), isStable };
-    const changes = new ItemChanges(reader, this.policy);
+    const changes = new ItemChanges(reader);
     const dots = this.#collector.collect(reader, changes, terms, options.limit);
     if (dots.length === 0) return writes;
     return [...writes, ...changes.writes(), ...this.#state.raiseFloor(dots)];

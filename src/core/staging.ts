@@ -7,7 +7,7 @@ import {
 } from "./catch-up.js";
 import { ByteMap } from "./byte-map.js";
 import { decodeItem } from "./item.js";
-import { pushRowChanges, type Policy } from "./live-set.js";
+import { pushRowChanges } from "./live-set.js";
 import {
   itemRowKey,
   parseStagingRow,
@@ -50,32 +50,31 @@ export function stageWrites(chunk: CatchUpChunk): RowWrite[] {
 export function* installWrites(
   reader: RowReader,
   chunk: CatchUpChunk,
-  policy: Policy,
   current: Vector,
 ): Generator<RowWrite, void> {
   const renewed = new ByteMap<true>();
   for (const record of chunk.records) {
     renewed.set(record.key, true);
-    yield* keyWrites(reader, policy, record, { at: chunk.at, current });
+    yield* keyWrites(reader, record, { at: chunk.at, current });
   }
   for (const row of rowsOf(reader, chunk.id)) {
     yield { key: row.key, value: undefined };
     const { key } = parseStagingRow(row.key);
     if (renewed.has(key)) continue;
     const { live, at } = decodeStaged(row.value);
-    yield* keyWrites(reader, policy, { key, live }, { at, current });
+    yield* keyWrites(reader, { key, live }, { at, current });
   }
 }
 
 /** The rows that store a record where nothing else is. */
-export function freshWrites(reader: RowReader, chunk: CatchUpChunk, policy: Policy): RowWrite[] {
+export function freshWrites(reader: RowReader, chunk: CatchUpChunk): RowWrite[] {
   const writes: RowWrite[] = [];
   for (const { key, live } of chunk.records) {
     const rowKey = itemRowKey(key);
     const stored = reader.get(rowKey);
     const before = stored ? decodeItem(stored) : [];
     const after = live.flatMap(({ version }) => (version ? [version] : []));
-    pushRowChanges(writes, policy, { rowKey, key }, before, after);
+    pushRowChanges(writes, { rowKey, key }, before, after);
   }
   return writes;
 }
@@ -99,16 +98,15 @@ const ALL_ROWS = {
 
 function keyWrites(
   reader: RowReader,
-  policy: Policy,
   { key, live }: CatchUpRecord,
   applied: { readonly at: Vector; readonly current: Vector },
 ): RowWrite[] {
   const rowKey = itemRowKey(key);
   const stored = reader.get(rowKey);
   const before = stored ? decodeItem(stored) : [];
-  const after = installRecord(policy, before, live, applied.at, applied.current);
+  const after = installRecord(before, live, applied.at, applied.current);
   const writes: RowWrite[] = [];
-  pushRowChanges(writes, policy, { rowKey, key }, before, after);
+  pushRowChanges(writes, { rowKey, key }, before, after);
   return writes;
 }
 

@@ -30,6 +30,7 @@ export interface UpdateEntry {
   /** The dots that were live at the origin and are superseded. */
   readonly replaces: readonly Dot[];
   readonly isPinned: boolean;
+  readonly isSibling?: boolean;
 }
 
 /** A commit on its way to the other members. */

@@ -1,7 +1,7 @@
 import { compareDots, formatDot } from "./dot.js";
 import { crdtJson, joinStates } from "./crdt/index.js";
 import type { Version } from "./item.js";
-import { greatestOf, type Policy } from "./live-set.js";
+import { greatestOf, isShadowed, type Policy } from "./live-set.js";
 import { isCrdt, TAG, type TypedValue } from "./value.js";
 
 /** True once the version counts as deleted by its expiry. */
@@ -26,7 +26,8 @@ export function visibleVersions(
   nowMs: number,
 ): Version[] {
   const shown = versions.filter((version) => isShown(version, nowMs));
-  if (policy !== "lww" || shown.length === 0) return shown;
+  if (shown.length === 0) return shown;
+  if (policy !== "lww") return shown.filter((version) => !isShadowed(policy, versions, version));
   const greatest = greatestOf(versions) as Version;
   if (!isCrdt(greatest.value.tag) && isShown(greatest, nowMs)) return [greatest];
   return shown.filter((version) => isCrdt(version.value.tag));

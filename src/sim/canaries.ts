@@ -180,10 +180,10 @@ function showEarly(replica: Replica): void {
 }
 
 function installNow(replica: Replica, reader: RowReader, chunk: CatchUpChunk): RowWrite[] {
-  const changes = new ItemChanges(reader, replica.policy);
+  const changes = new ItemChanges(reader);
   for (const { key, live } of chunk.records) {
     const known = changes.get(key);
-    changes.set(key, installRecord(replica.policy, known, live, chunk.at, replica.vector));
+    changes.set(key, installRecord(known, live, chunk.at, replica.vector));
   }
   return changes.writes();
 }

@@ -4,10 +4,11 @@ import { createPrng, type Prng } from "../base/prng.js";
 import { equalBytes } from "../base/bytes.js";
 import { compareOrigins, formatDot, type Dot, type Origin } from "../core/dot.js";
 import { hlcFromMs, hlcToMs } from "../core/hlc.js";
-import { dotsOf, type Version } from "../core/item.js";
+import { decodeItem, dotsOf, type Version } from "../core/item.js";
 import { readState } from "../core/meta.js";
 import type { Replica } from "../core/replica.js";
-import { ROW_PREFIX } from "../core/rows.js";
+import { itemRowKey, parseDotRow, parseExpiryRow, ROW_PREFIX, type RowPair } from "../core/rows.js";
+import type { Policy } from "../core/live-set.js";
 import type { Update } from "../core/update.js";
 import { Vector } from "../core/vector.js";
 import { versionToken, visibleVersions } from "../core/visible.js";
@@ -193,7 +194,7 @@ export class Checker {
       }
       if (vector !== first.vector) return `VECTORS n${node.index} ${vector} | ${first.vector}`;
       if (rows !== first.rows) return `ROWS n${node.index} ${difference(rows, first.rows)}`;
-      const left = rowsText(node, LEFTOVER_PREFIXES);
+      const left = leftoversText(node, this.#policy);
       if (left !== "") return `LEFTOVERS n${node.index} ${left}`;
     }
     return undefined;
@@ -395,6 +396,25 @@ function rowsText(node: SimNode, prefixes: ReadonlySet<number>): string {
     if (prefixes.has(key[0] as number)) lines.push(`${key.join(".")}=${value.join(".")}`);
   }
   return lines.join("\n");
+}
+
+/**
+ * Rows that list what should be gone. Under `siblings` and `merge` the older of several live versions
+ * of a key are listed, and a delete beside them stays until they are resolved (decision 0013).
+ */
+function leftoversText(node: SimNode, policy: Policy): string {
+  const { rows } = node.disk;
+  const isAwaited = (row: RowPair): boolean => {
+    if (policy === "lww" || row.key[0] === ROW_PREFIX.staging) return false;
+    const isGarbage = row.key[0] === ROW_PREFIX.garbage;
+    const { key } = isGarbage ? parseDotRow(row.key) : parseExpiryRow(row.key);
+    const item = rows.get(itemRowKey(key));
+    return item !== undefined && decodeItem(item).length > 1;
+  };
+  const left = [...rows.all()].filter(
+    (row) => LEFTOVER_PREFIXES.has(row.key[0] as number) && !isAwaited(row),
+  );
+  return left.map(({ key, value }) => `${key.join(".")}=${value.join(".")}`).join("\n");
 }
 
 /** Lines of which only one of the two has them. */

@@ -18,6 +18,8 @@ const STAGED_BYTES_MAX = [100_000, 100_000, 260, 100_000];
 export class ClusterNode {
   readonly index: number;
   readonly #terms: NodeTerms;
+  /** The policy under which it writes and reads now. */
+  policy: Policy;
   #store = new RowStore();
   #synced = new RowStore();
   #replica: Replica | undefined;
@@ -31,6 +33,7 @@ export class ClusterNode {
   constructor(index: number, terms: NodeTerms) {
     this.index = index;
     this.#terms = terms;
+    this.policy = terms.policy;
   }
 
   get store(): RowStore {
@@ -107,8 +110,15 @@ export class ClusterNode {
     if (this.#replica) this.#open({ resumes: true, hlc: this.#replica.hlc });
   }
 
+  /** Learns that the keygroup has another policy. */
+  changePolicy(policy: Policy): void {
+    this.policy = policy;
+    this.abort();
+  }
+
   #open(how: { resumes: boolean; hlc?: number; founding?: Parameters<typeof Replica.rejoin>[1] }) {
-    const { policy, wallMs } = this.#terms;
+    const { policy } = this;
+    const { wallMs } = this.#terms;
     const stagedBytesMax = STAGED_BYTES_MAX[this.index] as number;
     const opened = Replica.open(this.#store, { wallMs: wallMs(), policy, stagedBytesMax, ...how });
     this.#replica = opened.replica;

@@ -3,11 +3,17 @@
 import { equalBytes } from "../../src/base/bytes.js";
 import type { CatchUpChunk } from "../../src/core/catch-up.js";
 import { applyDelta, deltaTag, joinStates, type Delta } from "../../src/core/crdt/index.js";
-import { formatDot } from "../../src/core/dot.js";
-import { dotsOf } from "../../src/core/item.js";
+import { formatDot, includesDot } from "../../src/core/dot.js";
+import { decodeItem, dotsOf } from "../../src/core/item.js";
 import type { Policy } from "../../src/core/live-set.js";
 import type { Replica } from "../../src/core/replica.js";
-import { ROW_PREFIX, type RowPair } from "../../src/core/rows.js";
+import {
+  itemRowKey,
+  parseDotRow,
+  parseExpiryRow,
+  ROW_PREFIX,
+  type RowPair,
+} from "../../src/core/rows.js";
 import { utf8Bytes } from "../../src/core/text.js";
 import type { Mutation } from "../../src/core/update.js";
 import { TAG } from "../../src/core/value.js";
@@ -35,6 +41,14 @@ export type Step = readonly [kind: number, a: number, b: number, c: number, d: n
 /** How often something happened, over all histories. */
 export type Tally = Map<string, number>;
 
+/** How a history is run. */
+export interface HistoryOptions {
+  readonly fault?: ChunkFault | undefined;
+  readonly tally?: Tally;
+  /** The policy that the keygroup gets on the way; each node learns of it at another time. */
+  readonly changesTo?: Policy;
+}
+
 const NODES = [0, 1, 2, 3];
 const FOUNDERS = [0, 1, 2];
 const KEYS = ["a", "b", "c"].map((text) => utf8Bytes(text));
@@ -54,7 +68,7 @@ const NO_STAMPS = { stamp: 0, echo: undefined };
 
 /** Four nodes, of which three are members at first, the messages between them, and the checks. */
 class Cluster {
-  readonly #policy: Policy;
+  readonly #changesTo: Policy | undefined;
   readonly #fault: ChunkFault | undefined;
   readonly #tally: Tally;
   readonly #ghosts = new GhostLog();
@@ -64,9 +78,9 @@ class Cluster {
   readonly #sessions: Session[] = [];
   #wallMs = START_MS;
 
-  constructor(policy: Policy, tally: Tally, fault?: ChunkFault) {
-    this.#policy = policy;
-    this.#tally = tally;
+  constructor(policy: Policy, { tally, fault, changesTo }: HistoryOptions) {
+    this.#changesTo = changesTo;
+    this.#tally = tally ?? new Map();
     this.#fault = fault;
     const terms = { policy, wallMs: () => this.#wallMs };
     this.#nodes = NODES.map((index) => new ClusterNode(index, terms));
@@ -86,6 +100,7 @@ class Cluster {
     else if (kind < 69) this.#serve(b);
     else if (kind < 77) this.#deliverChunk(b);
     else if (kind < 78) this.#breakOff(this.#sessions[b % (this.#sessions.length || 1)]);
+    else if (kind < 79) this.#changePolicy(at);
     else if (kind < 80) this.#wallMs += 1 + (b % 40);
     else if (kind < 83) this.#node(at).sync();
     else if (kind < 88) this.#heartbeat(at, other);
@@ -104,6 +119,7 @@ class Cluster {
     this.#mail.length = 0;
     while (this.#sessions.length > 0) this.#breakOff(this.#sessions[0]);
     this.#wallMs += 1000;
+    for (const at of NODES) this.#changePolicy(at);
     for (let round = 0; round < 8; round++) {
       for (const at of NODES) this.#learn(at, Infinity);
       for (const to of NODES) for (const from of NODES) if (from !== to) this.#pull(to, from);
@@ -136,7 +152,7 @@ class Cluster {
     const effects = replica.commit(node.store, this.#mutations(node, replica, b, c, d), {
       wallMs: this.#wallMs + (at - 1) * 7,
     });
-    this.#ghosts.add(effects.update, past);
+    this.#ghosts.add(effects.update, past, node.policy);
     node.put(effects.writes);
     const bytes = joinUpdates(1, [encodeUpdate(effects.update)]);
     for (const to of NODES) if (to !== at) this.#mail.push({ from: node.member, to, bytes });
@@ -152,7 +168,7 @@ class Cluster {
 
   #mutation(node: ClusterNode, replica: Replica, key: Uint8Array, c: number, d: number): Mutation {
     const live = replica.read(node.store, key);
-    const visible = visibleVersions(this.#policy, live, replica.nowMs(this.#wallMs));
+    const visible = visibleVersions(node.policy, live, replica.nowMs(this.#wallMs));
     const old = node.contexts.get(key.join()) ?? [];
     if (d % 3 === 0) node.contexts.set(key.join(), dotsOf(visible));
     const expiresAtMs = d % 5 === 0 ? this.#wallMs + (d % 60) : 0;
@@ -327,6 +343,14 @@ class Cluster {
     }
   }
 
+  #changePolicy(at: number): void {
+    const node = this.#node(at);
+    if (this.#changesTo === undefined || node.policy === this.#changesTo) return;
+    this.#breakOffAll(at);
+    this.#count("policy changed");
+    node.changePolicy(this.#changesTo);
+  }
+
   #heartbeat(at: number, to: number): void {
     const node = this.#node(at);
     if (!node.replica) return;
@@ -442,16 +466,19 @@ class Cluster {
   }
 
   #check(at: number): void {
-    const { serving, store } = this.#node(at);
+    const { serving, store, policy } = this.#node(at);
     if (!serving) return;
     this.#ghosts.checkCausality(serving.vector);
     const nowMs = serving.nowMs(this.#wallMs);
     for (const key of KEYS) {
-      const have = visibleVersions(this.#policy, serving.read(store, key), nowMs);
-      const want = this.#ghosts.visible(this.#policy, serving.vector, key, nowMs);
+      const have = visibleVersions(policy, serving.read(store, key), nowMs);
+      const want = this.#ghosts.visible(policy, serving.vector, key, nowMs);
       const [haveDots, wantDots] = [have, want].map((list) =>
         dotsOf(list).map(formatDot).join(" "),
       );
+      // What `lww` does not show any more may be collected where it is read already.
+      const isFading = policy !== "lww" && this.#changesTo === "lww";
+      if (isFading && dotsOf(have).every((dot) => includesDot(dotsOf(want), dot))) continue;
       if (haveDots !== wantDots) {
         throw new Error(`STATE node ${at} shows [${haveDots}], not [${wantDots}]`);
       }
@@ -475,8 +502,8 @@ class Cluster {
     }
     const texts = members.map(({ store }) => liveRows(store).map(rowText).join("\n"));
     if (new Set(texts).size !== 1) throw new Error(`ROWS\n${texts.join("\n---\n")}`);
-    for (const { store } of members) {
-      const left = store.rows().filter((row) => LEFTOVERS.has(row.key[0] as number));
+    for (const { store, policy } of members) {
+      const left = store.rows().filter((row) => isLeft(store, policy, row));
       if (left.length > 0) throw new Error(`LEFT ${left.map(rowText).join(" ")}`);
     }
   }
@@ -487,6 +514,15 @@ const LEFTOVERS: ReadonlySet<number> = new Set([
   ROW_PREFIX.expiry,
   ROW_PREFIX.staging,
 ]);
+
+/** Under `siblings` the older of concurrent versions are listed as garbage, and what hides them stays. */
+function isLeft(store: RowStore, policy: Policy, { key }: RowPair): boolean {
+  if (!LEFTOVERS.has(key[0] as number)) return false;
+  if (policy === "lww" || key[0] === ROW_PREFIX.staging) return true;
+  const isGarbage = key[0] === ROW_PREFIX.garbage;
+  const itemKey = isGarbage ? parseDotRow(key).key : parseExpiryRow(key).key;
+  return decodeItem(store.get(itemRowKey(itemKey)) ?? new Uint8Array(0)).length < 2;
+}
 
 function liveRows(store: RowStore): RowPair[] {
   return store.rows().filter((row) => row.key[0] !== ROW_PREFIX.meta);
@@ -500,9 +536,9 @@ function rowText({ key, value }: RowPair): string {
 export function runHistory(
   policy: Policy,
   steps: readonly Step[],
-  options: { readonly fault?: ChunkFault | undefined; readonly tally?: Tally } = {},
+  options: HistoryOptions = {},
 ): void {
-  const cluster = new Cluster(policy, options.tally ?? new Map(), options.fault);
+  const cluster = new Cluster(policy, options);
   for (const step of steps) cluster.step(step);
   cluster.settle();
 }

@@ -13,6 +13,8 @@ interface Ghost {
 
 interface Write {
   readonly version: Version;
+  /** Stays in sight under `siblings` until it is replaced. */
+  readonly isKept: boolean;
   readonly replaces: readonly Dot[];
 }
 
@@ -26,7 +28,7 @@ export class GhostLog {
   /** Of origins that some replica has retired: their last commit, the same for all. */
   readonly #lasts = new Map<string, number>();
 
-  add(update: Update, past: Vector): void {
+  add(update: Update, past: Vector, policy: Policy): void {
     const name = formatDot(update.dot);
     if (this.#commits.has(name)) throw new Error(`DOT REUSE ${name}`);
     this.#commits.set(name, { update, past: past.entries().filter(({ counter }) => counter > 0) });
@@ -34,7 +36,9 @@ export class GhostLog {
     for (const { key, value, expiresAtMs, replaces } of update.entries) {
       const version = { dot, hlc, value, expiresAtMs, invocation, isPinned: false };
       const text = key.join();
-      this.#writes.set(text, [...(this.#writes.get(text) ?? []), { version, replaces }]);
+      const writes = this.#writes.get(text) ?? [];
+      const isKept = policy !== "lww" || isCrdt(value.tag);
+      this.#writes.set(text, [...writes, { version, replaces, isKept }]);
     }
   }
 
@@ -78,11 +82,14 @@ export class GhostLog {
     const isShown = ({ version }: Write): boolean =>
       version.value.tag !== TAG.tombstone &&
       !(version.expiresAtMs !== 0 && version.expiresAtMs <= nowMs);
-    let shown = applied.filter((write) => !isReplaced(write) && isShown(write));
-    if (policy === "lww" && applied.length > 0) {
-      const winner = applied.reduce((best, write) =>
-        compareVersions(write.version, best.version) > 0 ? write : best,
-      );
+    if (applied.length === 0) return [];
+    const winner = applied.reduce((best, write) =>
+      compareVersions(write.version, best.version) > 0 ? write : best,
+    );
+    let shown = applied.filter(
+      (write) => !isReplaced(write) && isShown(write) && (write.isKept || write === winner),
+    );
+    if (policy === "lww") {
       const isPlainWin = !isCrdt(winner.version.value.tag) && isShown(winner);
       shown = isPlainWin ? [winner] : shown.filter(({ version }) => isCrdt(version.value.tag));
     }

@@ -19,16 +19,16 @@ const planted = vi.hoisted(() => ({ name: "none" }));
 
 vi.mock("../../src/core/catch-up.js", async (importOriginal) => {
   const real = await importOriginal<typeof CatchUp>();
-  const installRecord: typeof CatchUp.installRecord = (policy, local, live, at, current) => {
+  const installRecord: typeof CatchUp.installRecord = (local, live, at, current) => {
     const isLocal = ({ dot }: CatchUp.LiveEntry): boolean =>
       local.some((version) => equalDots(version.dot, dot));
     if (planted.name === "noSkip") {
       const known = new Vector(
         live.filter((entry) => isLocal(entry) || !entry.version).map((e) => e.dot),
       );
-      return real.installRecord(policy, local, live, at, known);
+      return real.installRecord(local, live, at, known);
     }
-    const installed = real.installRecord(policy, local, live, at, current);
+    const installed = real.installRecord(local, live, at, current);
     return planted.name === "torn" ? withoutRepetition(installed) : installed;
   };
   return { ...real, installRecord };

@@ -13,6 +13,7 @@ const HAS_INVOCATION = 1;
 const TAG_MASK = 0x0f;
 const HAS_EXPIRY = 0x10;
 const IS_PINNED = 0x40;
+const IS_SIBLING = 0x80;
 
 /** Header, key of one byte, count of dots, length of the value. */
 const ENTRY_BYTES_MIN = 5;
@@ -83,10 +84,11 @@ function updateSize({ dot, hlc, deps, invocation, entries }: Update): number {
 }
 
 function writeEntry(bytes: Uint8Array, offset: number, entry: UpdateEntry): number {
-  const { key, value, expiresAtMs, replaces, isPinned } = entry;
+  const { key, value, expiresAtMs, replaces, isPinned, isSibling } = entry;
   let header: number = value.tag;
   if (expiresAtMs !== 0) header |= HAS_EXPIRY;
   if (isPinned) header |= IS_PINNED;
+  if (isSibling) header |= IS_SIBLING;
   bytes[offset] = header;
   let at = writeVarint(bytes, offset + 1, key.length);
   bytes.set(key, at);
@@ -101,7 +103,8 @@ function writeEntry(bytes: Uint8Array, offset: number, entry: UpdateEntry): numb
 function readEntry(reader: ByteReader): UpdateEntry {
   const header = reader.byte();
   const tag = header & TAG_MASK;
-  const isKnown = (header & ~(TAG_MASK | HAS_EXPIRY | IS_PINNED)) === 0 && tag <= TAG.map;
+  const isKnown =
+    (header & ~(TAG_MASK | HAS_EXPIRY | IS_PINNED | IS_SIBLING)) === 0 && tag <= TAG.map;
   reader.require(isKnown, "an entry has an unknown type");
   const key = readItemKey(reader);
   const expiresAtMs = header & HAS_EXPIRY ? reader.varint() : 0;
@@ -109,7 +112,10 @@ function readEntry(reader: ByteReader): UpdateEntry {
   const replaces = reader.list(DOT_BYTES_MIN, readDot);
   const value = { tag: tag as Tag, bytes: reader.take(reader.varint()) };
   requireValue(reader, value);
-  return { key, value, expiresAtMs, replaces, isPinned: (header & IS_PINNED) !== 0 };
+  const isPinned = (header & IS_PINNED) !== 0;
+  if ((header & IS_SIBLING) === 0) return { key, value, expiresAtMs, replaces, isPinned };
+  reader.require(isPinned, "a sibling is not pinned");
+  return { key, value, expiresAtMs, replaces, isPinned, isSibling: true };
 }
 
 function dotsSize(dots: readonly Dot[]): number {

@@ -43,7 +43,7 @@ describe("an item row", () => {
     const bytes = encodeItem([sample]);
     expect(() => decodeItem(bytes.subarray(0, bytes.length - 1))).toThrow(/too early/);
     expect(() => decodeItem(Uint8Array.of(0x0f))).toThrow(/unknown type/);
-    expect(() => decodeItem(Uint8Array.of(0x81))).toThrow(/unknown type/);
+    expect(() => decodeItem(Uint8Array.of(0x81))).toThrow(/not pinned/);
   });
 });
 

@@ -1,17 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { formatDot, parseDot } from "../../../src/core/dot.js";
 import type { Version } from "../../../src/core/item.js";
-import { applyVersion, isShadowed, pins, type Policy } from "../../../src/core/live-set.js";
+import { applyVersion, isShadowed, pins } from "../../../src/core/live-set.js";
 import { TAG } from "../../../src/core/value.js";
 import { version } from "./versions.js";
 
-function apply(policy: Policy, writes: readonly [Version, ...string[]][]): string[] {
+function apply(policy: "lww" | "siblings", writes: readonly [Version, ...string[]][]): string[] {
   let live: Version[] = [];
   for (const [each, ...replaces] of writes) {
+    const isPinned = policy === "siblings" || each.isPinned;
     live = applyVersion(
-      policy,
       live,
-      each,
+      { ...each, isPinned },
       replaces.map((text) => parseDot(text)!),
     );
   }
@@ -20,7 +20,7 @@ function apply(policy: Policy, writes: readonly [Version, ...string[]][]): strin
 
 const early = version("1.0.1", 10);
 const late = version("2.0.1", 20);
-const counter = version("3.0.1", 5, { tag: TAG.counter });
+const counter = version("3.0.1", 5, { tag: TAG.counter, isPinned: true });
 
 describe("the live versions", () => {
   it("under lww are the greatest, in whatever order they come", () => {
@@ -51,14 +51,17 @@ describe("the live versions", () => {
     expect(apply("lww", [[counter], [fence, "3.0.1"], [late]])).toEqual(["1.0.2", "2.0.1"]);
     expect(isShadowed("lww", [fence, late], fence)).toBe(true);
     expect(isShadowed("lww", [fence, late], late)).toBe(false);
-    expect(isShadowed("siblings", [fence, late], fence)).toBe(false);
+    expect(isShadowed("siblings", [fence, late], fence)).toBe(true);
+    const sibling = { ...fence, isSibling: true };
+    expect(isShadowed("siblings", [sibling, late], sibling)).toBe(false);
+    expect(isShadowed("lww", [sibling, late], sibling)).toBe(true);
   });
 
-  it("pin CRDT versions and what replaces a pinned one, under lww only", () => {
+  it("pin all under siblings; under lww CRDT versions and what replaces a pinned one", () => {
     const plain = { tag: TAG.str, bytes: new Uint8Array(0) };
     expect(pins("lww", counter.value, [], [])).toBe(true);
     expect(pins("lww", plain, [counter], [counter.dot])).toBe(true);
     expect(pins("lww", plain, [counter], [])).toBe(false);
-    expect(pins("siblings", counter.value, [], [])).toBe(false);
+    expect(pins("siblings", plain, [], [])).toBe(true);
   });
 });

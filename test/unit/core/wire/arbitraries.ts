@@ -42,13 +42,21 @@ const value: fc.Arbitrary<TypedValue> = fc.oneof(
 );
 const invocation = fc.option(fc.uint8Array({ minLength: 16, maxLength: 16 }), { nil: undefined });
 
-const entry: fc.Arbitrary<UpdateEntry> = fc.record({
-  key,
-  value,
-  expiresAtMs: number,
-  replaces: fc.array(dot, { maxLength: 3 }),
-  isPinned: fc.boolean(),
-});
+const pin = fc.constantFrom<{ isPinned: boolean; isSibling?: boolean }>(
+  { isPinned: false },
+  { isPinned: true },
+  { isPinned: true, isSibling: true },
+);
+
+const entry: fc.Arbitrary<UpdateEntry> = fc
+  .record({
+    key,
+    value,
+    expiresAtMs: number,
+    replaces: fc.array(dot, { maxLength: 3 }),
+    pin,
+  })
+  .map(({ pin, ...rest }) => ({ ...rest, ...pin }));
 
 /** Any update. */
 export const update: fc.Arbitrary<Update> = fc.record({
@@ -87,12 +95,9 @@ const request: fc.Arbitrary<CatchUpRequest> = fc
 
 const live = fc.record({
   dot: commit,
-  body: fc.option(
-    fc.record({ hlc, value, expiresAtMs: number, invocation, isPinned: fc.boolean() }),
-    {
-      nil: undefined,
-    },
-  ),
+  body: fc.option(fc.record({ hlc, value, expiresAtMs: number, invocation, pin }), {
+    nil: undefined,
+  }),
 });
 
 const record: fc.Arbitrary<CatchUpRecord> = fc.record({
@@ -106,7 +111,11 @@ const record: fc.Arbitrary<CatchUpRecord> = fc.record({
     .map((list) =>
       list
         .sort((a, b) => compareDots(a.dot, b.dot))
-        .map(({ dot, body }) => ({ dot, version: body && { dot, ...body } })),
+        .map(({ dot, body }) => {
+          if (!body) return { dot, version: undefined };
+          const { pin, ...rest } = body;
+          return { dot, version: { dot, ...rest, ...pin } };
+        }),
     ),
 });
 
