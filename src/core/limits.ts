@@ -30,6 +30,10 @@ export const LIMITS = {
   archiveUnpackedBytesMax: 512 * 1024 * 1024,
   /** Files in a function. */
   archiveFilesMax: 20_000,
+  /** A built function with its packages, when it comes from another node. */
+  artefactBytesMax: 2 * 1024 * 1024 * 1024,
+  /** The list of its files. */
+  artefactManifestBytesMax: 16 * 1024 * 1024,
   /** Longest wait that a timer is set for: a call's timeout, an idle instance, the drain. */
   longestWaitMs: 24 * 3_600_000,
   /** Calls waiting per function. */

@@ -5,6 +5,7 @@ import { Sequences } from "../base/sequences.js";
 import type { FunctionName } from "../core/ids.js";
 import { EnokiError } from "../core/errors.js";
 import type { Clock } from "../ports/clock.js";
+import type { BuiltFor } from "./build-target.js";
 import { toDeployError } from "./deploy-error.js";
 import type { DeployRequest } from "./facade.js";
 import { RUNTIMES, type FunctionConfig, type Revision, type RuntimeName } from "./types.js";
@@ -16,6 +17,7 @@ export interface BuiltArtefact {
   readonly hasDeps: boolean;
   readonly hash: string;
   readonly sizeBytes: number;
+  readonly builtFor: BuiltFor;
 }
 
 /** Turns an unpacked archive into a stored artefact. */
@@ -57,7 +59,7 @@ export class Deployer {
   async makeRevision(
     request: DeployRequest,
     number: number,
-    previous: Revision | undefined,
+    previous: Pick<Revision, "config"> | undefined,
   ): Promise<Revision> {
     const runtime = parseRuntime(request.runtime);
     const config: FunctionConfig = {
@@ -81,6 +83,7 @@ export class Deployer {
         artefactSizeBytes: built.sizeBytes,
         hasDeps: built.hasDeps,
         config,
+        builtFor: built.builtFor,
         createdAtMs: this.#options.clock.nowMs(),
       };
     } catch (error) {

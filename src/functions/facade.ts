@@ -1,4 +1,4 @@
-import type { FunctionName, InvocationId } from "../core/ids.js";
+import type { FunctionName, InvocationId, NodeName } from "../core/ids.js";
 import type {
   FunctionConfig,
   FunctionRecord,
@@ -18,6 +18,27 @@ export interface DeployRequest {
   readonly config: Partial<FunctionConfig>;
   /** Let pip build source distributions. */
   readonly allowBuild: boolean;
+  /** The nodes that are to run it, beside those that do already; `undefined` = this one. */
+  readonly targets?: DeployTargets | undefined;
+}
+
+/** Nodes by name, by their labels (`NAME=VALUE`, each good for itself), or all of them. */
+export interface DeployTargets {
+  readonly nodes: readonly NodeName[];
+  readonly labels: readonly string[];
+  readonly isAll: boolean;
+}
+
+/** How far a function is on one node that is to run it. */
+export interface FunctionPlace {
+  readonly node: NodeName;
+  /** Whether the node is there now. */
+  readonly isPresent: boolean;
+  readonly state: "pending" | "ready" | "failed";
+  /** The revision that serves there; 0 = none. */
+  readonly serving: number;
+  /** Why it is not ready, or what is to be known of it. */
+  readonly reason: string | undefined;
 }
 
 /** Everything that the admin API can do with functions. Each method throws `EnokiError`. */
@@ -26,6 +47,8 @@ export interface FunctionsFacade {
   /** @throws EnokiError `ENOKI_FUNCTION_NOT_FOUND` */
   describe(name: FunctionName): FunctionRecord;
   status(name: FunctionName): FunctionStatus;
+  /** The nodes that are to run it; `undefined` on a node that is alone. */
+  places(name: FunctionName): readonly FunctionPlace[] | undefined;
   /** Resolves once the new revision serves. `isNew` = there was no such function. */
   deploy(request: DeployRequest): Promise<{ record: FunctionRecord; isNew: boolean }>;
   rollback(name: FunctionName, revision: number | undefined): Promise<FunctionRecord>;

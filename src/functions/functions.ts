@@ -1,14 +1,17 @@
 import { EnokiError } from "../core/errors.js";
 import type { FunctionName } from "../core/ids.js";
 import type { Deployer } from "./deployer.js";
-import type { DeployRequest, FunctionsFacade } from "./facade.js";
+import type { DeployRequest, DeployTargets, FunctionsFacade } from "./facade.js";
 import { FunctionHost, preparePool, type FunctionHostOptions } from "./function-host.js";
+import type { InstancePool } from "./instance-pool.js";
 import { LogBook } from "./log-book.js";
+import { RefusedOperations } from "./refused-operations.js";
 import { currentRevision, revisionOf, type FunctionRegistry } from "./registry.js";
 import type { FunctionRecord, FunctionStatus, LogLine, Revision } from "./types.js";
 
 /** What {@link Functions} is built from. */
 export interface FunctionsOptions {
+  readonly nodeName: string;
   readonly registry: FunctionRegistry;
   readonly deployer: Deployer;
   readonly host: FunctionHostOptions;
@@ -17,6 +20,13 @@ export interface FunctionsOptions {
   readonly removeKeygroup: (name: FunctionName) => Promise<void>;
   /** Removes stored artefacts that are not among `inUse`. */
   readonly collectArtefacts: (inUse: ReadonlySet<string>) => Promise<void>;
+}
+
+/** A revision that has loaded and serves nothing yet. */
+export interface Candidate {
+  /** Lets it serve, under that number; the revision before it finishes what it runs. */
+  serve(revision: Revision): Promise<FunctionRecord>;
+  discard(): Promise<void>;
 }
 
 /** The functions of this node: deployed, replaced, rolled back, removed and called by name. */
@@ -52,6 +62,11 @@ export class Functions implements FunctionsFacade {
     return this.#options.registry.list();
   }
 
+  /** What of a function is here; `undefined` if it does not run here. */
+  recordOf(name: FunctionName): FunctionRecord | undefined {
+    return this.#options.registry.find(name);
+  }
+
   describe(name: FunctionName): FunctionRecord {
     return this.#options.registry.get(name);
   }
@@ -62,35 +77,49 @@ export class Functions implements FunctionsFacade {
 
   async deploy(request: DeployRequest): Promise<{ record: FunctionRecord; isNew: boolean }> {
     const { registry, deployer } = this.#options;
-    return deployer.inOrder(request.name, async () => {
+    this.#requireHere(request.targets);
+    return this.changing(request.name, async () => {
       const before = registry.find(request.name);
-      this.#deploying += 1;
-      try {
-        await this.#collecting;
-        const revision = await deployer.makeRevision(
-          request,
-          registry.nextNumber(request.name),
-          before && currentRevision(before),
-        );
-        const record = await this.#serve(request.name, revision);
-        return { record, isNew: before === undefined };
-      } finally {
-        this.#deploying -= 1;
-        await this.#collect();
-      }
+      const revision = await deployer.makeRevision(
+        request,
+        registry.nextNumber(request.name),
+        before && currentRevision(before),
+      );
+      const candidate = await this.tryOut(request.name, revision);
+      return { record: await candidate.serve(revision), isNew: before === undefined };
     });
   }
 
-  async rollback(name: FunctionName, number: number | undefined): Promise<FunctionRecord> {
+  /** There is no other node. */
+  places(): undefined {
+    return undefined;
+  }
+
+  /** Runs `work` after all earlier changes of that function, while no artefact is collected. */
+  async changing<T>(name: FunctionName, work: () => Promise<T>): Promise<T> {
+    return this.#options.deployer.inOrder(name, () => this.keepingArtefacts(work));
+  }
+
+  /** Runs `work` while no artefact is collected; those that nobody came to need go afterwards. */
+  async keepingArtefacts<T>(work: () => Promise<T>): Promise<T> {
+    this.#deploying += 1;
+    try {
+      await this.#collecting;
+      return await work();
+    } finally {
+      this.#deploying -= 1;
+      await this.#collect();
+    }
+  }
+
+  async rollback(name: FunctionName, to: number | undefined): Promise<FunctionRecord> {
     const { registry, deployer, host } = this.#options;
     return deployer.inOrder(name, async () => {
       const record = registry.get(name);
-      const wanted = revisionOf(record, number ?? previousNumber(record));
-      return this.#serve(name, {
-        ...wanted,
-        number: registry.nextNumber(name),
-        createdAtMs: host.clock.nowMs(),
-      });
+      const wanted = revisionOf(record, to ?? previousNumber(record));
+      const number = registry.nextNumber(name);
+      const revision = { ...wanted, number, createdAtMs: host.clock.nowMs() };
+      return (await this.tryOut(name, revision)).serve(revision);
     });
   }
 
@@ -143,13 +172,18 @@ export class Functions implements FunctionsFacade {
 
   /**
    * Starts the revision beside the one that serves, and switches only once it has loaded: no call
-   * meets a revision that cannot run.
+   * meets a revision that cannot run. `elsewhere`: it is not to serve on this node, which then
+   * needs no keygroup for it.
    */
-  async #serve(name: FunctionName, revision: Revision): Promise<FunctionRecord> {
-    const { registry, host: hostOptions } = this.#options;
-    const host = this.#hosts.get(name);
-    const log = host?.log ?? new LogBook(() => hostOptions.clock.nowMs());
-    await this.#options.ensureKeygroup(name);
+  async tryOut(
+    name: FunctionName,
+    revision: Revision,
+    where: "here" | "elsewhere" = "here",
+  ): Promise<Candidate> {
+    const { host: given } = this.#options;
+    const hostOptions = where === "here" ? given : { ...given, ...WITHOUT_DATA };
+    const log = this.#hosts.get(name)?.log ?? new LogBook(() => given.clock.nowMs());
+    if (where === "here") await this.#options.ensureKeygroup(name);
     const pool = preparePool(name, revision, log, hostOptions);
     try {
       await pool.warmUp();
@@ -164,10 +198,37 @@ export class Functions implements FunctionsFacade {
       }
       throw error;
     }
-    const record = await registry.addRevision(name, revision);
+    return {
+      serve: async (final) => this.#switch(name, final, pool, log),
+      discard: async () => pool.kill(),
+    };
+  }
+
+  async #switch(
+    name: FunctionName,
+    revision: Revision,
+    pool: InstancePool,
+    log: LogBook,
+  ): Promise<FunctionRecord> {
+    const { registry, host: hostOptions } = this.#options;
+    const record = await registry.addRevision(name, revision).catch(async (error: unknown) => {
+      await pool.kill();
+      throw error;
+    });
+    const host = this.#hosts.get(name);
     if (host) host.switchTo(record, pool);
     else this.#hosts.set(name, new FunctionHost(record, hostOptions, pool, log));
     return record;
+  }
+
+  /** @throws EnokiError `ENOKI_UNSUPPORTED` for other nodes than this one */
+  #requireHere(targets: DeployTargets | undefined): void {
+    const { nodeName } = this.#options;
+    const others = targets?.nodes.filter((node) => node !== nodeName) ?? [];
+    if (others.length === 0 && !targets?.labels.length) return;
+    const named = [...others, ...(targets?.labels ?? [])].join(", ");
+    const detail = `to ${named}: this node is alone, and named "${nodeName}"; start it with --naming for more`;
+    throw new EnokiError("ENOKI_UNSUPPORTED", detail);
   }
 
   /** Removes artefacts that nobody needs; while something is deployed, the last deploy does it. */
@@ -186,6 +247,11 @@ export class Functions implements FunctionsFacade {
     throw new EnokiError("ENOKI_FUNCTION_NOT_FOUND", `there is no function "${name}" here`);
   }
 }
+
+const WITHOUT_DATA = {
+  operationsFor: () => new RefusedOperations(),
+  storeFileOf: () => undefined,
+};
 
 /** The revision before the current one. */
 function previousNumber(record: FunctionRecord): number {

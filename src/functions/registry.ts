@@ -39,10 +39,15 @@ export class FunctionRegistry {
     throw new EnokiError("ENOKI_FUNCTION_NOT_FOUND", `there is no function "${name}" here`);
   }
 
-  /** Adds a revision and makes it the current one; the oldest ones beyond the limit are forgotten. */
+  /**
+   * Makes a revision the current one, and takes it up unless it is here; the oldest ones beyond the
+   * limit are forgotten.
+   */
   async addRevision(name: FunctionName, revision: Revision): Promise<FunctionRecord> {
-    const revisions = [...(this.find(name)?.revisions ?? []), revision];
-    const kept = revisions.slice(-LIMITS.revisionsKeptMax);
+    const others = this.find(name)?.revisions.filter(({ number }) => number !== revision.number);
+    const revisions = [...(others ?? []), revision].sort((a, b) => a.number - b.number);
+    const oldestKept = revisions.length - LIMITS.revisionsKeptMax;
+    const kept = revisions.filter((each, index) => index >= oldestKept || each === revision);
     return this.#store({ name, current: revision.number, revisions: kept });
   }
 
@@ -61,7 +66,10 @@ export class FunctionRegistry {
   artefactsInUse(): Set<string> {
     const inUse = new Set<string>();
     for (const record of this.#records.values()) {
-      for (const revision of record.revisions) inUse.add(revision.artefact);
+      for (const revision of record.revisions) {
+        inUse.add(revision.artefact);
+        if (revision.origin) inUse.add(revision.origin.source);
+      }
     }
     return inUse;
   }

@@ -1,5 +1,6 @@
 import type { FunctionName, InvocationId } from "../core/ids.js";
 import type { Isolation, NetworkAccess } from "../ports/runtime.js";
+import type { BuiltFor } from "./build-target.js";
 
 /** Handler contracts a function can be written for. The last four are tinyFaaS's and the prototype's. */
 export const RUNTIMES = [
@@ -41,6 +42,20 @@ export interface Revision {
   readonly hasDeps: boolean;
   readonly config: FunctionConfig;
   readonly createdAtMs: number;
+  /** What the artefact was built for; `undefined` = by an older version, for this machine. */
+  readonly builtFor?: BuiltFor | undefined;
+  /** Of a function of several nodes: what every node can build it from, and which deploy made it. */
+  readonly origin?: RevisionOrigin | undefined;
+}
+
+/** Where a revision of a function of several nodes comes from. */
+export interface RevisionOrigin {
+  /** Names the deploy: two of the same number that differ in it are two revisions. */
+  readonly deploy: string;
+  /** Hash of the source's archive among the artefacts. */
+  readonly source: string;
+  /** Let pip build source distributions. */
+  readonly allowBuild: boolean;
 }
 
 /** A function as the node knows it. */

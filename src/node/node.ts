@@ -8,6 +8,7 @@ import { createServer } from "node:http";
 
 import type { FunctionName, KeygroupName } from "../core/ids.js";
 import { createArtefactStore, type ArtefactStore } from "../functions/artefacts.js";
+import { thisTarget } from "../functions/build-target.js";
 import { createBuildProcess } from "../functions/build/build-process.js";
 import { Deployer } from "../functions/deployer.js";
 import { Functions } from "../functions/functions.js";
@@ -262,13 +263,16 @@ async function assemble(settings: NodeSettings, guardian: Guardian): Promise<Eno
   const draining = new AbortController();
   const artefacts = await createArtefactStore(join(dataDir, "artefacts"));
   const python = await probePython();
+  const pythonVersion = "missing" in python ? undefined : python.version;
   const functions: Functions = new Functions({
+    nodeName: settings.name,
     registry: new FunctionRegistry(nodeStore),
     deployer: new Deployer({
       build: createBuildProcess({
         signal: draining.signal,
         logger,
         store: artefacts,
+        target: thisTarget(pythonVersion),
         pythonPath: "missing" in python ? undefined : python.path,
       }),
       scratchDir,

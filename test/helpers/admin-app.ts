@@ -5,6 +5,7 @@ import { EnokiError } from "../../src/core/errors.js";
 import type { FunctionName, InvocationId } from "../../src/core/ids.js";
 import type {
   DeployRequest,
+  FunctionPlace,
   FunctionsFacade,
   InvocationsFacade,
 } from "../../src/functions/facade.js";
@@ -33,6 +34,8 @@ export class FakeFunctions implements FunctionsFacade {
   readonly followers = new Set<(line: LogLine) => void>();
   /** Thrown by the next deploy or removal. */
   failure: unknown;
+  /** `undefined` = this node is alone. */
+  placesKnown: readonly FunctionPlace[] | undefined;
 
   list(): readonly FunctionRecord[] {
     return [...this.records.values()];
@@ -53,6 +56,10 @@ export class FakeFunctions implements FunctionsFacade {
       failuresTotal: 5,
       coldStartsTotal: 6,
     };
+  }
+
+  places(): readonly FunctionPlace[] | undefined {
+    return this.placesKnown;
   }
 
   async deploy(request: DeployRequest): Promise<{ record: FunctionRecord; isNew: boolean }> {

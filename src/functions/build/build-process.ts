@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { EnokiError, isErrorCode } from "../../core/errors.js";
 import type { Logger } from "../../ports/logger.js";
 import type { ArtefactStore } from "../artefacts.js";
+import { type BuildTarget, builtFor } from "../build-target.js";
 import type { BuildStep } from "../deployer.js";
 import type { SourceRequest } from "./build-step.js";
 import type { WorkerAnswer } from "./build-worker.js";
@@ -15,6 +16,8 @@ export interface BuildProcessOptions {
   readonly store: ArtefactStore;
   /** The Python that runs functions; `undefined` if the machine has none. */
   readonly pythonPath: string | undefined;
+  /** What this machine runs. */
+  readonly target: BuildTarget;
   readonly logger: Logger;
   /** Ends running builds and refuses further ones: the node shuts down. */
   readonly signal: AbortSignal;
@@ -33,8 +36,9 @@ export function createBuildProcess(options: BuildProcessOptions): BuildStep {
       options,
     );
     const { hash, sizeBytes } = await options.store.add(built.outDir);
-    const { entry, hasDeps } = built;
-    return { runtime: built.runtime, entry, hasDeps, hash, sizeBytes };
+    const { entry, hasDeps, hasNative } = built;
+    const made = builtFor(built.runtime, hasNative, options.target);
+    return { runtime: built.runtime, entry, hasDeps, hash, sizeBytes, builtFor: made };
   };
 }
 

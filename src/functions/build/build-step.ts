@@ -3,6 +3,7 @@ import { join } from "node:path";
 
 import { EnokiError } from "../../core/errors.js";
 import type { ArtefactStore } from "../artefacts.js";
+import { type BuildTarget, builtFor, hasNativeFiles } from "../build-target.js";
 import type { BuildStep } from "../deployer.js";
 import { detectEntry } from "../source/entry.js";
 import { unpackSource } from "../source/source-root.js";
@@ -14,6 +15,8 @@ export interface BuildStepOptions {
   readonly store: ArtefactStore;
   /** The Python that runs functions; `undefined` if the machine has none. */
   readonly pythonPath: string | undefined;
+  /** What this machine runs. */
+  readonly target: BuildTarget;
   /** Ends a running build, for a node that shuts down. */
   readonly signal?: AbortSignal;
   readonly log?: (text: string) => void;
@@ -36,6 +39,8 @@ export interface BuiltSource {
   readonly runtime: RuntimeName;
   readonly entry: string;
   readonly hasDeps: boolean;
+  /** Some file of it is machine code. */
+  readonly hasNative: boolean;
   /** Folder with `code`, maybe `deps`. */
   readonly outDir: string;
 }
@@ -65,20 +70,23 @@ export async function buildSource(
     runtime: found.runtime,
     entry: built.entry,
     hasDeps: built.depsDir !== undefined,
+    hasNative: await hasNativeFiles(outDir),
     outDir,
   };
 }
 
 /** Makes the step of a deploy that turns an archive into a stored artefact, in this process. */
 export function createBuildStep(options: BuildStepOptions): BuildStep {
-  const { store, pythonPath, ...hooks } = options;
+  const { store, pythonPath, target, ...hooks } = options;
   return async ({ archive, ...request }) => {
     const archivePath = join(request.workDir, "archive.zip");
     await mkdir(request.workDir, { recursive: true });
     await writeFile(archivePath, archive);
-    const { outDir, ...built } = await buildSource({ ...request, archivePath, pythonPath }, hooks);
-    const { hash, sizeBytes } = await store.add(outDir);
-    return { ...built, hash, sizeBytes };
+    const built = await buildSource({ ...request, archivePath, pythonPath }, hooks);
+    const { runtime, entry, hasDeps, hasNative } = built;
+    const { hash, sizeBytes } = await store.add(built.outDir);
+    const made = builtFor(runtime, hasNative, target);
+    return { runtime, entry, hasDeps, hash, sizeBytes, builtFor: made };
   };
 }
 

@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 
 import { packFolder } from "../../../src/archive/pack.js";
 import { createArtefactStore } from "../../../src/functions/artefacts.js";
+import { thisTarget } from "../../../src/functions/build-target.js";
 import { createBuildStep } from "../../../src/functions/build/build-step.js";
 import { temporaryFolder, writeFiles } from "../../helpers/temporary-folder.js";
 
@@ -16,7 +17,12 @@ async function setUp(pythonPath: string | undefined = "python3") {
   const store = await createArtefactStore(join(dir, "artefacts"));
   const workDir = store.scratchDir();
   await mkdir(workDir);
-  return { dir, store, workDir, step: createBuildStep({ store, pythonPath }) };
+  return {
+    dir,
+    store,
+    workDir,
+    step: createBuildStep({ store, pythonPath, target: thisTarget("3.11.2") }),
+  };
 }
 
 test("a zip made by Python of a folder becomes an artefact", async () => {
@@ -53,7 +59,7 @@ test("a folder packed by the client becomes the artefact that a zip by Python gi
 test("a node without Python builds the rest, and says so for Python", async () => {
   const dir = await temporaryFolder();
   const store = await createArtefactStore(join(dir, "artefacts"));
-  const step = createBuildStep({ store, pythonPath: undefined });
+  const step = createBuildStep({ store, pythonPath: undefined, target: thisTarget(undefined) });
   await writeFiles(dir, { "py/fn.py": "x = 1\n", "js/index.js": "exports.call = () => 1;\n" });
   const deploy = async (name: string) => {
     const archive = await packFolder(join(dir, name));
