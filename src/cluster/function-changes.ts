@@ -100,7 +100,7 @@ export function currentOf(record: ClusterFunctionRecord): RevisionRecord | undef
 /** The nodes that are to run a function: those named, also absent ones, and those of `nodes` that fit. */
 export function targetNodes(
   { targets }: Pick<ClusterFunctionRecord, "targets">,
-  nodes: Iterable<NodeRecord>,
+  nodes: Iterable<Pick<NodeRecord, "name" | "labels">>,
 ): NodeName[] {
   const names = new Set(targets.nodes);
   for (const { name, labels } of nodes) {

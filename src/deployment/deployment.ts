@@ -1,0 +1,81 @@
+import { randomUUID } from "node:crypto";
+
+import type { Directory } from "../cluster/directory.js";
+import type { FunctionName, NodeName } from "../core/ids.js";
+import type { ArtefactStore } from "../functions/artefacts.js";
+import type { BuildTarget } from "../functions/build-target.js";
+import type { Deployer } from "../functions/deployer.js";
+import type { PeerRequests } from "../peers/requests.js";
+import type { Logger } from "../ports/logger.js";
+import type { Timers } from "../ports/timers.js";
+import { ArtefactFetcher } from "./artefact-fetcher.js";
+import { serveArtefacts } from "./artefact-server.js";
+import { ClusterFunctions } from "./cluster-functions.js";
+import { Follower } from "./follower.js";
+import type { LocalFunctions } from "./local-functions.js";
+import { RevisionMaker } from "./revision-maker.js";
+
+/** What running functions on several nodes takes. */
+export interface DeploymentOptions {
+  readonly node: NodeName;
+  /** Of this node, by which functions may choose it. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** What this machine runs. */
+  readonly target: BuildTarget;
+  readonly directory: Directory;
+  readonly requests: Pick<PeerRequests, "serve" | "stream">;
+  readonly functions: LocalFunctions;
+  readonly deployer: Pick<Deployer, "makeRevision">;
+  readonly store: ArtefactStore;
+  readonly removeKeygroup: (name: FunctionName) => Promise<void>;
+  readonly timers: Timers;
+  readonly logger: Logger;
+  /** The longest wait for a piece of an artefact. */
+  readonly pieceTimeoutMs?: number;
+}
+
+const PIECE_TIMEOUT_MS = 15_000;
+
+/** Functions on several nodes: gives code to others, follows the directory, and changes it. */
+export class Deployment {
+  readonly functions: ClusterFunctions;
+  readonly #follower: Follower;
+
+  /** Serves artefacts from now on; {@link Deployment.start} begins to follow. */
+  constructor(options: DeploymentOptions) {
+    const { node, labels, target, directory, requests, functions } = options;
+    const { deployer, store, timers, logger, removeKeygroup } = options;
+    const { view } = directory;
+    const { pieceTimeoutMs = PIECE_TIMEOUT_MS } = options;
+    serveArtefacts({ requests, view, store });
+    const fetcher = new ArtefactFetcher({ requests, store, timers, logger, pieceTimeoutMs });
+    const maker = new RevisionMaker({ node, target, view, store, fetcher, deployer, functions });
+    this.#follower = new Follower({ node, labels, directory, functions, maker, timers, logger });
+    this.functions = new ClusterFunctions({
+      node,
+      directory,
+      functions,
+      follower: this.#follower,
+      maker,
+      deployer,
+      store,
+      newDeployId: randomUUID,
+      removeKeygroup,
+    });
+  }
+
+  /** Makes this node's functions what the directory says, from now on. */
+  start(): void {
+    this.#follower.start();
+  }
+
+  /** A link is up: what waits for other nodes is tried again. */
+  peerUp(): void {
+    this.#follower.retry();
+  }
+
+  /** Follows no longer. What serves goes on. */
+  async close(): Promise<void> {
+    await this.#follower.close();
+  }
+}
