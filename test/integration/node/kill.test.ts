@@ -52,6 +52,30 @@ describe("a node that is killed with kill -9", () => {
       }
     });
   }
+
+  it("closes the connections of the calls that run: their callers hang on nothing", async () => {
+    const node = await nursery.start(await nursery.dir());
+    const outcomes: Promise<string>[] = [];
+    for (const name of Object.keys(LOOPS) as (keyof typeof LOOPS)[]) {
+      await node.client.functions.deploy(name, zipFiles(LOOPS[name]));
+      outcomes.push(
+        send(node.functionsUrl, `/${name}`, { body: "spin\n" }).then(
+          ({ status }) => `answered ${status}`,
+          (error: NodeJS.ErrnoException) => error.code ?? error.message,
+        ),
+      );
+      await until(`${name} runs`, async () => {
+        return (await node.client.functions.get(name)).status.running > 0;
+      });
+    }
+    const family = node.family();
+    node.process.kill("SIGKILL");
+    const killedAtMs = performance.now();
+    // A guest that held the connection's socket would keep it open for as long as it lives.
+    expect(await Promise.all(outcomes)).toEqual(["ECONNRESET", "ECONNRESET", "ECONNRESET"]);
+    expect(performance.now() - killedAtMs).toBeLessThan(GONE_WITHIN_MS);
+    expect(await leftAfter(family, GONE_WITHIN_MS)).toEqual([]);
+  });
 });
 
 /** Starts a node on the directory and the ports of another. */
