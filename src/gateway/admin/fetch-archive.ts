@@ -34,24 +34,34 @@ async function download(url: string, timeoutMs: number): Promise<Buffer> {
       await response.body?.cancel();
       throw failed(url, `it answered ${response.status}`);
     }
+    if (Number(response.headers.get("content-length")) > LIMITS.archiveBytesMax) {
+      await response.body?.cancel();
+      throw tooLarge(url);
+    }
     const chunks: Uint8Array[] = [];
     let sizeBytes = 0;
     for await (const chunk of response.body ?? []) {
       sizeBytes += chunk.length;
-      if (sizeBytes > LIMITS.archiveBytesMax) {
-        throw new EnokiError(
-          "ENOKI_ARCHIVE_TOO_LARGE",
-          `${url} has more than ${LIMITS.archiveBytesMax} bytes`,
-        );
-      }
+      if (sizeBytes > LIMITS.archiveBytesMax) throw tooLarge(url);
       chunks.push(chunk);
     }
     return Buffer.concat(chunks, sizeBytes);
   } catch (error) {
     if (error instanceof EnokiError) throw error;
     const isTimeout = error instanceof Error && error.name === "TimeoutError";
-    throw failed(url, isTimeout ? `no answer within ${timeoutMs} ms` : "no connection");
+    throw failed(url, isTimeout ? `no answer within ${timeoutMs} ms` : reasonOf(error));
   }
+}
+
+/** What `fetch` says only in the cause of its error, and there in words of its own. */
+function reasonOf(error: unknown): string {
+  const cause =
+    error instanceof Error ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
+  const message = cause?.message ?? "";
+  if (message.includes("URL scheme")) return "it redirects to what is not http:// or https://";
+  if (message.includes("redirect count")) return "it redirects too often";
+  const detail = cause?.code ?? message;
+  return detail === "" ? "no connection" : `no connection (${detail})`;
 }
 
 async function packSubfolder(zip: Buffer, folder: string): Promise<Buffer> {
@@ -70,6 +80,13 @@ async function packSubfolder(zip: Buffer, folder: string): Promise<Buffer> {
   } finally {
     await rm(unpackedDir, { recursive: true, force: true });
   }
+}
+
+function tooLarge(url: string): EnokiError {
+  return new EnokiError(
+    "ENOKI_ARCHIVE_TOO_LARGE",
+    `${url} has more than ${LIMITS.archiveBytesMax} bytes`,
+  );
 }
 
 function failed(url: string, reason: string): EnokiError {

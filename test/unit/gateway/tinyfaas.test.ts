@@ -289,7 +289,7 @@ describe("/uploadURL", () => {
     });
     expect([status, text]).toEqual([
       500,
-      "ENOKI_INVALID_ARCHIVE: cannot fetch http://127.0.0.1:1/a.zip: no connection\n",
+      "ENOKI_INVALID_ARCHIVE: cannot fetch http://127.0.0.1:1/a.zip: no connection (bad port)\n",
     ]);
   });
 });
