@@ -83,12 +83,14 @@ export class Outbox implements InvocationsFacade {
 
   /**
    * Rows of invocations that are sent in the same commit as other writes of `store`, and what takes
-   * them up once it is acknowledged. @throws EnokiError `ENOKI_FUNCTION_NOT_FOUND`
+   * them up once it is acknowledged.
+   * @throws EnokiError `ENOKI_FUNCTION_NOT_FOUND`, `ENOKI_OUTBOX_FULL`
    */
   prepareSends(
     store: () => OutboxStore,
     sends: readonly { readonly function: string; readonly data: TypedValue }[],
   ): { readonly writes: readonly RowWrite[]; readonly committed: () => void } {
+    const sentTo = new Map<string, number>();
     const prepared = sends.map((send) => {
       const host = this.#options.find(send.function);
       if (!host) {
@@ -98,6 +100,9 @@ export class Outbox implements InvocationsFacade {
           `there is no function "${name}" to send to`,
         );
       }
+      const before = sentTo.get(host.name) ?? 0;
+      this.#refuseIfFull(host.name, before);
+      sentTo.set(host.name, before + 1);
       const entry = this.#newEntry(host.name, requestOf(send.data));
       return { id: this.#options.nextId().id, entry };
     });
@@ -218,13 +223,17 @@ export class Outbox implements InvocationsFacade {
       if (first) return { writes: [], value: Buffer.from(first).toString("hex") as InvocationId };
       writes.push({ key, value: Buffer.from(id, "hex") });
     }
-    if (this.#deliveries.waitingOf(entry.function) >= LIMITS.outboxLengthMax) {
-      throw new EnokiError(
-        "ENOKI_OUTBOX_FULL",
-        `${LIMITS.outboxLengthMax} invocations are waiting`,
-      );
-    }
+    this.#refuseIfFull(entry.function, 0);
     return { writes, value: id };
+  }
+
+  /** @throws EnokiError when no invocation fits beside those that wait and `more` */
+  #refuseIfFull(name: string, more: number): void {
+    if (this.#deliveries.waitingOf(name) + more < LIMITS.outboxLengthMax) return;
+    throw new EnokiError(
+      "ENOKI_OUTBOX_FULL",
+      `${LIMITS.outboxLengthMax} invocations of ${name} are waiting`,
+    );
   }
 
   #deadOutcome(
