@@ -36,13 +36,26 @@ class Program {
   readonly #load: LoadRequest;
   readonly #kvSocket: string;
   readonly #children = new Set<ChildProcess>();
+  /** Resolves a turn after the latest program was started. */
+  #started: Promise<void> = Promise.resolve();
+  #isClosed = false;
 
   constructor(load: LoadRequest, kvSocket: string) {
     this.#load = load;
     this.#kvSocket = kvSocket;
   }
 
-  run(view: InvokeView, context: CallContext): Promise<Reply> {
+  async run(view: InvokeView, context: CallContext): Promise<Reply> {
+    // why: to start a process holds the event loop. Many in a row would leave the node's ping
+    // unanswered for so long that it ends the instance.
+    const isMyTurn = this.#started;
+    this.#started = isMyTurn.then(() => new Promise((resolve) => setImmediate(resolve)));
+    await isMyTurn;
+    if (this.#isClosed || context.signal.aborted) throw new ExitCodeError("never started");
+    return await this.#start(view, context);
+  }
+
+  #start(view: InvokeView, context: CallContext): Promise<Reply> {
     // A process group of its own, so that what the program starts ends with it.
     const child = spawn(join(this.#load.codeDir, this.#load.entry), [], {
       cwd: this.#load.codeDir,
@@ -72,6 +85,7 @@ class Program {
 
   /** Ends every process at once. */
   close(): void {
+    this.#isClosed = true;
     for (const child of this.#children) killGroup(child, "SIGKILL");
   }
 
