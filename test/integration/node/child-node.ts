@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { chown, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -34,6 +34,10 @@ export interface UpOptions {
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** User and group that the node runs as; only root may choose. Its directory becomes that user's. */
+  readonly userId?: number;
+  /** The command line of another copy of the program. */
+  readonly cli?: string;
 }
 
 /** A node in a process of its own. */
@@ -57,7 +61,8 @@ export function runUp(options: UpOptions): Promise<Ended> {
 
 /** Starts a node on free ports and waits until it is ready. Needs `npm run build`. */
 export async function startChild(dataDir: string, options: UpOptions = {}): Promise<ChildNode> {
-  const { args = [] } = options;
+  const { args = [], userId } = options;
+  if (userId !== undefined) await chown(dataDir, userId, userId);
   return await becomesReady(
     spawnUp({
       ...options,
@@ -96,12 +101,13 @@ async function becomesReady(child: ChildProcess): Promise<ChildNode> {
   };
 }
 
-function spawnUp({ args = [], env = {}, cwd }: UpOptions): ChildProcess {
+function spawnUp({ args = [], env = {}, cwd, userId, cli = CLI }: UpOptions): ChildProcess {
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith("ENOKI_"));
-  return spawn(process.execPath, [CLI, "up", ...args], {
+  return spawn(process.execPath, [cli, "up", ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...Object.fromEntries(own), ...env },
     ...(cwd === undefined ? {} : { cwd }),
+    ...(userId === undefined ? {} : { uid: userId, gid: userId }),
   });
 }
 
