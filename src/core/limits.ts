@@ -12,6 +12,10 @@ export const LIMITS = {
   batchOperationsMax: 1000,
   /** Body of a call. */
   requestBodyBytesMax: 16 * 1024 * 1024,
+  /** How long a call may take to arrive: head and body. */
+  longestCallArrivalMs: 300_000,
+  /** How long a body on the admin port may stand still; long imports go on as long as they move. */
+  longestBodyIdleMs: 60_000,
   /** Body of a function's response. */
   outputBytesMax: 16 * 1024 * 1024,
   /** One frame between a node and an instance: a value, its key and room for headers. */

@@ -19,6 +19,10 @@ export interface NodeSettings {
   readonly allowUploadUrl: boolean;
   /** Largest body of a call. */
   readonly bodyLimitBytes: number;
+  /** How long a call may take to arrive. */
+  readonly callArrivalMs: number;
+  /** How long a body on the admin port may stand still. */
+  readonly adminBodyIdleMs: number;
   readonly drainTimeoutMs: number;
   /** An instance without calls for so long is stopped. */
   readonly instanceIdleMs: number;
@@ -37,6 +41,8 @@ export interface NodeSettings {
 /** What a node uses where nothing is said. */
 export const NODE_DEFAULTS = {
   bodyLimitBytes: LIMITS.requestBodyBytesMax,
+  callArrivalMs: LIMITS.longestCallArrivalMs,
+  adminBodyIdleMs: LIMITS.longestBodyIdleMs,
   drainTimeoutMs: 10_000,
   instanceIdleMs: 30_000,
   syncIntervalMs: 20,

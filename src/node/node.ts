@@ -17,6 +17,7 @@ import { createInvocationIds } from "../functions/invocation-ids.js";
 import { Outbox } from "../functions/outbox/outbox.js";
 import { FunctionRegistry } from "../functions/registry.js";
 import { createAdminApp } from "../gateway/admin/app.js";
+import { cutIdleBodies } from "../gateway/admin/idle-body.js";
 import { createTokenCheck } from "../gateway/auth.js";
 import { createFunctionPort } from "../gateway/functions/function-port.js";
 import { Keygroups } from "../keygroups/keygroups.js";
@@ -143,6 +144,7 @@ export class EnokiNode {
         clock: systemClock,
       }),
       bodyLimitBytes: settings.bodyLimitBytes,
+      arrivalMs: settings.callArrivalMs,
       arePublic: !settings.functionsNeedToken,
       authorize,
       isDraining: () => !this.#isReady,
@@ -165,7 +167,7 @@ export class EnokiNode {
       logger: settings.logger,
     });
     const adminPort = createServer(getRequestListener((request) => app.fetch(request)));
-    adminPort.requestTimeout = 0;
+    cutIdleBodies(adminPort, settings.adminBodyIdleMs);
     this.#addresses = { functions, admin: null };
     const admin = await this.#open(adminPort, settings.adminPort, "--admin-port");
     this.#addresses = { functions, admin };

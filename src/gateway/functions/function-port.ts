@@ -32,6 +32,8 @@ export interface FunctionPortOptions {
   /** What clients have seen, and whether it is here. */
   readonly sessions: FunctionSessions;
   readonly bodyLimitBytes: number;
+  /** How long a request may take to arrive; its answer has a deadline of its own. */
+  readonly arrivalMs: number;
   /** Functions take calls without a token; their callers' `Authorization` is theirs to see. */
   readonly arePublic: boolean;
   /** Throws `ENOKI_UNAUTHORIZED` unless the caller may invoke. */
@@ -40,6 +42,9 @@ export interface FunctionPortOptions {
   readonly logger: Logger;
 }
 
+/** How long Node gives a request's head, and how often it looks. */
+const HEAD_ARRIVAL_MS = 60_000;
+const ARRIVAL_CHECK_MS = 30_000;
 const RESERVED_PREFIX = "_";
 const INVOCATIONS_PATH = "/_enoki/invocations/";
 const ID_HEADER = "Enoki-Invocation-Id";
@@ -63,14 +68,22 @@ const CONNECTION_HEADERS = new Set([
  * handed to the function's host, and answered when its call is settled.
  */
 export function createFunctionPort(options: FunctionPortOptions): Server {
-  // Node's own limits stay: 60 s for a request's head, 300 s for all of it. Calls have deadlines.
-  const server = createServer({ keepAlive: true, noDelay: true }, (request, response) => {
-    try {
-      handle(options, request, response);
-    } catch (error) {
-      sendError(options, response, error);
-    }
-  });
+  const { arrivalMs } = options;
+  const limits = {
+    requestTimeout: arrivalMs,
+    headersTimeout: Math.min(HEAD_ARRIVAL_MS, arrivalMs),
+    connectionsCheckingInterval: Math.min(ARRIVAL_CHECK_MS, arrivalMs),
+  };
+  const server = createServer(
+    { ...limits, keepAlive: true, noDelay: true },
+    (request, response) => {
+      try {
+        handle(options, request, response);
+      } catch (error) {
+        sendError(options, response, error);
+      }
+    },
+  );
   return server;
 }
 
