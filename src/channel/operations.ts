@@ -1,3 +1,4 @@
+import { refuseHeavyJson } from "../core/json-bounds.js";
 import { FRAME, OPERATION, SCAN_FLAG, SET_FLAG } from "./frames.js";
 import type { FrameWriter } from "./frame-writer.js";
 import { ChannelError, expectProtocol, PayloadReader, readU16, readU32 } from "./payload.js";
@@ -207,6 +208,7 @@ export function encodeJsonOperation(
 
 /** Reads an operation that is JSON. @throws ChannelError if it is no JSON object */
 export function decodeJsonOperation(payload: Buffer): Readonly<Record<string, unknown>> {
+  refuseHeavyJson(payload, OPERATION_HEADER_BYTES);
   return parseJsonObject(payload, OPERATION_HEADER_BYTES);
 }
 

@@ -4,6 +4,10 @@ export const LIMITS = {
   keySizeBytesMax: 1024,
   /** A value in a keygroup. */
   valueSizeBytesMax: 16 * 1024 * 1024,
+  /** Nesting of JSON in a keygroup: deeper overflows the stack of one reader or another. */
+  jsonDepthMax: 1000,
+  /** Brackets, names and members in one JSON operation or request: what the node has to build of it. */
+  jsonPartsMax: 1_000_000,
   /** Pairs in one page of a scan. */
   scanPageItemsMax: 1000,
   /** Bytes of values in one page of a scan; a page ends early rather than exceed it. */

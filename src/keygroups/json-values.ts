@@ -1,11 +1,10 @@
 import { isUtf8 } from "node:buffer";
 
 import { fromJsonValue, toJsonValue, type JsonValue } from "../channel/values.js";
+import { findJsonFault } from "../base/json-scan.js";
 import { EnokiError } from "../core/errors.js";
+import { LIMITS } from "../core/limits.js";
 import { isCrdt, TAG, type Tag, type TypedValue } from "../core/value.js";
-
-/** Deeper JSON overflows the stack of one reader or another. */
-const JSON_DEPTH_MAX = 1000;
 
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 
@@ -44,13 +43,12 @@ export function readRawValue(
   if (tag === TAG.bytes) return { tag, bytes };
   if (!isUtf8(bytes)) throw new EnokiError("ENOKI_INVALID_INPUT", "the value is not UTF-8");
   if (tag === TAG.json) {
-    const text = Buffer.from(bytes).toString("utf8");
-    try {
-      JSON.parse(text);
-    } catch (error) {
-      throw new EnokiError("ENOKI_INVALID_INPUT", `the value is not JSON: ${messageOf(error)}`);
+    const fault = findJsonFault(bytes, LIMITS.jsonDepthMax);
+    if (fault?.isTooDeep) throw tooDeep();
+    if (fault) {
+      throw new EnokiError("ENOKI_INVALID_INPUT", `the value is not JSON from byte ${fault.at} on`);
     }
-    checkJsonText(text);
+    checkJsonText(Buffer.from(bytes).toString("utf8"));
   }
   return { tag, bytes };
 }
@@ -110,7 +108,7 @@ function checkJsonText(text: string): void {
     else if (code === 0x2d || (code >= 0x30 && code <= 0x39)) at = checkNumber(text, at);
     else if (code === 0x5b || code === 0x7b) depth++;
     else if (code === 0x5d || code === 0x7d) depth--;
-    if (depth > JSON_DEPTH_MAX) throw tooDeep();
+    if (depth > LIMITS.jsonDepthMax) throw tooDeep();
   }
 }
 
@@ -171,9 +169,8 @@ function isNumberPart(code: number): boolean {
 }
 
 function tooDeep(): EnokiError {
-  return new EnokiError("ENOKI_VALUE_UNSUPPORTED", `JSON nested deeper than ${JSON_DEPTH_MAX}`);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return new EnokiError(
+    "ENOKI_VALUE_UNSUPPORTED",
+    `JSON nested deeper than ${LIMITS.jsonDepthMax}`,
+  );
 }

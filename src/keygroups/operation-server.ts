@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 
+import { findJsonFault } from "../base/json-scan.js";
 import { FRAME, OPERATION } from "../channel/frames.js";
 import type { FrameWriter } from "../channel/frames.js";
 import {
@@ -303,17 +304,10 @@ function plainValue(tag: number, bytes: Buffer): TypedValue {
     throw new EnokiError("ENOKI_VALUE_UNSUPPORTED", `no plain value has the tag ${tag}`);
   }
   if (!isUtf8(bytes)) throw new EnokiError("ENOKI_VALUE_UNSUPPORTED", "the value is not UTF-8");
-  if (tag === TAG.json && !isJson(bytes.toString("utf8"))) {
-    throw new EnokiError("ENOKI_VALUE_UNSUPPORTED", "the value is not JSON");
+  const fault = tag === TAG.json ? findJsonFault(bytes, LIMITS.jsonDepthMax) : undefined;
+  if (fault) {
+    const why = fault.isTooDeep ? `nested deeper than ${LIMITS.jsonDepthMax}` : "not JSON";
+    throw new EnokiError("ENOKI_VALUE_UNSUPPORTED", `the value is ${why}`);
   }
   return { tag, bytes };
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 
 import { EnokiError, type ErrorCode } from "../../core/errors.js";
+import { refuseHeavyJson } from "../../core/json-bounds.js";
 import { parseInput } from "../../input/parse-input.js";
 
 /** Enough for every JSON body that carries no values. */
@@ -45,6 +46,7 @@ export async function readJson<Schema extends z.ZodType>(
 
 /** Parses UTF-8 JSON. @throws EnokiError `ENOKI_INVALID_INPUT`, naming `what` */
 export function parseJson(bytes: Uint8Array, what: string): unknown {
+  refuseHeavyJson(bytes);
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as unknown;
   } catch (error) {

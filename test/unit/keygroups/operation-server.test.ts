@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 
 import { FRAME, FrameReader, FrameWriter, OPERATION } from "../../../src/channel/frames.js";
 import * as operations from "../../../src/channel/operations.js";
@@ -175,4 +175,50 @@ describe("a value that is set", () => {
     expect(codeOf(reply)).toBe(expected);
     expect(kg.keygroup.get("k") === undefined).toBe(expected !== "ok");
   });
+});
+
+test("a value of 16 MiB is judged without being built, and deep nesting is refused", async () => {
+  const brackets = LIMITS.valueSizeBytesMax / 2;
+  const set = (text: string) =>
+    ask((guest) =>
+      operations.encodeSet(guest, 1, 0, {
+        key: "k",
+        tag: TAG.json,
+        value: text,
+        ttlMs: undefined,
+        ifVersion: undefined,
+        ifAbsent: false,
+      }),
+    );
+  const parse = vi.spyOn(JSON, "parse");
+  onTestFinished(() => parse.mockRestore());
+  const deep = await set("[".repeat(brackets) + "]".repeat(brackets));
+  expect(deep && decodeErrorReply(deep.payload)).toMatchObject({
+    code: "ENOKI_VALUE_UNSUPPORTED",
+    message: `the value is nested deeper than ${LIMITS.jsonDepthMax}`,
+  });
+  const broken = await set("[1,]");
+  expect(broken && decodeErrorReply(broken.payload)).toMatchObject({
+    code: "ENOKI_VALUE_UNSUPPORTED",
+    message: "the value is not JSON",
+  });
+  const wide = await set(`[${"[],".repeat(LIMITS.valueSizeBytesMax / 4)}1]`);
+  expect(wide && isErrorReply(wide.payload)).toBe(false);
+  expect(parse.mock.calls.filter(([text]) => text.length > 1000)).toEqual([]);
+});
+
+test("a JSON operation that a parser would be busy with for seconds is refused before", async () => {
+  const brackets = LIMITS.frameBytesMax / 4;
+  for (const v of [
+    `[${"0,".repeat(LIMITS.jsonPartsMax)}0]`,
+    "[".repeat(brackets) + "]".repeat(brackets),
+  ]) {
+    const json = `{"op":"set","key":"k","value":{"t":"json","v":${v}}}`;
+    const head = Buffer.from([0, 0, 0, 0, OPERATION.json]);
+    server.serve(writer, 1, undefined, Buffer.concat([head, Buffer.from(json)]));
+    expect(decodeErrorReply(received.at(-1)?.payload as Buffer)).toMatchObject({
+      code: "ENOKI_INVALID_INPUT",
+      message: expect.stringMatching(/^too much JSON: /) as string,
+    });
+  }
 });
