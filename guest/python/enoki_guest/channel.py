@@ -6,10 +6,11 @@ another waiter to read on. There is no reader thread, so a single-threaded funct
 """
 
 import os
-from _thread import allocate_lock
+from _thread import allocate_lock, get_ident
 from collections import deque
 from contextvars import ContextVar
 from itertools import count
+from socket import MSG_DONTWAIT
 
 from .protocol import (
     CANCEL,
@@ -30,6 +31,7 @@ CALL = ContextVar("enoki_call", default=0)
 
 _READ_BYTES = 64 * 1024
 _MAIN = 0  # operation ids begin at 1
+_POLL_MS = 50  # after so long, look again whether somebody has to read
 
 # The channel of this process, for the libraries that functions import. None outside an instance.
 active = None
@@ -55,6 +57,7 @@ class Channel:
         self._replies = {}  # operation id → None, then the reply
         self._callbacks = {}  # operation id → function that takes the reply
         self._outgoing = []
+        self._writing_thread = 0
         self.next_id = count(1).__next__
         self.inbox = deque()  # (type, id, payload) of frames that are no replies
         self.watches = {}  # watch id → function that takes the event's payload
@@ -77,15 +80,52 @@ class Channel:
 
     def send(self, data):
         """Writes `data`, whole frames, at once, after everything that was posted before."""
+        if self._writing_thread == get_ident():
+            # What this thread has read while it writes wants an answer: it follows.
+            self._outgoing.append(data)
+            return
         with self._write_lock:
-            if self._outgoing:
-                self._outgoing.append(data)
-                data = b"".join(self._outgoing)
-                self._outgoing.clear()
+            self._writing_thread = get_ident()
             try:
-                self._sock.sendall(data)
+                while True:
+                    if self._outgoing:
+                        self._outgoing.append(data)
+                        data = b"".join(self._outgoing)
+                        self._outgoing.clear()
+                    has_read = self._write(data)
+                    if not has_read or not self._outgoing:
+                        return
+                    data = b""
             except OSError:
                 self._lost()
+            finally:
+                self._writing_thread = 0
+
+    def _write(self, data):
+        """Writes all of it, and reads while it has to wait; says whether it had to."""
+        sent = self._send_some(data)
+        if sent == len(data):
+            return False
+        from select import POLLIN, POLLOUT, poll
+
+        view = memoryview(data)
+        waiting = poll()
+        while sent < len(view):
+            # why: the node takes nothing more while too many of its replies are unread, so whoever only
+            # writes would wait for ever. Unless another thread reads, this one does.
+            is_free = not self._read_lock.locked()
+            waiting.register(self._sock, POLLIN | POLLOUT if is_free else POLLOUT)
+            for _, event in waiting.poll(_POLL_MS):
+                if event & POLLIN:
+                    self.try_read(MSG_DONTWAIT)
+            sent += self._send_some(view[sent:])
+        return True
+
+    def _send_some(self, data):
+        try:
+            return self._sock.send(data, MSG_DONTWAIT)
+        except BlockingIOError:
+            return 0
 
     def keep(self, data):
         """Holds `data` back until the next `send` or `flush_kept`."""
