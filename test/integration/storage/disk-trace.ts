@@ -54,7 +54,8 @@ export async function traceProgram(
   return parseTrace(folder, await readFile(traceFile, "latin1"));
 }
 
-interface Call {
+/** One system call, and where it begins and ends in the trace. */
+export interface Call {
   readonly name: string;
   readonly args: string;
   readonly result: number;
@@ -85,7 +86,7 @@ function parseTrace(folder: string, trace: string): DiskEvent[] {
 }
 
 /** Joins the halves of calls that another thread's call interrupted in the trace. */
-function joinCalls(trace: string): Call[] {
+export function joinCalls(trace: string): Call[] {
   const calls: Call[] = [];
   const unfinished = new Map<string, { text: string; begin: number }>();
   trace.split("\n").forEach((line, position) => {
