@@ -53,10 +53,11 @@ test("who follows sees new lines only, until it stops", () => {
 });
 
 test("of a flood that is sent at once the last lines are kept, and how much was not", () => {
-  const log = new LogBook(() => 0);
-  const beginMs = performance.now();
+  let linesMade = 0;
+  const log = new LogBook(() => (linesMade += 1));
   log.writeBytes("stdout", ID, Buffer.alloc(19 * 1024 * 1024, "\n"));
-  expect(performance.now() - beginMs).toBeLessThan(500);
+  // Those that are dropped cost nothing.
+  expect(linesMade).toBeLessThanOrEqual(4097);
   const lines = log.tail(100_000);
   expect(lines).toHaveLength(4097);
   expect(lines[0]).toMatchObject({ text: `… ${19 * 1024 * 1024 - 4096} bytes dropped` });
