@@ -72,6 +72,7 @@ class Lane {
       node = await start();
       await this.#checkWrites(node, kill);
     }
+    await this.#checkAll(node);
     await this.#checkDeliveries(node);
     const { writes, calls, sends } = this.#acknowledged;
     return { writes: writes.size, calls: calls.size, sends: sends.size };
@@ -153,6 +154,14 @@ class Lane {
       (key) => key.split("-")[1] === `${kill}` && !found.has(key),
     );
     expect(missing, `${this.#name}, kill ${kill}`).toEqual([]);
+  }
+
+  /** What earlier nodes acknowledged is still there after all the kills that followed. */
+  async #checkAll(node: ChildNode): Promise<void> {
+    const { writes, calls } = this.#acknowledged;
+    const missing = new Set([...writes, ...calls]);
+    for await (const key of node.client.kv("fn").keys()) missing.delete(key);
+    expect([...missing], this.#name).toEqual([]);
   }
 
   async #checkDeliveries(node: ChildNode): Promise<void> {
