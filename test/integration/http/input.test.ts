@@ -189,22 +189,22 @@ inEachIsolation((settings) => {
       expect(problemOf(bad)).toMatchObject({ status: 400, code: "ENOKI_INVALID_INPUT" });
     });
   });
-});
 
-describe("the session of a client", () => {
-  const call = (session: string) =>
-    send(running.functionsUrl, "/python", { body: "x", headers: { "enoki-session": session } });
+  describe("the session of a client", () => {
+    const call = (session: string) =>
+      send(running.functionsUrl, "/python", { body: "x", headers: { "enoki-session": session } });
 
-  test("goes back as it came where nobody else has the data", async () => {
-    const session = encodeSession({ hlc: 1, keygroups: new Map() });
-    const answer = await call(session);
-    expect([answer.status, answer.headers["enoki-session"]]).toEqual([200, session]);
-    const without = await send(running.functionsUrl, "/python", { body: "x" });
-    expect(without.headers).not.toHaveProperty("enoki-session");
-  });
+    test("goes back as it came where nobody else has the data", async () => {
+      const session = encodeSession({ hlc: 1, keygroups: new Map() });
+      const answer = await call(session);
+      expect([answer.status, answer.headers["enoki-session"]]).toEqual([200, session]);
+      const without = await send(running.functionsUrl, "/python", { body: "x" });
+      expect(without.headers).not.toHaveProperty("enoki-session");
+    });
 
-  test("is refused when it is none of ours, and the function does not run", async () => {
-    const answer = await call("made up");
-    expect([answer.status, problemOf(answer).code]).toEqual([400, "ENOKI_INVALID_INPUT"]);
+    test("is refused when it is none of ours, and the function does not run", async () => {
+      const answer = await call("made up");
+      expect([answer.status, problemOf(answer).code]).toEqual([400, "ENOKI_INVALID_INPUT"]);
+    });
   });
 });
