@@ -5,7 +5,8 @@ import { TAG } from "../core/value.js";
 import type { Value } from "../guest/types.js";
 import { durationMs, segment } from "./options.js";
 import { errorOf, isProblem } from "./problem.js";
-import { text, type Body, type ClientAnswer, type Transport } from "./transport.js";
+import type { FunctionPorts, NodeAnswer } from "./function-ports.js";
+import { text, type Body, type ClientAnswer } from "./transport.js";
 
 /** Options of a call. */
 export interface CallOptions {
@@ -44,28 +45,26 @@ const POLL_MS_MIN = 20;
 
 /** Calls functions and fetches results. */
 export class Calls {
-  readonly #functions: () => Promise<Transport>;
+  readonly #ports: FunctionPorts;
 
-  constructor(functions: () => Promise<Transport>) {
-    this.#functions = functions;
+  constructor(ports: FunctionPorts) {
+    this.#ports = ports;
   }
 
   /** @throws EnokiError when the platform refuses the call or the function fails */
   async call(name: string, data: Value | undefined, options: CallOptions): Promise<CallResponse> {
-    const answer = await this.#send(name, data, options, toHeaders(options));
-    return toResponse((await this.#functions()).url, answer);
+    return toResponse(await this.#send(name, data, options, toHeaders(options)));
   }
 
   /** @throws EnokiError when the invocation is not accepted */
   async send(name: string, data: Value | undefined, options: CallOptions): Promise<SentInvocation> {
     const headers = toHeaders(options);
     headers.set("prefer", "respond-async");
-    const answer = await this.#send(name, data, options, headers);
+    const { url, answer } = await this.#send(name, data, options, headers);
     const location = answer.headers.get("location");
     if (answer.status === 202 && location !== null) {
       return { id: location.slice(location.lastIndexOf("/") + 1), location };
     }
-    const { url } = await this.#functions();
     throw errorOf(`${url}/${name}`, answer.status, answer.headers, text(answer.body));
   }
 
@@ -74,13 +73,13 @@ export class Calls {
     id: string,
     options: { readonly wait?: string; readonly signal?: AbortSignal },
   ): Promise<CallResponse | undefined> {
-    const functions = await this.#functions();
     const path = `/_enoki/invocations/${segment(id)}`;
     const waitMs = options.wait === undefined ? 0 : durationMs("wait", options.wait);
     const endMs = performance.now() + waitMs;
     for (let pauseMs = POLL_MS_MIN; ; pauseMs = Math.min(pauseMs * 2, POLL_MS_MAX)) {
-      const answer = await functions.send(path, { signal: options.signal });
-      if (answer.status !== 202) return toResponse(functions.url, answer);
+      // The node that took the invocation has its result; the others know nothing of it.
+      const found = await this.#ports.send(path, { signal: options.signal }, isNotFound);
+      if (found.answer.status !== 202) return toResponse(found);
       const leftMs = endMs - performance.now();
       if (leftMs <= 0) return undefined;
       await pause(Math.min(pauseMs, leftMs), options.signal);
@@ -92,13 +91,12 @@ export class Calls {
     data: Value | undefined,
     options: CallOptions,
     headers: Headers,
-  ): Promise<ClientAnswer> {
+  ): Promise<NodeAnswer> {
     const { method = "POST", path = "", signal } = options;
     const body = data === undefined ? undefined : toBody(data, headers);
     const target = `/${parseFunctionName(name)}${path}`;
     checkRequest(method, path, body !== undefined);
-    const functions = await this.#functions();
-    return await functions.send(target, {
+    return await this.#ports.send(target, {
       method: method.toUpperCase(),
       headers,
       signal,
@@ -145,7 +143,13 @@ function checkRequest(method: string, path: string, hasBody: boolean): void {
   }
 }
 
-function toResponse(url: string, answer: ClientAnswer): CallResponse {
+/** Not a 404 of the function's own. */
+function isNotFound({ status, headers, body }: ClientAnswer): boolean {
+  if (status !== 404 || !isProblem(headers)) return false;
+  return errorOf("", status, headers, text(body)).code === "ENOKI_INVOCATION_NOT_FOUND";
+}
+
+function toResponse({ url, answer }: NodeAnswer): CallResponse {
   const { status, headers, body } = answer;
   if (status >= 400 && isProblem(headers)) throw errorOf(url, status, headers, text(body));
   return {

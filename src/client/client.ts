@@ -1,6 +1,8 @@
 import { EnokiError } from "../core/errors.js";
 import type { Value } from "../guest/types.js";
 import { Calls, type CallOptions, type CallResponse, type SentInvocation } from "./calls.js";
+import { FunctionPort } from "./function-port.js";
+import { FunctionPorts } from "./function-ports.js";
 import { FunctionsClient } from "./functions-client.js";
 import { InvocationsClient } from "./invocations-client.js";
 import { KeygroupClient } from "./keygroup.js";
@@ -10,9 +12,14 @@ import type { NodeInfo } from "./types.js";
 
 /** Where a node is, and how to talk to it. */
 export interface ClientOptions {
-  /** Address of the admin port, such as `http://127.0.0.1:8080`. */
-  readonly url: string;
-  /** Address of the function port; without it the node is asked once. */
+  /**
+   * Address of the admin port, such as `http://127.0.0.1:8080`; or of several nodes: calls go to the
+   * first that answers, and to the next when it is gone. Everything else goes to the first one.
+   */
+  readonly url: string | readonly string[];
+  /** What the client has seen before: a {@link Client.session} that was kept. */
+  readonly session?: string;
+  /** Address of the function port of a single node; without it the node is asked once. */
   readonly functionsUrl?: string;
   /** The node's token, if it has one. */
   readonly token?: string;
@@ -29,19 +36,38 @@ export class Client {
   readonly functions: FunctionsClient;
   readonly keygroups: KeygroupsClient;
   readonly invocations: InvocationsClient;
-  readonly #options: ClientOptions;
   readonly #admin: Transport;
+  readonly #ports: FunctionPorts;
   readonly #calls: Calls;
-  #functionPort: Promise<Transport> | undefined;
 
   constructor(options: ClientOptions) {
-    this.#options = options;
-    this.#admin = new Transport(options.url, options.token, options.timeoutMs);
+    const { url, session, token, timeoutMs, functionsUrl, functionsToken } = options;
+    const admins = [url].flat().map((one) => new Transport(one, token, timeoutMs));
+    if (admins.length === 0 || (admins.length > 1 && functionsUrl !== undefined)) {
+      const what =
+        "a client needs an address; with several, it asks the nodes for their function ports";
+      throw new EnokiError("ENOKI_INVALID_INPUT", what);
+    }
+    this.#admin = admins[0] as Transport;
+    this.#ports = new FunctionPorts(
+      admins.map(
+        (admin) => new FunctionPort({ admin, functionsUrl, functionsToken, token, timeoutMs }),
+      ),
+      session,
+    );
     this.url = this.#admin.url;
     this.functions = new FunctionsClient(this.#admin);
     this.keygroups = new KeygroupsClient(this.#admin);
     this.invocations = new InvocationsClient(this.#admin);
-    this.#calls = new Calls(() => this.#findFunctionPort());
+    this.#calls = new Calls(this.#ports);
+  }
+
+  /**
+   * What this client has seen and written, as a token to keep: another client that goes on with it,
+   * on whichever node, reads its writes. `""` while there is nothing that another node might lack.
+   */
+  get session(): string {
+    return this.#ports.session.token;
   }
 
   /**
@@ -79,43 +105,10 @@ export class Client {
   async node(): Promise<NodeInfo> {
     return await this.#admin.json("/v1/node");
   }
-
-  /** Asks once; a failure is not remembered. */
-  #findFunctionPort(): Promise<Transport> {
-    this.#functionPort ??= this.#makeFunctionPort().catch((error: unknown) => {
-      this.#functionPort = undefined;
-      throw error;
-    });
-    return this.#functionPort;
-  }
-
-  async #makeFunctionPort(): Promise<Transport> {
-    const { functionsUrl, functionsToken, token, timeoutMs } = this.#options;
-    if (functionsUrl !== undefined) return new Transport(functionsUrl, functionsToken, timeoutMs);
-    const { addresses, access } = await this.node();
-    if (!addresses.functions) {
-      throw new EnokiError("ENOKI_UNSUPPORTED", `the node at ${this.url} takes no calls over HTTP`);
-    }
-    // why: where everybody may call, `Authorization` reaches the function, which must not learn
-    // the node's token.
-    const callToken = functionsToken ?? (access === "token" ? token : undefined);
-    return new Transport(reachable(addresses.functions, this.url), callToken, timeoutMs);
-  }
 }
 
-/** Makes a client for the node at `url`. Nothing is sent yet. @throws EnokiError for a bad address */
-export function connect(options: string | ClientOptions): Client {
-  return new Client(typeof options === "string" ? { url: options } : options);
-}
-
-const LOCAL_HOSTS = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1?\]|0\.0\.0\.0)$/;
-
-/**
- * A node that listens everywhere names itself by its loopback address: from elsewhere it is reached
- * by the host that the admin port was reached by.
- */
-function reachable(address: string, adminUrl: string): string {
-  const url = new URL(address.includes("://") ? address : `http://${address}`);
-  if (LOCAL_HOSTS.test(url.hostname)) url.hostname = new URL(adminUrl).hostname;
-  return url.origin;
+/** Makes a client for one node, or for several. Nothing is sent yet. @throws EnokiError for a bad address */
+export function connect(options: string | readonly string[] | ClientOptions): Client {
+  const isOptions = typeof options === "object" && "url" in options;
+  return new Client(isOptions ? options : { url: options });
 }

@@ -29,6 +29,21 @@ const FETCH_TIMEOUTS: ReadonlySet<string> = new Set([
   "UND_ERR_BODY_TIMEOUT",
 ]);
 
+/** Codes of connections that never came about, so that nothing was sent on them. */
+const NOT_CONNECTED: ReadonlySet<string> = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
+]);
+
+/** True of an error by which a request certainly did not reach anybody. */
+export function isNotSent(error: unknown): boolean {
+  return error instanceof EnokiError && error.extra["isNotSent"] === true;
+}
+
 /** Sends requests to one address and turns every failure into an {@link EnokiError}. */
 export class Transport {
   /** Address without a slash at its end. */
@@ -123,6 +138,7 @@ export class Transport {
     return new EnokiError(
       "ENOKI_NODE_UNREACHABLE",
       `no node answers at ${this.url} (${reason.code ?? reason.message})`,
+      NOT_CONNECTED.has(reason.code ?? "") ? { isNotSent: true } : {},
     );
   }
 }
