@@ -19,6 +19,8 @@ export interface Deployment {
   readonly config: FunctionConfig;
   /** Bounds the wait, such as `30s`; without it there is no bound. */
   readonly wait?: string;
+  /** The nodes that are to run it as well. */
+  readonly to?: string;
 }
 
 /** Packs and deploys, saying on stderr what happens. */
@@ -27,19 +29,17 @@ export async function deploy(
   io: Io,
   deployment: Deployment,
 ): Promise<FunctionInfo> {
-  const { path, name, config, wait } = deployment;
+  const { path, name, config, wait, to } = deployment;
   const startMs = performance.now();
   const archive = await packFolder(path);
   const files = countFiles(archive);
   const size = formatSizeBytes(archive.length);
   await write(io.stderr, `packed ${files} ${files === 1 ? "file" : "files"}, ${size}\n`);
   await write(io.stderr, `building ${name} …\n`);
-  const info = await client.functions.deploy(
-    name,
-    archive,
-    config,
-    wait === undefined ? {} : { wait },
-  );
+  const info = await client.functions.deploy(name, archive, config, {
+    ...(wait === undefined ? {} : { wait }),
+    ...(to === undefined ? {} : { to }),
+  });
   const tookMs = Math.round(performance.now() - startMs);
   const what = `revision ${info.revision}, ${info.runtime}, ${info.entry}`;
   await write(io.stderr, `ready in ${tookMs} ms: ${what}\n`);

@@ -24,19 +24,25 @@ export class FunctionsClient {
 
   /**
    * Deploys a file, a folder or a zip, given as its path or as the bytes of a zip. Resolves once
-   * the new revision serves; when it fails, the previous one keeps serving.
+   * the new revision serves on the node that was asked; the others follow, as `nodes` of
+   * {@link get} tells. When it fails, the previous one keeps serving.
    */
   async deploy(
     name: string,
     source: string | Uint8Array,
     config: FunctionConfig = {},
-    options: { readonly wait?: string; readonly signal?: AbortSignal } = {},
+    options: {
+      readonly wait?: string;
+      /** The nodes that are to run it as well: names, `NAME=VALUE` of labels, or `all`. */
+      readonly to?: string;
+      readonly signal?: AbortSignal;
+    } = {},
   ): Promise<FunctionInfo> {
     const archive = typeof source === "string" ? await pack(source) : source;
     const form = new FormData();
     form.set("archive", new Blob([archive], { type: "application/zip" }), `${name}.zip`);
     form.set("config", new Blob([JSON.stringify(config)], { type: "application/json" }));
-    return await this.#admin.json(pathOf(name), {
+    return await this.#admin.json(pathOf(name) + query({ to: options.to }), {
       method: "PUT",
       body: form,
       signal: options.signal,

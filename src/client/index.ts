@@ -17,6 +17,7 @@ export type {
   Explanation,
   FunctionConfig,
   FunctionInfo,
+  FunctionNodeInfo,
   InvocationInfo,
   KeygroupInfo,
   KeygroupSettings,

@@ -37,6 +37,20 @@ export interface FunctionInfo {
     readonly failuresTotal: number;
     readonly coldStartsTotal: number;
   };
+  /** The nodes that are to run it; absent on a node that is alone. */
+  readonly nodes?: readonly FunctionNodeInfo[];
+}
+
+/** How far a function is on one node. */
+export interface FunctionNodeInfo {
+  readonly node: string;
+  /** Whether the node is there now. */
+  readonly present: boolean;
+  readonly state: "pending" | "ready" | "failed";
+  /** The revision that serves there; `null` = none. */
+  readonly revision: number | null;
+  /** Why it is not ready, or that it was rebuilt there. */
+  readonly reason?: string;
 }
 
 /** One deployed version of a function. */

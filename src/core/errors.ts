@@ -270,6 +270,12 @@ export const ERRORS = {
     "a record of the naming service cannot be read",
     "see the detail: a newer Enoki or another program wrote it",
   ),
+  ENOKI_DEPLOY_INCOMPLETE: define(
+    503,
+    7,
+    "the function is not ready on all its nodes",
+    "see `enoki functions describe NAME`: pending nodes follow by themselves",
+  ),
   ENOKI_LAST_REPLICA: define(
     409,
     1,

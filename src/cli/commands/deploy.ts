@@ -1,11 +1,11 @@
 import type { Command } from "commander";
 
 import { EnokiError } from "../../core/errors.js";
-import type { Client } from "../../client/client.js";
 import type { FunctionConfig } from "../../client/types.js";
 import { addNodeCommand, onNode, repeatable, wholeNumber, type Cli } from "../command.js";
 import { deploy, nameFromPath } from "../deploying.js";
 import { write } from "../io.js";
+import { requireReady, waitForNodes } from "../node-rows.js";
 import { jsonLine } from "../output.js";
 
 /** Flags of `deploy` that say how the function runs; `dev` takes them too. */
@@ -37,20 +37,24 @@ export function addDeployCommand(program: Command, cli: Cli): void {
     examples: [
       "enoki deploy hello.py",
       "enoki deploy ./sensor --name sensor --env UNIT=celsius --memory 128m",
+      "enoki deploy ./sensor --to edge1,edge2 --wait 30s",
     ],
   }).argument("[path]", "where the code is", ".");
   addFunctionOptions(command)
-    .option("--to <nodes>", "the nodes that run it; in this release: all, or the node's own name")
+    .option("--to <nodes>", "nodes that are to run it too: names, LABEL=VALUE or all, with commas")
     .option("--data <placement>", "where its data is; in this release: replicate")
-    .option("--wait <duration>", "give up waiting after this time, such as 30s")
+    .option("--wait <duration>", "how long to wait for the nodes, such as 30s")
     .action(
       onNode<DeployOptions>(cli, async ({ client, io, json, options }, path: string) => {
         const name = options.name ?? nameFromPath(path);
         const config = toFunctionConfig(options);
-        await checkPlacement(client, options);
+        checkPlacement(options);
         const wait = options.wait === undefined ? {} : { wait: options.wait };
-        const info = await deploy(client, io, { path, name, config, ...wait });
+        const to = options.to === undefined ? {} : { to: options.to };
+        const deployed = await deploy(client, io, { path, name, config, ...wait, ...to });
+        const info = await waitForNodes(client, io, deployed, options.wait);
         await write(io.stdout, json ? jsonLine(info) : `${info.url}\n`);
+        requireReady(info);
         await write(io.stderr, `call it: enoki invoke ${info.name} [DATA]\n`);
       }),
     );
@@ -99,20 +103,8 @@ function parseVariable(text: string): [string, string] {
   throw new EnokiError("ENOKI_INVALID_INPUT", `--env: ${JSON.stringify(text)} is no NAME=VALUE`);
 }
 
-/** One node cannot do more than run everything itself. */
-async function checkPlacement(client: Client, { to, data }: DeployOptions): Promise<void> {
-  if (data !== undefined && data !== "replicate") {
-    throw new EnokiError(
-      "ENOKI_UNSUPPORTED",
-      `--data ${data}: this release runs one node; only replicate`,
-    );
-  }
-  if (to === undefined || to === "all") return;
-  const { name } = await client.node();
-  if (to !== name) {
-    throw new EnokiError(
-      "ENOKI_UNSUPPORTED",
-      `--to ${to}: this release runs one node, which is ${name}`,
-    );
-  }
+/** One node cannot place data elsewhere. */
+function checkPlacement({ data }: DeployOptions): void {
+  if (data === undefined || data === "replicate") return;
+  throw new EnokiError("ENOKI_UNSUPPORTED", `--data ${data}: this release knows only replicate`);
 }

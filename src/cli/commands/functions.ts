@@ -5,6 +5,7 @@ import { EnokiError } from "../../core/errors.js";
 import type { FunctionInfo } from "../../client/types.js";
 import { addCommand, addNodeCommand, onNode, type Cli } from "../command.js";
 import { write } from "../io.js";
+import { stateOf } from "../node-rows.js";
 import { ago, fields, jsonLine, table } from "../output.js";
 
 /** `enoki functions ls|describe|revisions|rm` */
@@ -29,16 +30,20 @@ function addList(functions: Command, cli: Cli): void {
     onNode(cli, async ({ client, io, json }) => {
       const all = await client.functions.list();
       if (json) return write(io.stdout, jsonLine(all));
-      const rows = all.map(({ name, runtime, revision, status, url }) => [
+      const isCluster = all.some(({ nodes }) => nodes !== undefined);
+      const rows = all.map(({ name, runtime, revision, status, url, nodes }) => [
         name,
         runtime,
         String(revision),
+        ...(isCluster ? [readyOf(nodes)] : []),
         String(status.instances),
         String(status.invocationsTotal),
         String(status.failuresTotal),
         url,
       ]);
-      const headings = ["NAME", "RUNTIME", "REVISION", "INSTANCES", "CALLS", "FAILED", "URL"];
+      const ready = isCluster ? ["READY"] : [];
+      const headings = ["NAME", "RUNTIME", "REVISION", ...ready, "INSTANCES", "CALLS"];
+      headings.push("FAILED", "URL");
       if (rows.length === 0)
         await write(io.stderr, "no functions yet; `enoki deploy PATH` adds one\n");
       await write(io.stdout, table(headings, rows));
@@ -54,7 +59,7 @@ function addDescribe(functions: Command, cli: Cli): void {
   }).action(
     onNode(cli, async ({ client, io, json }, name: string) => {
       const info = await client.functions.get(name);
-      await write(io.stdout, json ? jsonLine(info) : describe(info));
+      await write(io.stdout, json ? jsonLine(info) : describe(info) + describeNodes(info));
     }),
   );
 }
@@ -99,6 +104,19 @@ function addRemove(functions: Command, cli: Cli): void {
 function parseData(text: string): "keep" | "delete" {
   if (text === "keep" || text === "delete") return text;
   throw new EnokiError("ENOKI_INVALID_INPUT", `--data: expected keep or delete, not ${text}`);
+}
+
+/** On how many of its nodes a function is ready. */
+function readyOf(nodes: FunctionInfo["nodes"]): string {
+  const ready = nodes?.filter(({ state }) => state === "ready") ?? [];
+  return nodes === undefined ? "-" : `${ready.length}/${nodes.length}`;
+}
+
+/** A row per node; nothing on a node that is alone. */
+function describeNodes({ nodes }: FunctionInfo): string {
+  if (nodes === undefined) return "";
+  const rows = nodes.map((node) => [node.node, String(node.revision ?? "-"), stateOf(node)]);
+  return `\n${table(["NODE", "REVISION", "STATE"], rows)}`;
 }
 
 function describe(info: FunctionInfo): string {

@@ -39,6 +39,18 @@ const effectiveConfigSchema = z
 const count = z.int().min(0);
 const time = z.iso.datetime();
 
+/** How far a function is on one node. */
+const functionNodeSchema = z
+  .strictObject({
+    node: z.string(),
+    present: z.boolean(),
+    state: z.enum(["pending", "ready", "failed"]),
+    /** The revision that serves there; `null` = none. */
+    revision: z.int().min(1).nullable(),
+    reason: z.string().optional(),
+  })
+  .meta({ id: "FunctionNode" });
+
 /** A function with its serving revision. */
 export const functionSchema = z
   .strictObject({
@@ -59,6 +71,8 @@ export const functionSchema = z
       failuresTotal: count,
       coldStartsTotal: count,
     }),
+    /** The nodes that are to run it; absent on a node that is alone. */
+    nodes: z.array(functionNodeSchema).optional(),
   })
   .meta({ id: "Function" });
 

@@ -3,6 +3,7 @@ import type { z } from "zod";
 import { formatDurationMs } from "../../base/duration.js";
 import { formatExactSize } from "../../base/size.js";
 import { assert } from "../../base/assert.js";
+import type { FunctionPlace } from "../../functions/facade.js";
 import type {
   FunctionConfig,
   FunctionRecord,
@@ -27,6 +28,7 @@ export function showFunction(
   record: FunctionRecord,
   status: FunctionStatus,
   functionUrl: string,
+  places?: readonly FunctionPlace[],
 ): z.input<typeof schemas.functionSchema> {
   const current = record.revisions.find((revision) => revision.number === record.current);
   assert(current !== undefined, "a function serves one of its revisions");
@@ -42,6 +44,18 @@ export function showFunction(
     artefact: current.artefact,
     createdAt: isoTime(current.createdAtMs),
     status: { instances, running, queued, invocationsTotal, failuresTotal, coldStartsTotal },
+    ...(places === undefined ? {} : { nodes: places.map(showPlace) }),
+  };
+}
+
+function showPlace({ node, isPresent, state, serving, reason }: FunctionPlace) {
+  const revision = serving === 0 ? null : serving;
+  return {
+    node,
+    present: isPresent,
+    state,
+    revision,
+    ...(reason === undefined ? {} : { reason }),
   };
 }
 

@@ -144,7 +144,7 @@ test.each([
   expect((await enoki(["deploy", join(dir, file)])).code).toBe(0);
 });
 
-test.each([[["--to", "elsewhere"]], [["--data", "at:elsewhere"]]])(
+test.each([[["--data", "at:elsewhere"]]])(
   "placement that one node cannot do is refused: %j",
   async (flags) => {
     const { code, stderr } = await enoki(["deploy", dir, ...flags]);

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 
 import { EnokiError } from "../../../src/core/errors.js";
 import { LIMITS } from "../../../src/core/limits.js";
-import type { InvocationId } from "../../../src/core/ids.js";
+import { type InvocationId, parseNodeName } from "../../../src/core/ids.js";
 import { adminFixture, codeOf, type AdminFixture } from "../../helpers/admin-app.js";
 
 function form(config?: unknown, archive = "zip bytes"): FormData {
@@ -34,6 +34,28 @@ describe("deploy", () => {
       config: { timeout: "1m", memory: "256m", cpu: "1" },
       status: { queued: 3 },
     });
+  });
+
+  test("nodes, labels and all arrive as such, and the answer has a row per node", async () => {
+    const { request, functions } = await adminFixture();
+    const row = { isPresent: true, serving: 0, reason: "on its way" } as const;
+    functions.placesKnown = [{ ...row, node: parseNodeName("edge1"), state: "pending" }];
+    const path = "/v1/functions/hello?to=edge1,zone%3Dnorth,all";
+    const answer = await request("PUT", path, { body: form() });
+    expect(functions.deploys[0]?.targets).toEqual({
+      nodes: ["edge1"],
+      labels: ["zone=north"],
+      isAll: true,
+    });
+    expect(await answer.json()).toMatchObject({
+      nodes: [
+        { node: "edge1", present: true, state: "pending", revision: null, reason: "on its way" },
+      ],
+    });
+    for (const to of ["a%3Db%20c", "no%20name", ""]) {
+      const refused = await request("PUT", `/v1/functions/hello?to=${to}`, { body: form() });
+      expect(refused.status).toBe(400);
+    }
   });
 
   test("durations, sizes and CPUs arrive as numbers, and only what was said arrives", async () => {

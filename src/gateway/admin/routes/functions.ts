@@ -4,6 +4,7 @@ import { parseFunctionName } from "../../../core/ids.js";
 import type { FunctionRecord } from "../../../functions/types.js";
 import { flagField, integerField } from "../../../input/fields.js";
 import { readJson } from "../body.js";
+import { parseTargets } from "../deploy-targets.js";
 import { readDeployForm } from "../deploy-form.js";
 import type { AdminDeps } from "../deps.js";
 import { json, noContent } from "../responses.js";
@@ -23,7 +24,9 @@ export function functionRoutes(deps: AdminDeps): AdminRoute[] {
 }
 
 function show(deps: AdminDeps, record: FunctionRecord): z.input<typeof functionSchema> {
-  return showFunction(record, deps.functions.status(record.name), deps.functionUrl());
+  const { functions, functionUrl } = deps;
+  const { name } = record;
+  return showFunction(record, functions.status(name), functionUrl(), functions.places(name));
 }
 
 function inventoryRoutes(deps: AdminDeps): AdminRoute[] {
@@ -89,6 +92,12 @@ function changeRoutes(deps: AdminDeps): AdminRoute[] {
       id: "deployFunction",
       tag: "functions",
       summary: "Deploy a function or a new revision of it",
+      query: z.strictObject({
+        to: z
+          .string()
+          .optional()
+          .describe("Nodes, NAME=VALUE of their labels, or all; with commas"),
+      }),
       requestBody: {
         description: "The code as a zip, and how it is to run",
         contentType: "multipart/form-data",
@@ -111,7 +120,9 @@ function changeRoutes(deps: AdminDeps): AdminRoute[] {
       },
       handle: async (call) => {
         const name = parseFunctionName(call.param("name"));
-        const { record, isNew } = await functions.deploy(await readDeployForm(call.request, name));
+        const targets = parseTargets(call.query.to);
+        const form = await readDeployForm(call.request, name);
+        const { record, isNew } = await functions.deploy({ ...form, targets });
         return json(show(deps, record), isNew ? 201 : 200);
       },
     }),
