@@ -116,9 +116,21 @@ export class ClusterControl {
     return this.removeMember(name, this.#options.place.node);
   }
 
-  /** Takes a member out, dead or not. @throws EnokiError `ENOKI_LAST_REPLICA` */
-  async removeMember(name: KeygroupName, node: NodeName): Promise<KeygroupRecord> {
-    return this.#changeKeygroup(name, (before) => withoutMember(before, node));
+  /**
+   * Takes a member out, dead or not. With `atEpoch` only under that record, for what holds under one
+   * may not hold under the next. @throws EnokiError `ENOKI_LAST_REPLICA`, `ENOKI_VERSION_CONFLICT`
+   */
+  async removeMember(
+    name: KeygroupName,
+    node: NodeName,
+    atEpoch?: number,
+  ): Promise<KeygroupRecord> {
+    return this.#changeKeygroup(name, (before) => {
+      const isOther = atEpoch !== undefined && before.epoch !== atEpoch;
+      if (!isOther || memberOn(before, node) === undefined) return withoutMember(before, node);
+      const detail = `the members of keygroup "${name}" have changed meanwhile`;
+      throw new EnokiError("ENOKI_VERSION_CONFLICT", detail);
+    });
   }
 
   /** @throws EnokiError `ENOKI_UNSUPPORTED` for strict at a replica in memory */

@@ -282,6 +282,12 @@ export const ERRORS = {
     "the keygroup would lose its last replica",
     "add a replica elsewhere first, or drop the keygroup",
   ),
+  ENOKI_UNREPLICATED: define(
+    409,
+    1,
+    "the replica holds writes that no other member has yet",
+    "wait until the members are connected, or use --force, which loses them",
+  ),
   ENOKI_UNSUPPORTED: define(501, 2, "this node does not do that", "see the detail"),
   ENOKI_SLOW_READER: define(
     503,

@@ -17,7 +17,12 @@ export interface FunctionsOptions {
   readonly host: FunctionHostOptions;
   /** Makes the function's keygroup if there is none. */
   readonly ensureKeygroup: (name: FunctionName) => Promise<void>;
+  /** Opens the keygroup of a function that was here before the node's last stop. */
+  readonly resumeKeygroup: (name: FunctionName) => Promise<void>;
+  /** Ends a keygroup. */
   readonly removeKeygroup: (name: FunctionName) => Promise<void>;
+  /** Takes a keygroup from this node, and ends it if nobody else has it. */
+  readonly leaveKeygroup: (name: FunctionName) => Promise<void>;
   /** Removes stored artefacts that are not among `inUse`. */
   readonly collectArtefacts: (inUse: ReadonlySet<string>) => Promise<void>;
 }
@@ -44,7 +49,7 @@ export class Functions implements FunctionsFacade {
   /** Takes up what was deployed before the node's last stop. Instances start with the first call. */
   async open(): Promise<void> {
     for (const record of this.#options.registry.list()) {
-      await this.#options.ensureKeygroup(record.name);
+      await this.#options.resumeKeygroup(record.name);
       this.#hosts.set(record.name, new FunctionHost(record, this.#options.host));
     }
   }
@@ -131,7 +136,7 @@ export class Functions implements FunctionsFacade {
       this.#hosts.delete(name);
       await registry.remove(name);
       await host.stop(new EnokiError("ENOKI_FUNCTION_NOT_FOUND", "the function was removed"));
-      if (options.deleteData) await this.#options.removeKeygroup(name);
+      if (options.deleteData) await this.#options.leaveKeygroup(name);
       await this.#collect();
     });
   }
@@ -149,6 +154,17 @@ export class Functions implements FunctionsFacade {
       }
       await removeKeygroup(name);
     });
+  }
+
+  /**
+   * Lets new instances take the place of those that run, because what they may read has changed.
+   * Running calls end first.
+   */
+  renew(name: FunctionName): void {
+    const host = this.#hosts.get(name);
+    if (!host || host.status.instances === 0) return;
+    const pool = preparePool(name, host.revision, host.log, this.#options.host);
+    host.switchTo(host.record, pool);
   }
 
   logs(name: FunctionName, tail: number): readonly LogLine[] {

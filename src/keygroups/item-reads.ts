@@ -147,14 +147,17 @@ export class ItemReads {
     };
   }
 
-  *exportItems(): Iterable<ExportedItem> {
+  /** All keys in order, or those whose live versions, tombstones among them, are wanted. */
+  *exportItems(isWanted?: (versions: readonly Version[]) => boolean): Iterable<ExportedItem> {
     const policy = this.#policy();
     const nowMs = this.#nowMs();
     for (const row of this.#rows(USER_ITEM_ROWS.start, USER_ITEM_ROWS.end)) {
+      const versions = decodeItem(row.value);
+      if (isWanted?.(versions) === false) continue;
       const key = itemKeyOf(row.key);
       const entry = this.entryBytes(Buffer.from(key));
       if (!entry) continue;
-      const crdt = visibleVersions(policy, decodeItem(row.value), nowMs).find((version) =>
+      const crdt = visibleVersions(policy, versions, nowMs).find((version) =>
         isCrdt(version.value.tag),
       );
       yield {

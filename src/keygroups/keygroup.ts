@@ -5,16 +5,14 @@ import { hasGarbage } from "../core/collect.js";
 import { EnokiError } from "../core/errors.js";
 import { Replica } from "../core/replica.js";
 import type { Founding, OpenOptions } from "../core/opening.js";
-import type { RowReader, RowWrite } from "../core/rows.js";
+import type { RowWrite } from "../core/rows.js";
 import type { TypedValue } from "../core/value.js";
 import type { Clock } from "../ports/clock.js";
-import type { Logger } from "../ports/logger.js";
 import type { Storage, Transaction } from "../ports/storage.js";
-import type { Timers } from "../ports/timers.js";
-import type { Turn } from "../ports/turn.js";
 import { GroupCommit } from "./group-commit.js";
 import { importItems } from "./import-items.js";
 import { ItemReads } from "./item-reads.js";
+import type { KeygroupOptions } from "./keygroup-options.js";
 import { putRows, sealReplica } from "./keygroup-store.js";
 import type { ReplicaChange, ReplicaHost, ReplicationHook } from "./replica-host.js";
 import { repeat } from "./repeat.js";
@@ -34,38 +32,12 @@ import type {
 } from "./types.js";
 import { SessionGate } from "./session-gate.js";
 import { Watchers } from "./watchers.js";
-import { applyWrite, type AppliedWrite, type SendEncoder } from "./write.js";
-
-/** What a keygroup is opened from. */
-export interface KeygroupOptions {
-  readonly name: KeygroupName;
-  readonly config: KeygroupConfig;
-  readonly storage: Storage;
-  readonly storageKind: string;
-  readonly nodeName: string;
-  /** See `Replica.open`: false when the stored state may be older than what was acknowledged. */
-  readonly resumes: boolean;
-  readonly turn: Turn;
-  readonly timers: Timers;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly syncIntervalMs: number;
-  /** Turns the sends of a batch into local rows of the same commit. */
-  readonly encodeSends: SendEncoder;
-  /** What a replica in an empty store becomes; without it, founder and only member. */
-  readonly founding?: Founding;
-  /** How often garbage is looked for; 2 s unless said otherwise. */
-  readonly collectIntervalMs?: number;
-  /** `Replica.open`, or what stands in for it where every step of a replica is watched. */
-  readonly openReplica?: (reader: RowReader, options: OpenOptions) => OpenedReplica;
-}
-
-/** What `Replica.open` gives. */
-export type OpenedReplica = ReturnType<typeof Replica.open>;
+import { applyWrite, type AppliedWrite } from "./write.js";
 
 /** How often tombstones and expired versions are looked for. */
 const COLLECT_INTERVAL_MS = 2000;
 const COLLECT_ROWS_MAX = 512;
+const SWEEP_ROWS_MAX = 512;
 
 /**
  * One keygroup on this node: its replica, its store and the commit of its writes.
@@ -274,6 +246,36 @@ export class Keygroup implements KeygroupFacade, ReplicaHost {
     this.#hook = hook;
   }
 
+  /**
+   * Makes the replica another one in the same store, which is not serving or whose store is empty.
+   * Rows of the node's own stay; those of the old replica are for {@link sweep}. Nobody replicates
+   * it any more, and it takes no writes meanwhile.
+   */
+  async become(founding: Founding): Promise<void> {
+    this.#isLeaving = true;
+    this.#hook = undefined;
+    // What was taken before is decided before: nothing of the old replica is left behind this.
+    await this.commitLocal(() => ({ writes: [], value: undefined }));
+    await this.commitLocal((transaction) => {
+      putRows(transaction, Replica.rejoin(transaction, founding));
+      this.#replica = this.#openReplica(transaction, this.#reopening).replica;
+      return { writes: [], value: undefined };
+    });
+    await this.sync();
+    this.#isLeaving = false;
+  }
+
+  /** Drops all rows of an earlier replica, bit by bit. */
+  async sweep(): Promise<void> {
+    let dropped;
+    do {
+      dropped = await this.commitLocal((transaction) => {
+        const writes = this.#replica.sweep(transaction, SWEEP_ROWS_MAX);
+        return { writes, value: writes.length };
+      });
+    } while (dropped > 0);
+  }
+
   change<T>(change: ReplicaChange<T>): void {
     let touched: readonly Uint8Array[] = [];
     this.#commits.add<T>({
@@ -354,13 +356,14 @@ export class Keygroup implements KeygroupFacade, ReplicaHost {
       : new EnokiError("ENOKI_STALE", `the replica of "${this.name}" here is still being filled`);
   }
 
+  /** How a replica that is thrown away goes on. */
+  get #reopening(): OpenOptions {
+    const { policy } = this.#config;
+    return { wallMs: this.#clock.nowMs(), policy, resumes: true, hlc: this.#replica.hlc };
+  }
+
   #reopenReplica(): void {
-    this.#replica = this.#openReplica(this.#storage, {
-      wallMs: this.#clock.nowMs(),
-      policy: this.#config.policy,
-      resumes: true,
-      hlc: this.#replica.hlc,
-    }).replica;
+    this.#replica = this.#openReplica(this.#storage, this.#reopening).replica;
     // The new object knows of nothing that is synced, and without that nobody can collect.
     this.#commits.syncSoon();
     this.#hook?.reopened();

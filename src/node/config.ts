@@ -148,6 +148,10 @@ function refuseUnsupported(settings: Settings, said: SaidSettings): void {
   };
   if (settings.coapPort !== undefined) refuse("coapPort", "this release speaks no CoAP: use off");
   if (settings.grpcPort !== undefined) refuse("grpcPort", "this release speaks no gRPC: use off");
+  for (const key of ["name", "naming", "advertise", "linkCert"] as const) {
+    if (settings.nodes === undefined || !said.has(key)) continue;
+    throw invalid(sourceOf(said, key), "does not go with --nodes, which are all in this process");
+  }
   if (settings.storage === "memory" && settings.durability === "strict") {
     throw invalid(sourceOf(said, "durability"), "memory outlives no process; use storage lmdb");
   }
@@ -194,7 +198,8 @@ async function readLinkCredentials(
 }
 
 function requireLinkCredentials(settings: Settings, given: LinkCredentials | undefined): void {
-  if (settings.linkPort === undefined || given || isLoopback(settings.host)) return;
+  const hasLinks = settings.naming !== "memory" && settings.linkPort !== undefined;
+  if (!hasLinks || given || isLoopback(settings.host)) return;
   const files = "--link-cert, --link-key and --link-ca";
   const detail = `links on ${settings.host} reach beyond this machine and need ${files}`;
   throw new EnokiError("ENOKI_CREDENTIALS_REQUIRED", detail);
@@ -255,9 +260,6 @@ function requireCredentials(settings: Settings, adminToken: string | undefined):
 function notices(settings: Settings): string[] {
   const lines = [];
   if (settings.tinyfaas) lines.push("CoAP and gRPC are off: this release speaks HTTP only");
-  if (settings.linkPort !== undefined) {
-    lines.push("nothing listens on the link port yet: this release runs one node");
-  }
   return lines;
 }
 

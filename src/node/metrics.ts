@@ -2,12 +2,12 @@ import type { Counter, Gauge } from "prom-client";
 
 import type { Functions } from "../functions/functions.js";
 import type { FunctionStatus } from "../functions/types.js";
-import type { Keygroups } from "../keygroups/keygroups.js";
+import type { NodeKeygroups } from "../keygroups/node-keygroups.js";
 
 /** What the metrics are read from. */
 export interface MetricsSources {
   readonly functions: Functions;
-  readonly keygroups: Keygroups;
+  readonly keygroups: NodeKeygroups;
 }
 
 /**

@@ -2,6 +2,7 @@ import { LIMITS } from "../core/limits.js";
 import type { FunctionConfig } from "../functions/types.js";
 import type { KeygroupConfig } from "../keygroups/types.js";
 import type { Logger } from "../ports/logger.js";
+import type { ClusterSettings } from "./cluster.js";
 
 /** Everything a node is started with, checked and complete (see `config.ts` for where it comes from). */
 export interface NodeSettings {
@@ -36,6 +37,8 @@ export interface NodeSettings {
   readonly pidsMax: number;
   readonly tmpBytes: number;
   readonly logger: Logger;
+  /** Absent: the node stands alone. */
+  readonly cluster?: ClusterSettings | undefined;
 }
 
 /** What a node uses where nothing is said. */

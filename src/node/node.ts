@@ -1,50 +1,33 @@
-import { mkdir, rm } from "node:fs/promises";
 import type { Server } from "node:http";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 
 import { getRequestListener } from "@hono/node-server";
 import { createServer } from "node:http";
 
-import type { FunctionName, KeygroupName } from "../core/ids.js";
-import { createArtefactStore, type ArtefactStore } from "../functions/artefacts.js";
-import { thisTarget } from "../functions/build-target.js";
-import { createBuildProcess } from "../functions/build/build-process.js";
-import { Deployer } from "../functions/deployer.js";
-import { Functions } from "../functions/functions.js";
+import type { Functions } from "../functions/functions.js";
 import { FunctionSessions } from "../functions/sessions.js";
-import { createInvocationIds } from "../functions/invocation-ids.js";
-import { Outbox } from "../functions/outbox/outbox.js";
-import { FunctionRegistry } from "../functions/registry.js";
+import type { Outbox } from "../functions/outbox/outbox.js";
 import { createAdminApp } from "../gateway/admin/app.js";
 import { cutIdleBodies } from "../gateway/admin/idle-body.js";
 import { createTokenCheck } from "../gateway/auth.js";
 import { createFunctionPort } from "../gateway/functions/function-port.js";
-import { Keygroups } from "../keygroups/keygroups.js";
-import { KeygroupOperations } from "../keygroups/operation-server.js";
+import type { NodeKeygroups } from "../keygroups/node-keygroups.js";
 import { systemClock } from "../ports/clock.js";
 import type { Launcher } from "../ports/runtime.js";
-import type { Storage, StorageDriver } from "../ports/storage.js";
-import { systemTimers } from "../ports/timers.js";
-import { createTurn } from "../ports/turn.js";
+import type { Storage } from "../ports/storage.js";
 import { acquireGuardian, type Guardian } from "../runtimes/guardian.js";
-import { createLauncher } from "../runtimes/launcher.js";
 import { probePython } from "../runtimes/probes.js";
-import { readBootId } from "../storage/boot-id.js";
-import { createLmdbDriver } from "../storage/lmdb.js";
-import { createMemoryDriver } from "../storage/memory.js";
+import type { NodeCluster } from "./cluster.js";
 import { closeServer, listen, urlHost } from "./listen.js";
 import { createNodeMetrics } from "./metrics.js";
-import { beginRun, endRun } from "./run-marker.js";
 import type { NodeSettings } from "./node-settings.js";
+import { functionOf, keygroupOf, nextInvocationId, openParts, type NodeParts } from "./parts.js";
+import { endRun } from "./run-marker.js";
 
 /** Where a running node can be reached. */
 export interface NodeAddresses {
   readonly functions: string | null;
   readonly admin: string | null;
 }
-
-const NODE_STORE = "node";
 
 /**
  * One Enoki node: the composition root. It opens the stores, takes up what was deployed, and
@@ -53,7 +36,9 @@ const NODE_STORE = "node";
 export class EnokiNode {
   readonly settings: NodeSettings;
   readonly functions: Functions;
-  readonly keygroups: Keygroups;
+  readonly keygroups: NodeKeygroups;
+  /** `undefined`: the node stands alone. */
+  readonly cluster: NodeCluster | undefined;
   readonly outbox: Outbox;
   readonly launcher: Launcher;
   readonly #guardian: Guardian;
@@ -66,20 +51,11 @@ export class EnokiNode {
   #closing: Promise<void> | undefined;
 
   /** For {@link EnokiNode.start}: from parts that are open already. */
-  constructor(parts: {
-    settings: NodeSettings;
-    functions: Functions;
-    keygroups: Keygroups;
-    outbox: Outbox;
-    launcher: Launcher;
-    guardian: Guardian;
-    nodeStore: Storage;
-    bootId: string;
-    draining: AbortController;
-  }) {
+  constructor(parts: NodeParts) {
     this.settings = parts.settings;
     this.functions = parts.functions;
     this.keygroups = parts.keygroups;
+    this.cluster = parts.cluster;
     this.outbox = parts.outbox;
     this.launcher = parts.launcher;
     this.#guardian = parts.guardian;
@@ -105,7 +81,7 @@ export class EnokiNode {
       },
     });
     try {
-      const node = await assemble(settings, guardian);
+      const node = new EnokiNode(await openParts(settings, guardian));
       await node.#listen();
       node.#isReady = true;
       return node;
@@ -218,128 +194,9 @@ export class EnokiNode {
     await drained;
     await this.launcher.close();
     await this.keygroups.close();
+    await this.cluster?.close();
     await endRun(this.#nodeStore, this.#bootId);
     await this.#nodeStore.close();
     await this.#guardian.release();
   }
-}
-
-const nextInvocationId = createInvocationIds();
-
-async function assemble(settings: NodeSettings, guardian: Guardian): Promise<EnokiNode> {
-  const { dataDir, logger } = settings;
-  const scratchDir = join(dataDir, "scratch");
-  await rm(scratchDir, { recursive: true, force: true });
-  await mkdir(scratchDir, { recursive: true, mode: 0o700 });
-  const driver = openDriver(settings);
-  const bootId = readBootId();
-  const nodeStore = await driver.open(NODE_STORE);
-  const resumes = await beginRun(nodeStore, bootId);
-  const turn = createTurn();
-  const clock = systemClock;
-  const launcher = await createLauncher({
-    runDir: join(dataDir, "run"),
-    guests: {
-      nodeMain: fileURLToPath(new URL("../guest/main.cjs", import.meta.url)),
-      pythonDir: fileURLToPath(new URL("../../guest/python", import.meta.url)),
-    },
-    logger,
-    guardian,
-  });
-  const keygroups: Keygroups = new Keygroups({
-    driver,
-    storageKind: settings.storage,
-    nodeName: settings.name,
-    nodeStore,
-    resumes,
-    defaults: settings.keygroupDefaults,
-    turn,
-    timers: systemTimers,
-    clock,
-    logger,
-    syncIntervalMs: settings.syncIntervalMs,
-    encodeSends: (keygroup, sends) => outbox.prepareSends(() => keygroups.find(keygroup), sends),
-    dropped: (name) => outbox.dropStore(name),
-  });
-  await keygroups.open();
-  const draining = new AbortController();
-  const artefacts = await createArtefactStore(join(dataDir, "artefacts"));
-  const python = await probePython();
-  const pythonVersion = "missing" in python ? undefined : python.version;
-  const functions: Functions = new Functions({
-    nodeName: settings.name,
-    registry: new FunctionRegistry(nodeStore),
-    deployer: new Deployer({
-      build: createBuildProcess({
-        signal: draining.signal,
-        logger,
-        store: artefacts,
-        target: thisTarget(pythonVersion),
-        pythonPath: "missing" in python ? undefined : python.path,
-      }),
-      scratchDir,
-      clock,
-      defaults: {
-        ...settings.functionDefaults,
-        isolation:
-          settings.functionDefaults.isolation ??
-          (launcher.report.isolations.includes("sandbox") ? "sandbox" : "process"),
-      },
-    }),
-    host: {
-      launcher,
-      turn,
-      clock,
-      logger,
-      idleMs: settings.instanceIdleMs,
-      pidsMax: settings.pidsMax,
-      tmpBytes: settings.tmpBytes,
-      artefactDir: (hash) => artefacts.path(hash),
-      storeFileOf: (name) => keygroups.find(keygroupOf(name)).storeFile,
-      operationsFor: (name) => new KeygroupOperations(keygroups.find(keygroupOf(name)), logger),
-    },
-    ensureKeygroup: async (name) => void (await keygroups.ensure(keygroupOf(name))),
-    removeKeygroup: (name) => keygroups.remove(keygroupOf(name)),
-    collectArtefacts: (inUse) => collectArtefacts(artefacts, inUse),
-  });
-  const outbox: Outbox = new Outbox({
-    find: (name) => functions.find(name),
-    storeOf: (name) => keygroups.find(keygroupOf(name)),
-    clock,
-    logger,
-    random: Math.random,
-    nextId: nextInvocationId,
-  });
-  await functions.open();
-  outbox.open(keygroups.list());
-  return new EnokiNode({
-    settings,
-    functions,
-    keygroups,
-    outbox,
-    launcher,
-    guardian,
-    nodeStore,
-    bootId,
-    draining,
-  });
-}
-
-function openDriver(settings: NodeSettings): StorageDriver {
-  if (settings.storage === "memory") return createMemoryDriver();
-  return createLmdbDriver({ dir: join(settings.dataDir, "stores") });
-}
-
-/** The default keygroup of a function has the function's name (contract, `kv`). */
-function keygroupOf(name: FunctionName): KeygroupName {
-  return name as string as KeygroupName;
-}
-
-/** The function whose default keygroup has this name. */
-function functionOf(name: KeygroupName): FunctionName {
-  return name as string as FunctionName;
-}
-
-async function collectArtefacts(store: ArtefactStore, inUse: ReadonlySet<string>): Promise<void> {
-  for (const hash of await store.list()) if (!inUse.has(hash)) await store.remove(hash);
 }

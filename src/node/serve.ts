@@ -1,4 +1,8 @@
-import { EnokiError } from "../core/errors.js";
+import { join } from "node:path";
+
+import type { Logger } from "../ports/logger.js";
+import { systemTimers } from "../ports/timers.js";
+import type { ClusterSettings } from "./cluster.js";
 import type { NodeConfig } from "./config.js";
 import { createLogger, type LogSink } from "./logger.js";
 import { NODE_DEFAULTS, type NodeSettings } from "./node-settings.js";
@@ -12,48 +16,115 @@ export interface ReadyNode {
   /** Base URLs; `null` = the port is off. */
   readonly functions: string | null;
   readonly admin: string | null;
+  /** `HOST:PORT` that other nodes are told; `null` = it only dials out. Absent where it stands alone. */
+  readonly links?: string | null;
   readonly dataDir: string;
   readonly pid: number;
   /** What this machine can confine functions with, and why not more. */
   readonly isolation: string;
+  /** All nodes of this process, where there are several: this is the first of them. */
+  readonly nodes?: readonly ReadyNode[];
 }
 
-/** A node that serves. */
+/** Nodes that serve. */
 export interface ServingNode {
   readonly ready: ReadyNode;
-  readonly node: EnokiNode;
+  /** One, or those of `--nodes` in their order. */
+  readonly nodes: readonly EnokiNode[];
   /** Drains and stops; may be called again. */
   close(): Promise<void>;
 }
 
 /**
- * Starts a node from its configuration; it serves when this resolves.
+ * Starts a node, or the several of `nodes`, from its configuration; it serves when this resolves.
  * @throws EnokiError `ENOKI_PORT_IN_USE`, `ENOKI_DATA_DIR_IN_USE`, `ENOKI_STORAGE_FORMAT`,
- * `ENOKI_UNSUPPORTED` for a naming service that this release does not use yet
+ * `ENOKI_CREDENTIALS_REQUIRED`
  */
 export async function serve(
   config: NodeConfig,
   io: { readonly log: LogSink } = { log: process.stderr },
 ): Promise<ServingNode> {
-  if (config.naming !== "memory") {
-    throw new EnokiError("ENOKI_UNSUPPORTED", "--naming: this release runs one node, on memory");
+  const nodes: EnokiNode[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(nodes.map((node) => node.close()));
+  };
+  try {
+    for (const settings of await settingsOfAll(config, io.log)) {
+      nodes.push(await EnokiNode.start(settings));
+    }
+  } catch (error) {
+    await close();
+    throw error;
   }
-  const node = await EnokiNode.start(await settingsOf(config, io.log));
-  const { report } = node.launcher;
+  const all = nodes.map(describe);
+  const [first] = all as [ReadyNode];
+  return { nodes, ready: config.nodes ? { ...first, nodes: all } : first, close };
+}
+
+function describe({ settings, addresses, launcher, cluster }: EnokiNode): ReadyNode {
+  const { report } = launcher;
   return {
-    node,
-    ready: {
-      name: config.name,
-      version: packageVersion(),
-      functions: node.addresses.functions,
-      admin: node.addresses.admin,
-      dataDir: config.dataDir,
-      pid: process.pid,
-      isolation: report.sandboxMissing
-        ? `process only (${report.sandboxMissing})`
-        : `sandbox, memory by ${report.memoryLimit}`,
+    name: settings.name,
+    version: settings.version,
+    functions: addresses.functions,
+    admin: addresses.admin,
+    ...(cluster && { links: cluster.addresses[0] ?? null }),
+    dataDir: settings.dataDir,
+    pid: process.pid,
+    isolation: report.sandboxMissing
+      ? `process only (${report.sandboxMissing})`
+      : `sandbox, memory by ${report.memoryLimit}`,
+  };
+}
+
+/** The settings of each node that this process is to run. */
+async function settingsOfAll(config: NodeConfig, log: LogSink): Promise<NodeSettings[]> {
+  const settings = await settingsOf(config, log);
+  const { naming, nodes, linkPort, host } = config;
+  if (nodes !== undefined) return severalOf(settings, nodes);
+  if (naming === "memory") return [settings];
+  const { EtcdNaming } = await import("../naming/etcd/etcd-naming.js");
+  const cluster: ClusterSettings = {
+    connectNaming: () => new EtcdNaming(naming),
+    listen: linkPort === undefined ? undefined : { host, port: linkPort },
+    advertise: config.advertise,
+    credentials: config.linkCredentials,
+  };
+  return [{ ...settings, cluster }];
+}
+
+/** Several nodes that share a naming service in memory; ports that are said count up from node to node. */
+async function severalOf(
+  settings: NodeSettings,
+  names: readonly string[],
+): Promise<NodeSettings[]> {
+  const { MemoryNamingService } = await import("../naming/memory.js");
+  const service = new MemoryNamingService({ timers: systemTimers });
+  const portOf = (base: number | undefined, index: number): number | undefined =>
+    base === undefined || base === 0 ? base : base + index;
+  return names.map((name, index) => ({
+    ...settings,
+    name,
+    dataDir: join(settings.dataDir, name),
+    functionPort: portOf(settings.functionPort, index),
+    adminPort: portOf(settings.adminPort, index),
+    logger: withNode(settings.logger, name),
+    cluster: {
+      connectNaming: () => service.connect(),
+      listen: { host: "127.0.0.1", port: 0 },
+      advertise: undefined,
+      credentials: undefined,
     },
-    close: () => node.close(),
+  }));
+}
+
+/** Says in each line which node it is about. */
+function withNode(logger: Logger, node: string): Logger {
+  return {
+    debug: (fields, message) => logger.debug({ ...fields, at: node }, message),
+    info: (fields, message) => logger.info({ ...fields, at: node }, message),
+    warn: (fields, message) => logger.warn({ ...fields, at: node }, message),
+    error: (fields, message) => logger.error({ ...fields, at: node }, message),
   };
 }
 

@@ -39,6 +39,13 @@ const nodeName = z.string({ error: "expected a name" }).transform((given, contex
   }
 });
 
+/** Names with commas between them, each once. */
+const nodeNames = z
+  .string({ error: "expected names with commas between them" })
+  .transform((given) => given.split(",").map((name) => name.trim()))
+  .pipe(z.array(nodeName))
+  .refine((names) => new Set(names).size === names.length, { error: "a name stands there twice" });
+
 const text = z.string({ error: "expected text" }).min(1, "must not be empty");
 
 const advertised = text.regex(/^(?:none|.+:\d{1,5})$/, "expected HOST:PORT or none");
@@ -54,13 +61,17 @@ const bodyLimit = sizeField.refine((sizeBytes) => sizeBytes <= LIMITS.requestBod
  */
 export const settingsSchema = z.strictObject({
   name: nodeName.prefault("node").meta({ value: "id", description: "name of the node" }),
+  nodes: nodeNames.optional().meta({
+    value: "names",
+    description: "several nodes in this process, such as cloud,edge1,edge2; ports count up",
+  }),
   dataDir: text.prefault(".enoki").meta({ value: "dir", description: "where everything is kept" }),
   host: text.prefault("127.0.0.1").meta({ value: "host", description: "address to listen on" }),
   functionPort: port.prefault(8000).meta({ value: "port", description: "calls of functions" }),
   adminPort: port.prefault(8080).meta({ value: "port", description: "the admin API" }),
-  linkPort: port.prefault("off").meta({
+  linkPort: port.prefault(7000).meta({
     value: "port",
-    description: "links to other nodes; accepted, but nothing listens on it yet",
+    description: "links to other nodes, with --naming etcd://…; off: this node only dials out",
   }),
   linkCert: text.optional().meta({
     value: "file",
@@ -83,7 +94,8 @@ export const settingsSchema = z.strictObject({
   }),
   advertise: advertised.optional().meta({
     value: "host:port",
-    description: "address that other nodes reach this one by, or none; not used yet",
+    description: "address that other nodes reach this one by, or none: this node only dials out",
+    shownDefault: "where it listens",
   }),
   naming: text.prefault("memory").meta({
     value: "service",

@@ -12,7 +12,7 @@ import type { Policy } from "../core/live-set.js";
 import type { Update } from "../core/update.js";
 import { Vector } from "../core/vector.js";
 import { versionToken, visibleVersions } from "../core/visible.js";
-import type { OpenedReplica } from "../keygroups/keygroup.js";
+import type { OpenedReplica } from "../keygroups/keygroup-options.js";
 import { GhostLog, type Ghost } from "./ghost-log.js";
 import type { SimNaming } from "./naming.js";
 import type { Downfall, SimNode } from "./node.js";

@@ -1,4 +1,5 @@
-import { Keygroup, type KeygroupOptions } from "../../src/keygroups/keygroup.js";
+import { Keygroup } from "../../src/keygroups/keygroup.js";
+import type { KeygroupOptions } from "../../src/keygroups/keygroup-options.js";
 import type { KeygroupName } from "../../src/core/ids.js";
 import type { Storage } from "../../src/ports/storage.js";
 import { systemTimers } from "../../src/ports/timers.js";

@@ -24,6 +24,7 @@ export function addUpCommand(program: Command, cli: Cli, serve: Serve): void {
       "enoki up",
       "enoki up --data-dir /var/lib/enoki --function-port 80 --log-format json",
       "enoki up --config node.yaml --json",
+      "enoki up --nodes cloud,edge1,edge2",
     ],
   });
   const settings = describeSettings();
@@ -65,14 +66,18 @@ function whenToldToStop(io: Io): Promise<void> {
 }
 
 function banner(ready: RunningNode["ready"]): string {
-  const lines = fields([
-    ["  functions", ready.functions ?? "off"],
-    ["  admin", ready.admin ?? "off"],
-    ["  data", ready.dataDir],
-    ["  isolation", ready.isolation],
-  ]);
-  const first = `Enoki ${ready.version}, node ${ready.name}, is ready\n`;
-  return `${first}${lines}Next: enoki init python hello && enoki deploy hello\n`;
+  const nodes = ready.nodes ?? [ready];
+  const shown = nodes.map((node) => {
+    const lines = fields([
+      ["  functions", node.functions ?? "off"],
+      ["  admin", node.admin ?? "off"],
+      ["  links", node.links === null ? "only dials out" : node.links],
+      ["  data", node.dataDir],
+      ["  isolation", node.isolation],
+    ]);
+    return `Enoki ${node.version}, node ${node.name}, is ready\n${lines}`;
+  });
+  return `${shown.join("")}Next: enoki init python hello && enoki deploy hello\n`;
 }
 
 function toOption({ flag, value, description, shownDefault }: SettingDescription): Option {

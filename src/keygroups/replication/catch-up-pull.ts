@@ -219,7 +219,7 @@ export class CatchUpPull {
 
   /** Drops, bit by bit, what the store held before, so that a join may begin. */
   #sweep(): void {
-    if (this.#isSweeping) return;
+    if (this.#isSweeping || this.#isClosed) return;
     this.#isSweeping = true;
     this.#context.host.change<boolean>({
       work: (replica, transaction) => {

@@ -1,5 +1,6 @@
 // Why so long: it is the one place where a message meets the membership, and everything else is parts.
 
+import type { Dot } from "../../core/dot.js";
 import type { Heartbeat } from "../../core/heartbeat.js";
 import type { KeygroupName, NodeName } from "../../core/ids.js";
 import { StalenessTracker } from "../../core/staleness.js";
@@ -194,6 +195,14 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
    */
   stalenessMs(): number {
     return this.#staleness.boundMs(this.#context.clock.monotonicMs(), this.#host.replica.vector);
+  }
+
+  /** True if one of these members is known to have that commit on stable storage. */
+  isElsewhere(dot: Dot, members: ReadonlySet<number>): boolean {
+    for (const { member, heartbeat } of this.#peers.values()) {
+      if (members.has(member) && heartbeat?.durable.covers(dot)) return true;
+    }
+    return false;
   }
 
   metrics(): ReplicationMetrics {

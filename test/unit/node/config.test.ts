@@ -27,7 +27,7 @@ test("without a word the node listens on loopback, at the documented ports", asy
     host: "127.0.0.1",
     functionPort: 8000,
     adminPort: 8080,
-    linkPort: undefined,
+    linkPort: 7000,
     coapPort: undefined,
     grpcPort: undefined,
     tinyfaas: false,
@@ -204,10 +204,28 @@ test("the three files of a link's certificate go together and are read", async (
 
 test("links beyond loopback need a certificate", async () => {
   const files = { c: "cert", k: "key", a: "ca" };
-  const flags = { host: "::", adminPort: "off", functions: "public", linkPort: "7000" };
+  const flags = {
+    host: "::",
+    adminPort: "off",
+    functions: "public",
+    naming: "etcd://127.0.0.1:2379",
+  };
   await expect(load({ flags })).rejects.toMatchObject({ code: "ENOKI_CREDENTIALS_REQUIRED" });
   const linked = { ...flags, linkCert: "c", linkKey: "k", linkCa: "a" };
   expect((await load({ flags: linked, files })).config.linkPort).toBe(7000);
+});
+
+test("several nodes are named with commas, each once, and have one process in common", async () => {
+  const { config } = await load({ flags: { nodes: "cloud, edge1,edge2" } });
+  expect(config.nodes).toEqual(["cloud", "edge1", "edge2"]);
+  for (const [flags, message] of [
+    [{ nodes: "a,a" }, "--nodes: a name stands there twice"],
+    [{ nodes: "a,b_" }, '--nodes: "b_" is not a valid node name'],
+    [{ nodes: "a,b", name: "c" }, /^--name: does not go with --nodes/],
+    [{ nodes: "a,b", naming: "etcd://127.0.0.1" }, /^--naming: does not go with --nodes/],
+  ] as const) {
+    await expect(load({ flags })).rejects.toThrow(message);
+  }
 });
 
 test("variables of the command line are no settings and no mistakes", async () => {
@@ -216,8 +234,8 @@ test("variables of the command line are no settings and no mistakes", async () =
 });
 
 test("what is accepted without effect is said", async () => {
-  const { notices } = await load({ flags: { tinyfaas: true, linkPort: "7000" } });
-  expect(notices).toHaveLength(2);
+  const { notices } = await load({ flags: { tinyfaas: true } });
+  expect(notices).toHaveLength(1);
 });
 
 test("every setting has one name in each form, and a description", () => {

@@ -2,7 +2,6 @@ import { expect, test } from "vitest";
 
 import { loadConfig } from "../../../src/node/config.js";
 import type { NamingConfig } from "../../../src/node/naming-config.js";
-import { serve } from "../../../src/node/serve.js";
 
 const FILES: Readonly<Record<string, string>> = {
   password: "from file\n",
@@ -78,10 +77,4 @@ test("no password stands in what is said of a wrong address", async () => {
   for (const naming of ["etcd://u:secret@a:0", "etcd://u:secret@a/b/c", "etcd://u:%zzsecret@a"]) {
     await expect(load({ naming })).rejects.not.toThrow(/secret/);
   }
-});
-
-test("a node does not start on etcd yet, and says so", async () => {
-  const flags = { naming: "etcd://127.0.0.1:2379" };
-  const { config } = await loadConfig({ flags, env: {}, readFile: () => Promise.reject() });
-  await expect(serve(config)).rejects.toMatchObject({ code: "ENOKI_UNSUPPORTED" });
 });

@@ -3,7 +3,8 @@ import { z } from "zod";
 import { EnokiError } from "../../../core/errors.js";
 import { LIMITS } from "../../../core/limits.js";
 import { parseInput } from "../../../input/parse-input.js";
-import { readExportedValue, showExportedValue } from "../../../keygroups/json-values.js";
+import { exportLine } from "../../../keygroups/export-line.js";
+import { readExportedValue } from "../../../keygroups/json-values.js";
 import type { ExportedItem, KeygroupFacade } from "../../../keygroups/types.js";
 import { linesOf, parseJson } from "../body.js";
 import type { AdminDeps } from "../deps.js";
@@ -11,7 +12,6 @@ import { json } from "../responses.js";
 import { route, type AdminRoute } from "../route.js";
 import { exportedItemSchema } from "../schemas.js";
 import { lineStream, NDJSON } from "../streams.js";
-import { isoTime } from "../views.js";
 import { findKeygroup } from "./keygroups.js";
 
 /** A chunk is imported once it has this many items or bytes. */
@@ -58,10 +58,7 @@ export function itemRoutes(deps: AdminDeps): AdminRoute[] {
 }
 
 function* exportLines(keygroup: KeygroupFacade): Generator<string> {
-  for (const { key, value, expiresAtMs } of keygroup.exportItems()) {
-    const shown = { key, value: showExportedValue(value) };
-    yield JSON.stringify(expiresAtMs === 0 ? shown : { ...shown, expiresAt: isoTime(expiresAtMs) });
-  }
+  for (const item of keygroup.exportItems()) yield exportLine(item);
 }
 
 async function importLines(request: Request, keygroup: KeygroupFacade): Promise<number> {

@@ -1,0 +1,2 @@
+export { ClusterKeygroups } from "../keygroups/members/cluster-keygroups.js";
+export { NodeCluster } from "./cluster.js";

@@ -1,0 +1,209 @@
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import type { FunctionName, KeygroupName, NodeName } from "../core/ids.js";
+import { createArtefactStore, type ArtefactStore } from "../functions/artefacts.js";
+import { thisTarget } from "../functions/build-target.js";
+import { createBuildProcess } from "../functions/build/build-process.js";
+import { Deployer } from "../functions/deployer.js";
+import { Functions } from "../functions/functions.js";
+import { createInvocationIds } from "../functions/invocation-ids.js";
+import { Outbox } from "../functions/outbox/outbox.js";
+import { FunctionRegistry } from "../functions/registry.js";
+import type { KeygroupsOptions } from "../keygroups/keygroup-stores.js";
+import { Keygroups } from "../keygroups/keygroups.js";
+import type { NodeKeygroups } from "../keygroups/node-keygroups.js";
+import { KeygroupOperations } from "../keygroups/operation-server.js";
+import { systemClock } from "../ports/clock.js";
+import type { Launcher } from "../ports/runtime.js";
+import type { Storage, StorageDriver } from "../ports/storage.js";
+import { systemTimers } from "../ports/timers.js";
+import { createTurn } from "../ports/turn.js";
+import type { Guardian } from "../runtimes/guardian.js";
+import { createLauncher } from "../runtimes/launcher.js";
+import { probePython } from "../runtimes/probes.js";
+import { readBootId } from "../storage/boot-id.js";
+import { createLmdbDriver } from "../storage/lmdb.js";
+import { createMemoryDriver } from "../storage/memory.js";
+import type { ClusterSettings, NodeCluster } from "./cluster.js";
+import { writeLines } from "./exports.js";
+import type { NodeSettings } from "./node-settings.js";
+import { beginRun } from "./run-marker.js";
+
+/** What a node works with, opened and put together. */
+export interface NodeParts {
+  readonly settings: NodeSettings;
+  readonly functions: Functions;
+  readonly keygroups: NodeKeygroups;
+  /** `undefined`: the node stands alone. */
+  readonly cluster: NodeCluster | undefined;
+  readonly outbox: Outbox;
+  readonly launcher: Launcher;
+  readonly guardian: Guardian;
+  readonly nodeStore: Storage;
+  readonly bootId: string;
+  readonly draining: AbortController;
+}
+
+const NODE_STORE = "node";
+
+/** Ids of new invocations. */
+export const nextInvocationId = createInvocationIds();
+
+/** Opens the stores and puts everything together that a node works with; nothing listens yet. */
+export async function openParts(settings: NodeSettings, guardian: Guardian): Promise<NodeParts> {
+  const { dataDir, logger } = settings;
+  const scratchDir = join(dataDir, "scratch");
+  await rm(scratchDir, { recursive: true, force: true });
+  await mkdir(scratchDir, { recursive: true, mode: 0o700 });
+  const driver = openDriver(settings);
+  const bootId = readBootId();
+  const nodeStore = await driver.open(NODE_STORE);
+  const resumes = await beginRun(nodeStore, bootId);
+  const registry = new FunctionRegistry(nodeStore);
+  const turn = createTurn();
+  const clock = systemClock;
+  const launcher = await createLauncher({
+    runDir: join(dataDir, "run"),
+    guests: {
+      nodeMain: fileURLToPath(new URL("../guest/main.cjs", import.meta.url)),
+      pythonDir: fileURLToPath(new URL("../../guest/python", import.meta.url)),
+    },
+    logger,
+    guardian,
+  });
+  // why: a node that stands alone does not pay for loading what speaks with others.
+  const parts = settings.cluster && (await import("./cluster-parts.js"));
+  const cluster = await parts?.NodeCluster.open({
+    settings: settings.cluster as ClusterSettings,
+    node: settings.name as NodeName,
+    nodeStore,
+    clock,
+    timers: systemTimers,
+    turn,
+    logger,
+  });
+  const shared: KeygroupsOptions = {
+    driver,
+    storageKind: settings.storage,
+    nodeName: settings.name,
+    nodeStore,
+    resumes,
+    defaults: settings.keygroupDefaults,
+    turn,
+    timers: systemTimers,
+    clock,
+    logger,
+    syncIntervalMs: settings.syncIntervalMs,
+    encodeSends: (keygroup, sends) => outbox.prepareSends(() => keygroups.find(keygroup), sends),
+    dropped: (name) => outbox.dropStore(name),
+  };
+  const members =
+    cluster &&
+    parts &&
+    new parts.ClusterKeygroups({
+      ...shared,
+      directory: cluster.directory,
+      router: cluster.router,
+      random: Math.random,
+      writeExport: (name, lines) => writeLines(join(dataDir, "exports"), name, lines),
+      servingChanged: (name) => functions.renew(functionOf(name)),
+      isInUse: (name) => registry.find(functionOf(name)) !== undefined,
+    });
+  const keygroups: NodeKeygroups = members ?? new Keygroups(shared);
+  const python = await probePython();
+  const pythonVersion = "missing" in python ? undefined : python.version;
+  await cluster?.follow({
+    version: settings.version,
+    platform: `${process.platform}-${process.arch}`,
+    python: pythonVersion,
+    labels: {},
+    storage: settings.storage,
+  });
+  const draining = new AbortController();
+  const artefacts = await createArtefactStore(join(dataDir, "artefacts"));
+  const functions: Functions = new Functions({
+    nodeName: settings.name,
+    registry,
+    deployer: new Deployer({
+      build: createBuildProcess({
+        signal: draining.signal,
+        logger,
+        store: artefacts,
+        target: thisTarget(pythonVersion),
+        pythonPath: "missing" in python ? undefined : python.path,
+      }),
+      scratchDir,
+      clock,
+      defaults: {
+        ...settings.functionDefaults,
+        isolation:
+          settings.functionDefaults.isolation ??
+          (launcher.report.isolations.includes("sandbox") ? "sandbox" : "process"),
+      },
+    }),
+    host: {
+      launcher,
+      turn,
+      clock,
+      logger,
+      idleMs: settings.instanceIdleMs,
+      pidsMax: settings.pidsMax,
+      tmpBytes: settings.tmpBytes,
+      artefactDir: (hash) => artefacts.path(hash),
+      storeFileOf: (name) =>
+        members && !members.local(keygroupOf(name))?.isServing
+          ? undefined
+          : keygroups.find(keygroupOf(name)).storeFile,
+      operationsFor: (name) => new KeygroupOperations(keygroups.find(keygroupOf(name)), logger),
+    },
+    ensureKeygroup: async (name) => void (await keygroups.ensure(keygroupOf(name))),
+    resumeKeygroup: async (name) => void (await keygroups.resume(keygroupOf(name))),
+    removeKeygroup: (name) => keygroups.remove(keygroupOf(name)),
+    leaveKeygroup: (name) => keygroups.leave(keygroupOf(name)),
+    collectArtefacts: (inUse) => collectArtefacts(artefacts, inUse),
+  });
+  const outbox: Outbox = new Outbox({
+    find: (name) => functions.find(name),
+    storeOf: (name) => keygroups.find(keygroupOf(name)),
+    clock,
+    logger,
+    random: Math.random,
+    nextId: nextInvocationId,
+  });
+  await keygroups.open();
+  await functions.open();
+  outbox.open(keygroups.list());
+  return {
+    settings,
+    functions,
+    keygroups,
+    cluster,
+    outbox,
+    launcher,
+    guardian,
+    nodeStore,
+    bootId,
+    draining,
+  };
+}
+
+function openDriver(settings: NodeSettings): StorageDriver {
+  if (settings.storage === "memory") return createMemoryDriver();
+  return createLmdbDriver({ dir: join(settings.dataDir, "stores") });
+}
+
+/** The default keygroup of a function has the function's name (contract, `kv`). */
+export function keygroupOf(name: FunctionName): KeygroupName {
+  return name as string as KeygroupName;
+}
+
+/** The function whose default keygroup has this name. */
+export function functionOf(name: KeygroupName): FunctionName {
+  return name as string as FunctionName;
+}
+
+async function collectArtefacts(store: ArtefactStore, inUse: ReadonlySet<string>): Promise<void> {
+  for (const hash of await store.list()) if (!inUse.has(hash)) await store.remove(hash);
+}
