@@ -7,6 +7,8 @@ import { ReplicationRouter } from "../keygroups/replication/router.js";
 import type { LinkCredentials } from "../links/identity.js";
 import { LINK_TIMING } from "../links/options.js";
 import { openWebSocketLinks, type WebSocketLinks } from "../links/web-socket.js";
+import { PeerRequests } from "../peers/requests.js";
+import { PeerRouter } from "../peers/router.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { Naming } from "../ports/naming.js";
@@ -44,6 +46,8 @@ export interface NodeClusterOptions {
 export class NodeCluster {
   readonly directory: Directory;
   readonly router: ReplicationRouter;
+  /** Asks other nodes, and answers them. */
+  readonly requests: PeerRequests;
   readonly links: WebSocketLinks;
   readonly #options: NodeClusterOptions;
   readonly #naming: Naming;
@@ -55,6 +59,7 @@ export class NodeCluster {
     this.#naming = naming;
     this.links = links;
     this.router = new ReplicationRouter(links);
+    this.requests = new PeerRequests({ links, timers, logger });
     this.directory = new Directory({
       node,
       naming,
@@ -82,7 +87,7 @@ export class NodeCluster {
       timing: LINK_TIMING,
     });
     const cluster = new NodeCluster(options, settings.connectNaming(), links);
-    links.listen(cluster.router);
+    links.listen(new PeerRouter({ requests: cluster.requests, keygroups: cluster.router }));
     return cluster;
   }
 
