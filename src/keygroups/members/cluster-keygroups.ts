@@ -71,6 +71,11 @@ export class ClusterKeygroups implements NodeKeygroups {
     return this.#replicas.all().map(({ keygroup }) => keygroup);
   }
 
+  get(name: KeygroupName): Keygroup | undefined {
+    const local = this.#replicas.get(name);
+    return local?.isServing ? local.keygroup : undefined;
+  }
+
   find(name: KeygroupName): Keygroup {
     const local = this.#replicas.get(name);
     if (local) return local.keygroup;
