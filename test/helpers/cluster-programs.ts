@@ -37,8 +37,14 @@ export class ProgramCluster {
   async start(name: string, flags: readonly string[] = []): Promise<ClusterProgram> {
     const dataDir = join(this.#dir, name);
     const program = await startProgram(dataDir, [
-      ...["--name", name, "--isolation", "process", "--link-port", "0"],
-      ...["--naming", `etcd://127.0.0.1:${this.#etcd.port}`],
+      "--name",
+      name,
+      "--isolation",
+      "process",
+      "--link-port",
+      "0",
+      "--naming",
+      `etcd://127.0.0.1:${this.#etcd.port}`,
       ...(await this.#certificate(name)),
       ...this.#flags,
       ...flags,
