@@ -82,6 +82,7 @@ export class Announcement {
     const { naming, disk, node, logger } = this.#options;
     const key = nodeKey(node);
     const entry = (await naming.read(key)).find((candidate) => candidate.key === key);
+    if (this.#isClosed) return;
     const other = entry === undefined ? undefined : readable(key, entry.value);
     if (other !== undefined && other.disk !== disk) {
       if (!this.#isNameTaken) logger.warn({ node }, `another node is named "${node}" as well`);

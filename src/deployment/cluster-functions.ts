@@ -26,7 +26,7 @@ export interface ClusterFunctionsOptions {
   readonly store: ArtefactStore;
   /** A name that no other deploy has. */
   readonly newDeployId: () => string;
-  /** Removes a keygroup whose function does not run here. */
+  /** Ends a keygroup on all nodes. */
   readonly removeKeygroup: (name: FunctionName) => Promise<void>;
 }
 
@@ -109,8 +109,9 @@ export class ClusterFunctions implements FunctionsFacade {
     const resume = follower.pause(name);
     try {
       await directory.control.removeFunction(name);
-      if (functions.recordOf(name)) await functions.remove(name, options);
-      else if (options.deleteData) await removeKeygroup(name);
+      if (functions.recordOf(name)) await functions.remove(name, { deleteData: false });
+      // The data of all nodes, not only this one's.
+      if (options.deleteData) await removeKeygroup(name);
     } finally {
       resume();
     }

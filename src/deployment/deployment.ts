@@ -69,11 +69,6 @@ export class Deployment {
     this.#follower.start();
   }
 
-  /** A link is up: what waits for other nodes is tried again. */
-  peerUp(): void {
-    this.#follower.retry();
-  }
-
   /** Follows no longer. What serves goes on. */
   async close(): Promise<void> {
     await this.#follower.close();

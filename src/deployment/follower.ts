@@ -54,7 +54,7 @@ const LASTING: ReadonlySet<ErrorCode> = new Set([
   "ENOKI_INTERNAL",
 ]);
 const RETRY_MS = 1000;
-const RETRY_MS_MAX = 60_000;
+const RETRY_MS_MAX = 15_000;
 
 /**
  * Makes the functions of this node what the directory says: fetches, loads and switches to the current
@@ -78,7 +78,7 @@ export class Follower {
   start(): void {
     this.#unsubscribe = this.#options.directory.subscribe({
       functionChanged: (name) => this.kick(name),
-      nodeChanged: () => this.retry(),
+      nodeChanged: () => this.#retry(),
       reachabilityChanged: (isReachable) => {
         if (isReachable) this.#kickAll();
       },
@@ -95,7 +95,7 @@ export class Follower {
   }
 
   /** Tries again at once what waits for its next try: another node may be there now. */
-  retry(): void {
+  #retry(): void {
     for (const [name, task] of this.#tasks) {
       if (task.stopRetry === undefined) continue;
       task.tries = 0;

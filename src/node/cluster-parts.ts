@@ -1,2 +1,3 @@
+export { Deployment } from "../deployment/deployment.js";
 export { ClusterKeygroups } from "../keygroups/members/cluster-keygroups.js";
 export { NodeCluster } from "./cluster.js";

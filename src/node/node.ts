@@ -48,6 +48,7 @@ export class EnokiNode {
   #addresses: NodeAddresses = { functions: null, admin: null };
   #isReady = false;
   readonly #draining: AbortController;
+  readonly #deployment: NodeParts["deployment"];
   #closing: Promise<void> | undefined;
 
   /** For {@link EnokiNode.start}: from parts that are open already. */
@@ -62,6 +63,7 @@ export class EnokiNode {
     this.#nodeStore = parts.nodeStore;
     this.#bootId = parts.bootId;
     this.#draining = parts.draining;
+    this.#deployment = parts.deployment;
   }
 
   /**
@@ -129,7 +131,7 @@ export class EnokiNode {
     const functions = await this.#open(functionPort, settings.functionPort, "--function-port");
     const metrics = createNodeMetrics(this);
     const app = createAdminApp({
-      functions: this.functions,
+      functions: this.#deployment?.functions ?? this.functions,
       invocations: this.outbox,
       keygroups: this.keygroups,
       removeKeygroup: (name) => this.functions.removeKeygroup(functionOf(name)),
@@ -188,11 +190,13 @@ export class EnokiNode {
     this.outbox.stop();
     const { drainTimeoutMs } = this.settings;
     const drained = Promise.all(this.#servers.map((server) => closeServer(server, drainTimeoutMs)));
+    const followed = this.#deployment?.close();
     const timer = setTimeout(() => void this.functions.kill(), drainTimeoutMs);
     await this.functions.stop();
     clearTimeout(timer);
     await drained;
     await this.launcher.close();
+    await followed;
     await this.keygroups.close();
     await this.cluster?.close();
     await endRun(this.#nodeStore, this.#bootId);

@@ -2,6 +2,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import type { Deployment } from "../deployment/deployment.js";
 import type { FunctionName, KeygroupName, NodeName } from "../core/ids.js";
 import { createArtefactStore, type ArtefactStore } from "../functions/artefacts.js";
 import { thisTarget } from "../functions/build-target.js";
@@ -38,6 +39,7 @@ export interface NodeParts {
   readonly keygroups: NodeKeygroups;
   /** `undefined`: the node stands alone. */
   readonly cluster: NodeCluster | undefined;
+  readonly deployment: Deployment | undefined;
   readonly outbox: Outbox;
   readonly launcher: Launcher;
   readonly guardian: Guardian;
@@ -47,6 +49,8 @@ export interface NodeParts {
 }
 
 const NODE_STORE = "node";
+/** Of this node; none can be said yet. */
+const LABELS = {};
 
 /** Ids of new invocations. */
 export const nextInvocationId = createInvocationIds();
@@ -118,31 +122,33 @@ export async function openParts(settings: NodeSettings, guardian: Guardian): Pro
     version: settings.version,
     platform: `${process.platform}-${process.arch}`,
     python: pythonVersion,
-    labels: {},
+    labels: LABELS,
     storage: settings.storage,
   });
   const draining = new AbortController();
   const artefacts = await createArtefactStore(join(dataDir, "artefacts"));
+  const target = thisTarget(pythonVersion);
+  const deployer = new Deployer({
+    build: createBuildProcess({
+      signal: draining.signal,
+      logger,
+      store: artefacts,
+      target,
+      pythonPath: "missing" in python ? undefined : python.path,
+    }),
+    scratchDir,
+    clock,
+    defaults: {
+      ...settings.functionDefaults,
+      isolation:
+        settings.functionDefaults.isolation ??
+        (launcher.report.isolations.includes("sandbox") ? "sandbox" : "process"),
+    },
+  });
   const functions: Functions = new Functions({
     nodeName: settings.name,
     registry,
-    deployer: new Deployer({
-      build: createBuildProcess({
-        signal: draining.signal,
-        logger,
-        store: artefacts,
-        target: thisTarget(pythonVersion),
-        pythonPath: "missing" in python ? undefined : python.path,
-      }),
-      scratchDir,
-      clock,
-      defaults: {
-        ...settings.functionDefaults,
-        isolation:
-          settings.functionDefaults.isolation ??
-          (launcher.report.isolations.includes("sandbox") ? "sandbox" : "process"),
-      },
-    }),
+    deployer,
     host: {
       launcher,
       turn,
@@ -162,8 +168,28 @@ export async function openParts(settings: NodeSettings, guardian: Guardian): Pro
     resumeKeygroup: async (name) => void (await keygroups.resume(keygroupOf(name))),
     removeKeygroup: (name) => keygroups.remove(keygroupOf(name)),
     leaveKeygroup: (name) => keygroups.leave(keygroupOf(name)),
-    collectArtefacts: (inUse) => collectArtefacts(artefacts, inUse),
+    collectArtefacts: (inUse) =>
+      collectArtefacts(
+        artefacts,
+        new Set([...inUse, ...(deployment?.functions.artefactsInUse() ?? [])]),
+      ),
   });
+  const deployment: Deployment | undefined =
+    cluster &&
+    parts &&
+    new parts.Deployment({
+      node: settings.name as NodeName,
+      labels: LABELS,
+      target,
+      directory: cluster.directory,
+      requests: cluster.requests,
+      functions,
+      deployer,
+      store: artefacts,
+      removeKeygroup: (name) => functions.removeKeygroup(name),
+      timers: systemTimers,
+      logger,
+    });
   const outbox: Outbox = new Outbox({
     find: (name) => functions.find(name),
     storeOf: (name) => keygroups.find(keygroupOf(name)),
@@ -175,11 +201,13 @@ export async function openParts(settings: NodeSettings, guardian: Guardian): Pro
   await keygroups.open();
   await functions.open();
   outbox.open(keygroups.list());
+  deployment?.start();
   return {
     settings,
     functions,
     keygroups,
     cluster,
+    deployment,
     outbox,
     launcher,
     guardian,
