@@ -219,7 +219,10 @@ export async function openParts(settings: NodeSettings, guardian: Guardian): Pro
 
 function openDriver(settings: NodeSettings): StorageDriver {
   if (settings.storage === "memory") return createMemoryDriver();
-  return createLmdbDriver({ dir: join(settings.dataDir, "stores") });
+  return createLmdbDriver({
+    dir: join(settings.dataDir, "stores"),
+    usesLastSpace: (name) => name === NODE_STORE,
+  });
 }
 
 /** The default keygroup of a function has the function's name (contract, `kv`). */

@@ -1,5 +1,5 @@
-import { statfsSync } from "node:fs";
 import { EnokiError } from "../core/errors.js";
+import { availableBytes } from "./disk-space.js";
 
 /** Codes of LMDB and of the system for "no space": the map or the disk is full, or the quota is used up. */
 const NO_SPACE_CODES: ReadonlySet<unknown> = new Set([-30792, 28, 122, "ENOSPC", "EDQUOT"]);
@@ -16,9 +16,4 @@ export function toStorageError(error: unknown, folder: string): unknown {
   const isFull =
     NO_SPACE_CODES.has(code) || (code === EIO && availableBytes(folder) < FULL_BELOW_BYTES);
   return isFull ? new EnokiError("ENOKI_DISK_FULL") : error;
-}
-
-function availableBytes(folder: string): number {
-  const { bavail, bsize } = statfsSync(folder);
-  return bavail * bsize;
 }

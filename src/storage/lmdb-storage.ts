@@ -6,7 +6,8 @@ import { equalBytes } from "../base/bytes.js";
 import type { RangeOptions, Row, Storage, Transaction } from "../ports/storage.js";
 import { type Checkpoint, CheckpointFile, META_PAGES_SIZE_BYTES } from "./checkpoint-file.js";
 import { assertKey, assertSynchronous } from "./checks.js";
-import type { LmdbDatabase } from "./lmdb-environment.js";
+import type { DiskSpace } from "./disk-space.js";
+import { type LmdbDatabase, PAGE_SIZE_BYTES } from "./lmdb-environment.js";
 import { toStorageError } from "./lmdb-errors.js";
 import { readRange, readValue } from "./lmdb-reads.js";
 
@@ -14,6 +15,9 @@ import { readRange, readValue } from "./lmdb-reads.js";
 interface Pin {
   done(): void;
 }
+
+/** A row that is written anew takes the pages above it along: most of them are shared by many rows. */
+const PAGES_PER_ROW = 2;
 
 /** What {@link LmdbStorage.open} needs. */
 export interface LmdbStorageOptions {
@@ -23,6 +27,8 @@ export interface LmdbStorageOptions {
   readonly folder: string;
   readonly bootId: string;
   readonly onClose: () => void;
+  /** Asked before each commit whether there is room for it. */
+  readonly space?: DiskSpace | undefined;
 }
 
 /**
@@ -41,6 +47,7 @@ export class LmdbStorage implements Storage {
   readonly #folder: string;
   readonly #bootId: string;
   readonly #onClose: () => void;
+  readonly #space: DiskSpace | undefined;
   #checkpoint: Checkpoint;
   /** Holds the state of {@link #checkpoint}. */
   #pin: Pin;
@@ -65,6 +72,7 @@ export class LmdbStorage implements Storage {
     this.#folder = options.folder;
     this.#bootId = options.bootId;
     this.#onClose = options.onClose;
+    this.#space = options.space;
     this.#database = options.database;
     this.#dataFile = dataFile;
     this.#checkpointFile = checkpointFile;
@@ -119,6 +127,7 @@ export class LmdbStorage implements Storage {
       this.#database.transactionSync(() => {
         result = work(transaction);
         assertSynchronous(result);
+        if (transaction.hasWritten) this.#space?.require(transaction.sizeBytes);
       });
     } catch (error) {
       throw toStorageError(error, this.#folder);
@@ -217,6 +226,8 @@ class LmdbTransaction implements Transaction {
   readonly #database: LmdbDatabase;
   #isActive = true;
   hasWritten = false;
+  /** What the writes may take on the disk, at most. */
+  sizeBytes = 0;
 
   constructor(database: LmdbDatabase) {
     this.#database = database;
@@ -237,6 +248,7 @@ class LmdbTransaction implements Transaction {
     this.#assertActive();
     assertKey(key);
     this.hasWritten = true;
+    this.sizeBytes += value.length + PAGES_PER_ROW * PAGE_SIZE_BYTES;
     this.#database.putSync(key, value);
   }
 
@@ -244,6 +256,7 @@ class LmdbTransaction implements Transaction {
     this.#assertActive();
     assertKey(key);
     this.hasWritten = true;
+    this.sizeBytes += PAGES_PER_ROW * PAGE_SIZE_BYTES;
     this.#database.removeSync(key);
   }
 

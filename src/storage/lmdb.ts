@@ -7,6 +7,7 @@ import { readBootId } from "./boot-id.js";
 import { type Checkpoint, CheckpointFile, META_PAGES_SIZE_BYTES } from "./checkpoint-file.js";
 import { assertStoreName } from "./checks.js";
 import { syncDirectory } from "./durable-files.js";
+import { availableBytes, DiskSpace } from "./disk-space.js";
 import { claimFormat } from "./format-file.js";
 import { type LmdbDatabase, openEnvironment } from "./lmdb-environment.js";
 import { LmdbStorage } from "./lmdb-storage.js";
@@ -17,6 +18,11 @@ export interface LmdbDriverOptions {
   readonly dir: string;
   /** Which run of the operating system this is; only a test that plays a power cut gives its own. */
   readonly bootId?: string;
+  /**
+   * Stores that may use the very last of a full disk: the node's own, whose few rows it needs to
+   * start and to stop.
+   */
+  readonly usesLastSpace?: (name: string) => boolean;
 }
 
 /**
@@ -25,7 +31,11 @@ export interface LmdbDriverOptions {
  * `transact` hands its writes to the operating system and does not wait for the disk; `sync` waits,
  * off the event loop. After a power cut a store opens in the state of its last completed `sync`.
  */
-export function createLmdbDriver({ dir, bootId = readBootId() }: LmdbDriverOptions): StorageDriver {
+export function createLmdbDriver({
+  dir,
+  bootId = readBootId(),
+  usesLastSpace = () => false,
+}: LmdbDriverOptions): StorageDriver {
   const opened = new Set<string>();
   let prepared: Promise<void> | undefined;
   const prepare = (): Promise<void> => (prepared ??= prepareDirectory(dir));
@@ -42,7 +52,8 @@ export function createLmdbDriver({ dir, bootId = readBootId() }: LmdbDriverOptio
           ? await reopen(folder, bootId)
           : await create(dir, folder, bootId);
         const onClose = (): void => void opened.delete(name);
-        return await LmdbStorage.open({ database, folder, bootId, onClose });
+        const space = usesLastSpace(name) ? undefined : new DiskSpace(() => availableBytes(folder));
+        return await LmdbStorage.open({ database, folder, bootId, onClose, space });
       } catch (error) {
         opened.delete(name);
         throw error;
