@@ -1,7 +1,7 @@
 import type { Dot } from "./dot.js";
 import type { ItemChanges } from "./item-changes.js";
 import type { Version } from "./item.js";
-import { greatestOf, isShadowed, type Policy } from "./live-set.js";
+import { greatestOf, isShadowed } from "./live-set.js";
 import {
   expiryEnd,
   parseDotRow,
@@ -16,7 +16,6 @@ import { isExpired } from "./visible.js";
 
 /** What decides whether a version may go. */
 export interface CollectTerms {
-  readonly policy: Policy;
   readonly nowMs: number;
   /** True when every member has the dot on stable storage. */
   readonly isStable: (dot: Dot) => boolean;
@@ -100,7 +99,7 @@ function collectKey(
  * greatest and hides a plain one, which would rise again, be it only at a member under `lww`.
  */
 function isCollectable(live: readonly Version[], version: Version, terms: CollectTerms): boolean {
-  if (isShadowed(terms.policy, live, version)) return true;
+  if (isShadowed(live, version)) return true;
   if (version.value.tag !== TAG.tombstone && !isExpired(version, terms.nowMs)) return false;
   if (greatestOf(live) !== version) return true;
   return live.every((other) => other === version || isCrdt(other.value.tag));

@@ -64,21 +64,17 @@ export function pins(
 }
 
 /**
- * True for a plain version that lost to a greater one and is only kept because it is pinned: under
- * `lww` any, under the other policies one that was written under `lww`. No reader sees it.
+ * True for a plain version that was written under `lww`, lost to a greater one and is only kept because
+ * it is pinned. No reader ever sees it.
  */
-export function isShadowed(policy: Policy, live: readonly Version[], version: Version): boolean {
-  if (live.length < 2 || isCrdt(version.value.tag)) return false;
-  if (policy !== "lww" && (version.isSibling || !version.isPinned)) return false;
+export function isShadowed(live: readonly Version[], version: Version): boolean {
+  if (!version.isPinned || version.isSibling || isCrdt(version.value.tag)) return false;
   return greatestOf(live) !== version;
 }
 
-/**
- * True when `version` has a garbage row: a tombstone, or what is shadowed under `lww`. It has one under
- * every policy, for the policy may change.
- */
+/** True when `version` has a garbage row: a tombstone, or shadowed. */
 function isListedAsGarbage(live: readonly Version[], version: Version): boolean {
-  return version.value.tag === TAG.tombstone || isShadowed("lww", live, version);
+  return version.value.tag === TAG.tombstone || isShadowed(live, version);
 }
 
 /** Appends the writes that turn the rows of `before` into the rows of `after`, for one key. */

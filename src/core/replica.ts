@@ -271,7 +271,10 @@ export class Replica {
     return this.#acknowledgements.durableVector;
   }
 
-  /** What this replica tells the other members of itself; stamp and echo are the host's. */
+  /**
+   * What this replica tells the other members of its record of itself, and nobody else: who was
+   * removed may lack what has been retired since. Stamp and echo are the host's.
+   */
   heartbeat(exchange: Pick<Heartbeat, "stamp" | "echo">): Heartbeat {
     return heartbeatOf(this.#state, this.#acknowledgements, exchange);
   }
@@ -329,7 +332,7 @@ export class Replica {
     if (!this.identity.isServing || !this.#state.isMember) return writes;
     const { epoch } = this.identity;
     const isStable = this.#acknowledgements.stability(epoch, this.record, this.vector);
-    const terms = { policy: this.policy, nowMs: this.nowMs(options.wallMs), isStable };
+    const terms = { nowMs: this.nowMs(options.wallMs), isStable };
     const changes = new ItemChanges(reader);
     const dots = this.#collector.collect(reader, changes, terms, options.limit);
     if (dots.length === 0) return writes;

@@ -51,7 +51,10 @@ export interface CommitEffects {
   readonly dot: Dot;
   readonly hlc: number;
   readonly writes: RowWrite[];
-  /** To be sent to all members, once it is stored. */
+  /**
+   * To be sent to all members of the record that the replica acts under, once it is stored, and to
+   * nobody else: who was removed may lack what an update no longer says it depends on.
+   */
   readonly update: Update;
 }
 

@@ -27,7 +27,7 @@ export function visibleVersions(
 ): Version[] {
   const shown = versions.filter((version) => isShown(version, nowMs));
   if (shown.length === 0) return shown;
-  if (policy !== "lww") return shown.filter((version) => !isShadowed(policy, versions, version));
+  if (policy !== "lww") return shown.filter((version) => !isShadowed(versions, version));
   const greatest = greatestOf(versions) as Version;
   if (!isCrdt(greatest.value.tag) && isShown(greatest, nowMs)) return [greatest];
   return shown.filter((version) => isCrdt(version.value.tag));

@@ -2,13 +2,12 @@
 
 import { createPrng, type Prng } from "../base/prng.js";
 import { equalBytes } from "../base/bytes.js";
-import { compareOrigins, formatDot, type Dot, type Origin } from "../core/dot.js";
+import { compareDots, compareOrigins, formatDot, type Dot, type Origin } from "../core/dot.js";
 import { hlcFromMs, hlcToMs } from "../core/hlc.js";
 import { decodeItem, dotsOf, type Version } from "../core/item.js";
 import { readState } from "../core/meta.js";
 import type { Replica } from "../core/replica.js";
 import { itemRowKey, parseDotRow, parseExpiryRow, ROW_PREFIX, type RowPair } from "../core/rows.js";
-import type { Policy } from "../core/live-set.js";
 import type { Update } from "../core/update.js";
 import { Vector } from "../core/vector.js";
 import { versionToken, visibleVersions } from "../core/visible.js";
@@ -194,7 +193,7 @@ export class Checker {
       }
       if (vector !== first.vector) return `VECTORS n${node.index} ${vector} | ${first.vector}`;
       if (rows !== first.rows) return `ROWS n${node.index} ${difference(rows, first.rows)}`;
-      const left = leftoversText(node, this.#policy);
+      const left = leftoversText(node);
       if (left !== "") return `LEFTOVERS n${node.index} ${left}`;
     }
     return undefined;
@@ -399,17 +398,17 @@ function rowsText(node: SimNode, prefixes: ReadonlySet<number>): string {
 }
 
 /**
- * Rows that list what should be gone. Under `siblings` and `merge` the older of several live versions
- * of a key are listed, and a delete beside them stays until they are resolved (decision 0013).
+ * Rows that list what should be gone. A delete that hides an older sibling stays until that is
+ * resolved (decision 0013).
  */
-function leftoversText(node: SimNode, policy: Policy): string {
+function leftoversText(node: SimNode): string {
   const { rows } = node.disk;
   const isAwaited = (row: RowPair): boolean => {
-    if (policy === "lww" || row.key[0] === ROW_PREFIX.staging) return false;
+    if (row.key[0] === ROW_PREFIX.staging) return false;
     const isGarbage = row.key[0] === ROW_PREFIX.garbage;
-    const { key } = isGarbage ? parseDotRow(row.key) : parseExpiryRow(row.key);
-    const item = rows.get(itemRowKey(key));
-    return item !== undefined && decodeItem(item).length > 1;
+    const { dot, key } = isGarbage ? parseDotRow(row.key) : parseExpiryRow(row.key);
+    const live = decodeItem(rows.get(itemRowKey(key)) ?? new Uint8Array(0));
+    return live.some((version) => version.isSibling && compareDots(version.dot, dot) !== 0);
   };
   const left = [...rows.all()].filter(
     (row) => LEFTOVER_PREFIXES.has(row.key[0] as number) && !isAwaited(row),

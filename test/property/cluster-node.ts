@@ -24,7 +24,7 @@ export class ClusterNode {
   #synced = new RowStore();
   #replica: Replica | undefined;
   /** The last record it knows. With an empty disk it knows its own join. */
-  knownEpoch = 0;
+  #known: NamedRecord | undefined;
   /** A catch-up was too large: it writes no more until it has joined afresh. */
   isLeaving = false;
   /** Dots read at some time, for writes with an old read context. */
@@ -44,6 +44,15 @@ export class ClusterNode {
     return this.#replica;
   }
 
+  get knownEpoch(): number {
+    return this.#known?.epoch ?? 0;
+  }
+
+  /** Whether a node is a member of the record that this one acts under: only then is it told anything. */
+  knows(node: number): boolean {
+    return [...(this.#known?.nodes.values() ?? [])].includes(node);
+  }
+
   /** The replica, if it serves. */
   get serving(): Replica | undefined {
     return this.#replica?.identity.isServing ? this.#replica : undefined;
@@ -59,7 +68,7 @@ export class ClusterNode {
     this.#store = new RowStore();
     const founding = { generation: 1, epoch, record, isServing };
     this.#open({ resumes: true, founding });
-    this.knownEpoch = record.epoch;
+    this.#known = record;
   }
 
   /** Joins afresh under a new name, on the disk that it has. */
@@ -69,7 +78,7 @@ export class ClusterNode {
     this.#synced = this.#store.clone();
     this.#open({ resumes: true });
     this.isLeaving = false;
-    this.knownEpoch = record.epoch;
+    this.#known = record;
   }
 
   /** Drops everything: it was removed. */
@@ -81,7 +90,7 @@ export class ClusterNode {
 
   /** Stores a record before it acts under it. */
   adopt(record: NamedRecord): void {
-    this.knownEpoch = record.epoch;
+    this.#known = record;
     if (!this.#replica) return;
     this.put(this.#replica.adopt(record));
     this.#synced = this.#store.clone();

@@ -8,7 +8,7 @@ const POLICIES: readonly Policy[] = ["lww", "siblings", "merge"];
 const RUNS = Number(process.env["ENOKI_PROPERTY_RUNS"] ?? 150);
 const SEED = Number(process.env["ENOKI_PROPERTY_SEED"] ?? 20_261_123);
 
-describe("three replicas", () => {
+describe("replicas", () => {
   it.each(POLICIES)(
     "with policy %s end byte-equal, causal at every step, whatever the network and crashes do",
     (policy) => {

@@ -49,12 +49,10 @@ describe("the live versions", () => {
     const fence = version("1.0.2", 15, { isPinned: true });
     expect(apply("lww", [[counter], [late], [fence, "3.0.1"]])).toEqual(["1.0.2", "2.0.1"]);
     expect(apply("lww", [[counter], [fence, "3.0.1"], [late]])).toEqual(["1.0.2", "2.0.1"]);
-    expect(isShadowed("lww", [fence, late], fence)).toBe(true);
-    expect(isShadowed("lww", [fence, late], late)).toBe(false);
-    expect(isShadowed("siblings", [fence, late], fence)).toBe(true);
+    expect(isShadowed([fence, late], fence)).toBe(true);
+    expect(isShadowed([fence, late], late)).toBe(false);
     const sibling = { ...fence, isSibling: true };
-    expect(isShadowed("siblings", [sibling, late], sibling)).toBe(false);
-    expect(isShadowed("lww", [sibling, late], sibling)).toBe(true);
+    expect(isShadowed([sibling, late], sibling)).toBe(false);
   });
 
   it("pin all under siblings; under lww CRDT versions and what replaces a pinned one", () => {
