@@ -17,6 +17,8 @@ export interface KeygroupOptions {
   readonly storage: Storage;
   readonly storageKind: string;
   readonly nodeName: string;
+  /** The nodes that hold it; without it, this one. */
+  readonly members?: (() => readonly string[]) | undefined;
   /** See `Replica.open`: false when the stored state may be older than what was acknowledged. */
   readonly resumes: boolean;
   readonly turn: Turn;

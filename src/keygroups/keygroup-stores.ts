@@ -27,6 +27,8 @@ export interface KeygroupsOptions {
   readonly logger: Logger;
   readonly syncIntervalMs: number;
   readonly encodeSends: SendEncoder;
+  /** The nodes that hold a keygroup; without it, this one holds all. */
+  readonly membersOf?: ((name: KeygroupName) => readonly string[]) | undefined;
   /** Called as a keygroup is removed, before its store closes. */
   readonly dropped: (name: KeygroupName) => void;
 }
@@ -89,11 +91,12 @@ export class KeygroupStores {
     config: KeygroupConfig,
     founding?: Founding,
   ): Promise<{ readonly keygroup: Keygroup; readonly wasEmpty: boolean }> {
-    const { driver, resumes, ...shared } = this.#options;
+    const { driver, resumes, membersOf, ...shared } = this.#options;
     const storage = await driver.open(STORE_PREFIX + name);
     const wasEmpty = !checkFormat(storage);
     const keygroup = await Keygroup.open({
       ...shared,
+      members: membersOf && (() => membersOf(name)),
       name,
       config,
       storage,

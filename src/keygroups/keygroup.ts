@@ -121,6 +121,10 @@ export class Keygroup implements KeygroupFacade, ReplicaHost {
     return new Keygroup(options, replica);
   }
 
+  get isServing(): boolean {
+    return this.#replica.identity.isServing;
+  }
+
   get config(): KeygroupConfig {
     return this.#config;
   }
@@ -151,7 +155,7 @@ export class Keygroup implements KeygroupFacade, ReplicaHost {
       storage: this.#options.storageKind,
       keys,
       sizeBytes,
-      members: [this.#options.nodeName],
+      members: this.#options.members?.() ?? [this.#options.nodeName],
     };
   }
 

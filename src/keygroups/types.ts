@@ -130,6 +130,8 @@ export interface Explanation {
 /** One keygroup on this node. Reads are of the last commit; `write` resolves once acknowledged. */
 export interface KeygroupFacade {
   readonly name: KeygroupName;
+  /** False while a replica here has not caught up yet: its data are not to be read. */
+  readonly isServing: boolean;
   /** Counts the keys, which takes long in a large keygroup; other work goes on meanwhile. */
   describe(): Promise<KeygroupDescription>;
   get(key: string): TypedValue | undefined;

@@ -2,12 +2,17 @@ import type { Counter, Gauge } from "prom-client";
 
 import type { Functions } from "../functions/functions.js";
 import type { FunctionStatus } from "../functions/types.js";
+import type { KeygroupName } from "../core/ids.js";
+import type { PeerMetrics } from "../keygroups/replication/metrics.js";
+import type { Replicator } from "../keygroups/replication/replicator.js";
 import type { NodeKeygroups } from "../keygroups/node-keygroups.js";
 
 /** What the metrics are read from. */
 export interface MetricsSources {
   readonly functions: Functions;
   readonly keygroups: NodeKeygroups;
+  /** Who replicates a keygroup; `undefined` where nobody does. */
+  readonly replicatorOf: (name: KeygroupName) => Replicator | undefined;
 }
 
 /**
@@ -22,7 +27,7 @@ export function createNodeMetrics(sources: MetricsSources): () => Promise<string
   };
 }
 
-async function createRegistry({ functions, keygroups }: MetricsSources) {
+async function createRegistry({ functions, keygroups, replicatorOf }: MetricsSources) {
   const { collectDefaultMetrics, Counter, Gauge, Registry } = await import("prom-client");
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: "enoki_node_" });
@@ -79,6 +84,69 @@ async function createRegistry({ functions, keygroups }: MetricsSources) {
   };
   perKeygroup("enoki_commits_total", "Store transactions", (work) => work.commitsTotal);
   perKeygroup("enoki_syncs_total", "Syncs asked of the store", (work) => work.syncsTotal);
+  const perReplica = (
+    Kind: typeof Counter<"keygroup"> | typeof Gauge<"keygroup">,
+    name: string,
+    help: string,
+    read: (replicator: Replicator) => number,
+  ): void => {
+    const metric: Counter<"keygroup"> | Gauge<"keygroup"> = new Kind({
+      name,
+      help,
+      labelNames: ["keygroup"],
+      registers: [registry],
+      collect() {
+        metric.reset();
+        for (const one of keygroups.list()) {
+          const replicator = replicatorOf(one.name);
+          if (replicator) metric.inc({ keygroup: one.name }, read(replicator));
+        }
+      },
+    });
+  };
+  perReplica(
+    Counter,
+    "enoki_updates_applied_total",
+    "Commits of other members that were applied",
+    (replicator) => replicator.metrics().counts.updatesAppliedTotal,
+  );
+  perReplica(
+    Counter,
+    "enoki_conflicts_total",
+    "Commits that met a version which their writer had not seen",
+    (replicator) => replicator.metrics().counts.conflictsTotal,
+  );
+  perReplica(
+    Gauge,
+    "enoki_staleness_bound_seconds",
+    "How long ago what is read here may have been overwritten",
+    (replicator) => replicator.stalenessMs() / 1000,
+  );
+  const perPeer = (name: string, help: string, read: (peer: PeerMetrics) => number): void => {
+    const metric: Gauge<"keygroup" | "node"> = new Gauge({
+      name,
+      help,
+      labelNames: ["keygroup", "node"],
+      registers: [registry],
+      collect() {
+        metric.reset();
+        for (const { name: keygroup } of keygroups.list()) {
+          for (const peer of replicatorOf(keygroup)?.metrics().peers ?? []) {
+            metric.inc({ keygroup, node: peer.node }, read(peer));
+          }
+        }
+      },
+    });
+  };
+  perPeer("enoki_replica_linked", "1 while there is a link", (peer) => Number(peer.isLinked));
+  perPeer("enoki_replica_serving", "1 if it says that it serves", (peer) => Number(peer.isServing));
+  perPeer("enoki_replica_lag_updates", "Its commits missing here", (peer) => peer.lagUpdates);
+  perPeer(
+    "enoki_replica_behind_updates",
+    "Commits here that it has not told of",
+    (peer) => peer.behindUpdates,
+  );
+  perPeer("enoki_replica_outbox_bytes", "Updates waiting to leave", (peer) => peer.outboxBytes);
   return registry;
 }
 

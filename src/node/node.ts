@@ -37,6 +37,7 @@ export class EnokiNode {
   readonly settings: NodeSettings;
   readonly functions: Functions;
   readonly keygroups: NodeKeygroups;
+  readonly replicatorOf: NodeParts["replicatorOf"];
   /** `undefined`: the node stands alone. */
   readonly cluster: NodeCluster | undefined;
   readonly outbox: Outbox;
@@ -56,6 +57,7 @@ export class EnokiNode {
     this.settings = parts.settings;
     this.functions = parts.functions;
     this.keygroups = parts.keygroups;
+    this.replicatorOf = parts.replicatorOf;
     this.cluster = parts.cluster;
     this.outbox = parts.outbox;
     this.launcher = parts.launcher;

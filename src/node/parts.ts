@@ -14,6 +14,7 @@ import { Outbox } from "../functions/outbox/outbox.js";
 import { FunctionRegistry } from "../functions/registry.js";
 import type { KeygroupsOptions } from "../keygroups/keygroup-stores.js";
 import { Keygroups } from "../keygroups/keygroups.js";
+import type { Replicator } from "../keygroups/replication/replicator.js";
 import type { NodeKeygroups } from "../keygroups/node-keygroups.js";
 import { KeygroupOperations } from "../keygroups/operation-server.js";
 import { systemClock } from "../ports/clock.js";
@@ -35,6 +36,8 @@ import { beginRun } from "./run-marker.js";
 /** What a node works with, opened and put together. */
 export interface NodeParts {
   readonly settings: NodeSettings;
+  /** Who replicates a keygroup; `undefined` where nobody does. */
+  readonly replicatorOf: (name: KeygroupName) => Replicator | undefined;
   readonly functions: Functions;
   readonly keygroups: NodeKeygroups;
   /** `undefined`: the node stands alone. */
@@ -101,6 +104,7 @@ export async function openParts(settings: NodeSettings, guardian: Guardian): Pro
     logger,
     syncIntervalMs: settings.syncIntervalMs,
     encodeSends: (keygroup, sends) => outbox.prepareSends(() => keygroups.find(keygroup), sends),
+    membersOf: cluster && ((name) => nodesOf(cluster, name)),
     dropped: (name) => outbox.dropStore(name),
   };
   const members =
@@ -116,6 +120,14 @@ export async function openParts(settings: NodeSettings, guardian: Guardian): Pro
       isInUse: (name) => registry.find(functionOf(name)) !== undefined,
     });
   const keygroups: NodeKeygroups = members ?? new Keygroups(shared);
+  if (members && cluster && parts) {
+    parts.serveOperations({
+      requests: cluster.requests,
+      serving: (name) => members.get(name),
+      mayAsk: (name, peer) => members.mayAsk(name, peer),
+      logger,
+    });
+  }
   const python = await probePython();
   const pythonVersion = "missing" in python ? undefined : python.version;
   await cluster?.follow({
@@ -162,7 +174,16 @@ export async function openParts(settings: NodeSettings, guardian: Guardian): Pro
         members && !members.local(keygroupOf(name))?.isServing
           ? undefined
           : keygroups.find(keygroupOf(name)).storeFile,
-      operationsFor: (name) => new KeygroupOperations(keygroups.find(keygroupOf(name)), logger),
+      operationsFor: (name) =>
+        members && cluster && parts
+          ? new parts.RoutedOperations({
+              keygroup: keygroupOf(name),
+              serving: () => members.get(keygroupOf(name)),
+              members: () => members.serversOf(keygroupOf(name)),
+              requests: cluster.requests,
+              logger,
+            })
+          : new KeygroupOperations(keygroups.find(keygroupOf(name)), logger),
     },
     ensureKeygroup: async (name) => void (await keygroups.ensure(keygroupOf(name))),
     resumeKeygroup: async (name) => void (await keygroups.resume(keygroupOf(name))),
@@ -204,6 +225,7 @@ export async function openParts(settings: NodeSettings, guardian: Guardian): Pro
   deployment?.start();
   return {
     settings,
+    replicatorOf: (name) => members?.local(name)?.replicator,
     functions,
     keygroups,
     cluster,
@@ -223,6 +245,11 @@ function openDriver(settings: NodeSettings): StorageDriver {
     dir: join(settings.dataDir, "stores"),
     usesLastSpace: (name) => name === NODE_STORE,
   });
+}
+
+/** The nodes that hold a keygroup, as far as is known here. */
+function nodesOf({ directory }: NodeCluster, name: KeygroupName): string[] {
+  return (directory.view.keygroup(name)?.members ?? []).map(({ node }) => node);
 }
 
 /** The default keygroup of a function has the function's name (contract, `kv`). */

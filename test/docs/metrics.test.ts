@@ -14,7 +14,7 @@ const rows = [...page.matchAll(/^\| `(\w+)` \| (\w+) \| (.+) \|$/gm)].map(
 function printMetrics(): Promise<string> {
   const functions = { hosts: () => [] } as unknown as Functions;
   const keygroups = { list: () => [] } as unknown as Keygroups;
-  return createNodeMetrics({ functions, keygroups })();
+  return createNodeMetrics({ functions, keygroups, replicatorOf: () => undefined })();
 }
 
 test("the page has every metric with its kind, once, and nothing else", async () => {

@@ -3,7 +3,7 @@ import type { Directory } from "../../cluster/directory.js";
 import type { KeygroupDefaults } from "../../cluster/keygroup-changes.js";
 import { type KeygroupMember, type KeygroupRecord, memberOn } from "../../cluster/records.js";
 import { EnokiError } from "../../core/errors.js";
-import type { KeygroupName, NodeName } from "../../core/ids.js";
+import type { FunctionName, KeygroupName, NodeName } from "../../core/ids.js";
 import type { Keygroup } from "../keygroup.js";
 import type { NodeKeygroups } from "../node-keygroups.js";
 import type { KeygroupConfig } from "../types.js";
@@ -85,6 +85,29 @@ export class ClusterKeygroups implements NodeKeygroups {
   /** What lies on this node of a keygroup; `undefined` = nothing. */
   local(name: KeygroupName): LocalReplica | undefined {
     return this.#replicas.get(name);
+  }
+
+  /** Linked members on other nodes that may serve, the nearest first; those that say so go before. */
+  serversOf(name: KeygroupName): NodeName[] {
+    const { directory, router } = this.#options;
+    const peers = this.#replicas.get(name)?.replicator?.metrics().peers ?? [];
+    const serving = new Set(peers.filter((peer) => peer.isServing).map(({ node }) => node));
+    const members = directory.view.keygroup(name)?.members ?? [];
+    return members
+      .map(({ node }) => node)
+      .filter((node) => node !== this.#node)
+      .map((node) => ({ node, isServing: serving.has(node), awayMs: router.roundTripMs(node) }))
+      .sort((a, b) => Number(b.isServing) - Number(a.isServing) || (a.awayMs < b.awayMs ? -1 : 1))
+      .map(({ node }) => node);
+  }
+
+  /** True for nodes that are members, or run the function of that name. */
+  mayAsk(name: KeygroupName, peer: NodeName): boolean {
+    const { view } = this.#options.directory;
+    const record = view.keygroup(name);
+    if (!record || record.isDropped) return false;
+    const runs = view.functionProgress(name as string as FunctionName);
+    return memberOn(record, peer) !== undefined || runs.some(({ node }) => node === peer);
   }
 
   async ensure(name: KeygroupName): Promise<Keygroup> {

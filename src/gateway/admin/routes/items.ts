@@ -12,7 +12,7 @@ import { json } from "../responses.js";
 import { route, type AdminRoute } from "../route.js";
 import { exportedItemSchema } from "../schemas.js";
 import { lineStream, NDJSON } from "../streams.js";
-import { findKeygroup } from "./keygroups.js";
+import { findServing } from "./keygroups.js";
 
 /** A chunk is imported once it has this many items or bytes. */
 const CHUNK_ITEMS = LIMITS.scanPageItemsMax;
@@ -31,7 +31,7 @@ export function itemRoutes(deps: AdminDeps): AdminRoute[] {
       tag: "keys",
       summary: "All keys with values, types and expiry, a line each, CRDTs with their state",
       responses: { 200: { description: "Items", contentType: NDJSON, schema: exportedItemSchema } },
-      handle: (call) => lineStream(exportLines(findKeygroup(deps, call)), NDJSON, deps.logger),
+      handle: (call) => lineStream(exportLines(findServing(deps, call)), NDJSON, deps.logger),
     }),
     route({
       method: "POST",
@@ -52,7 +52,7 @@ export function itemRoutes(deps: AdminDeps): AdminRoute[] {
         },
       },
       handle: async (call) =>
-        json({ imported: await importLines(call.request, findKeygroup(deps, call)) }),
+        json({ imported: await importLines(call.request, findServing(deps, call)) }),
     }),
   ];
 }

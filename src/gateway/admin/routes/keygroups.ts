@@ -1,5 +1,6 @@
 import { z } from "zod";
 
+import { EnokiError } from "../../../core/errors.js";
 import { parseKeygroupName } from "../../../core/ids.js";
 import type { KeygroupConfig, KeygroupFacade } from "../../../keygroups/types.js";
 import { readJson } from "../body.js";
@@ -15,6 +16,14 @@ const oneKeygroup = (description: string) =>
 /** The keygroup that the path names. @throws EnokiError `ENOKI_KEYGROUP_NOT_FOUND` */
 export function findKeygroup(deps: AdminDeps, call: AdminCall<unknown>): KeygroupFacade {
   return deps.keygroups.find(parseKeygroupName(call.param("keygroup")));
+}
+
+/** The same, where its data are to be read or written. @throws EnokiError `ENOKI_STALE` */
+export function findServing(deps: AdminDeps, call: AdminCall<unknown>): KeygroupFacade {
+  const keygroup = findKeygroup(deps, call);
+  if (keygroup.isServing) return keygroup;
+  const detail = `the replica of "${keygroup.name}" on this node does not serve yet: ask another node`;
+  throw new EnokiError("ENOKI_STALE", detail);
 }
 
 /** Keygroups and their settings. */

@@ -21,7 +21,7 @@ import { json } from "../responses.js";
 import { route, type AdminCall, type AdminRoute } from "../route.js";
 import { explanationSchema, keyPageSchema } from "../schemas.js";
 import { isoTime, showExplanation } from "../views.js";
-import { findKeygroup } from "./keygroups.js";
+import { findServing } from "./keygroups.js";
 
 const PATH = "/v1/keygroups/{keygroup}/keys/{key}";
 
@@ -62,7 +62,7 @@ function pageRoute(deps: AdminDeps): AdminRoute {
       },
     },
     handle: (call) => {
-      const page = findKeygroup(deps, call).scan(toScanRequest(call.query));
+      const page = findServing(deps, call).scan(toScanRequest(call.query));
       const items = page.items.map(({ key, value }) =>
         value === undefined ? { key } : { key, value: showJsonValue(value) },
       );
@@ -120,7 +120,7 @@ function getRoute(deps: AdminDeps): AdminRoute {
     },
     handle: (call) => {
       const key = call.param("key");
-      const entry = findKeygroup(deps, call).entry(key);
+      const entry = findServing(deps, call).entry(key);
       if (!entry) throw new EnokiError("ENOKI_KEY_NOT_FOUND", `no key ${JSON.stringify(key)}`);
       const { value, version, expiresAtMs } = entry;
       const conditions = readConditions(call.request.headers);
@@ -157,7 +157,7 @@ function putRoute(deps: AdminDeps): AdminRoute {
       },
     },
     handle: async (call) => {
-      const keygroup = findKeygroup(deps, call);
+      const keygroup = findServing(deps, call);
       const { headers } = call.request;
       const conditions = readConditions(headers);
       const ttl = headers.get("enoki-ttl");
@@ -199,7 +199,7 @@ function deleteRoute(deps: AdminDeps): AdminRoute {
       },
     },
     handle: async (call) => {
-      const keygroup = findKeygroup(deps, call);
+      const keygroup = findServing(deps, call);
       const key = call.param("key");
       const conditions = readConditions(call.request.headers);
       const outcome = await writeUnder(conditions, keygroup, key, (checks) =>
@@ -226,7 +226,7 @@ function explainRoute(deps: AdminDeps): AdminRoute {
     },
     handle: (call: AdminCall<unknown>) => {
       const key = call.param("key");
-      const explanation = findKeygroup(deps, call).explain(key);
+      const explanation = findServing(deps, call).explain(key);
       if (explanation.versions.length > 0) return json(showExplanation(explanation));
       throw new EnokiError("ENOKI_KEY_NOT_FOUND", `no key ${JSON.stringify(key)}`);
     },

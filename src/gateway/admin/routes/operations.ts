@@ -10,7 +10,7 @@ import { json } from "../responses.js";
 import { route, type AdminRoute } from "../route.js";
 import { watchEventSchema } from "../schemas.js";
 import { eventStream, NDJSON } from "../streams.js";
-import { findKeygroup } from "./keygroups.js";
+import { findServing } from "./keygroups.js";
 
 /** Everything that a function can do with its keygroup, and the changes as they happen. */
 export function operationRoutes(deps: AdminDeps): AdminRoute[] {
@@ -34,7 +34,7 @@ export function operationRoutes(deps: AdminDeps): AdminRoute[] {
         },
       },
       handle: async (call) => {
-        const keygroup = findKeygroup(deps, call);
+        const keygroup = findServing(deps, call);
         const request = await readJson(call.request, z.unknown(), LIMITS.frameBytesMax);
         refuseWatch(request);
         return json(await executeJsonOperation(keygroup, request, {}));
@@ -51,7 +51,7 @@ export function operationRoutes(deps: AdminDeps): AdminRoute[] {
         200: { description: "Changes", contentType: NDJSON, schema: watchEventSchema },
       },
       handle: (call) => {
-        const keygroup = findKeygroup(deps, call);
+        const keygroup = findServing(deps, call);
         const { prefix, start } = call.query;
         if (prefix !== undefined && start !== undefined) {
           throw new EnokiError("ENOKI_INVALID_INPUT", "query.prefix: excludes start", {

@@ -1,0 +1,160 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+
+import { OPERATION } from "../../../src/channel/frames.js";
+import { encodeKeyOperation, encodeSet } from "../../../src/channel/operations.js";
+import { decodeErrorReply, isErrorReply } from "../../../src/channel/replies.js";
+import { parseNodeName, type KeygroupName } from "../../../src/core/ids.js";
+import { TAG } from "../../../src/core/value.js";
+import { MemoryLinkHub } from "../../../src/links/memory.js";
+import { MemoryNamingService } from "../../../src/naming/memory.js";
+import { systemTimers } from "../../../src/ports/timers.js";
+import type { StorageDriver } from "../../../src/ports/storage.js";
+import { createMemoryDriver } from "../../../src/storage/memory.js";
+import { openKeygroupNode, type KeygroupNode } from "../../helpers/keygroup-node.js";
+import { str, textOf } from "../../helpers/memory-keygroup.js";
+import { until } from "../../helpers/node-calls.js";
+
+const NAME = "data" as KeygroupName;
+const [a, b] = [parseNodeName("a"), parseNodeName("b")];
+const SETTINGS = { policy: "lww", ttlMs: 0 } as const;
+
+let hub: MemoryLinkHub;
+let service: MemoryNamingService;
+let nodes: KeygroupNode[];
+let left: KeygroupNode;
+let right: KeygroupNode;
+
+beforeEach(async () => {
+  hub = new MemoryLinkHub();
+  service = new MemoryNamingService({ timers: systemTimers });
+  nodes = [];
+  left = await open("a");
+  right = await open("b");
+  hub.connect(a, b);
+});
+afterEach(async () => {
+  for (const node of nodes) await node.close();
+});
+
+async function open(name: string, disk?: StorageDriver): Promise<KeygroupNode> {
+  const node = await openKeygroupNode({ name, hub, service, ...(disk && { disk }) });
+  nodes.push(node);
+  return node;
+}
+
+async function set({ keygroups }: KeygroupNode, key: string, value: string): Promise<void> {
+  await keygroups.find(NAME).write({ writes: [{ op: "set", key, value: str(value) }] });
+}
+
+async function holds({ keygroups }: KeygroupNode, key: string, value: string): Promise<void> {
+  await until(key, () => textOf(keygroups.get(NAME)?.get(key)) === value);
+}
+
+test("the first node founds the keygroup, the second joins it, and both read and write", async () => {
+  await left.keygroups.ensure(NAME);
+  await set(left, "x", "1");
+  await right.keygroups.ensure(NAME);
+  expect(textOf(right.keygroups.get(NAME)?.get("x"))).toBe("1");
+  await set(right, "y", "2");
+  await holds(left, "y", "2");
+});
+
+test("two nodes that bring it at the same instant end with one keygroup and two members", async () => {
+  await Promise.all([left.keygroups.ensure(NAME), right.keygroups.ensure(NAME)]);
+  const record = left.directory.view.keygroup(NAME);
+  expect(record?.generation).toBe(1);
+  expect(record?.members.map(({ node }) => node).toSorted()).toEqual(["a", "b"]);
+  await set(left, "x", "1");
+  await holds(right, "x", "1");
+});
+
+test("a function whose data lie on another node uses them there", async () => {
+  const placement = { kind: "at", node: b } as const;
+  const defaults = { settings: SETTINGS, placement, durability: "relaxed" } as const;
+  await left.directory.control.createKeygroup(NAME, defaults);
+  await until("b serves", () => right.keygroups.get(NAME));
+  // A node that neither is a member nor runs the function has nothing to ask for.
+  const refused = await left.ask(NAME, (guest) =>
+    encodeKeyOperation(guest, 1, 0, OPERATION.get, "k"),
+  );
+  expect(isErrorReply(refused) && decodeErrorReply(refused)).toMatchObject({
+    code: "ENOKI_FORBIDDEN",
+  });
+  const deploy = { deploy: "d", source: "s", runtime: "node", config: {}, deployedAtMs: 0 };
+  await left.directory.control.deployFunction(NAME as never, deploy, { nodes: [a] });
+  await until("b knows", () => right.directory.view.functions().length > 0);
+  const written = await left.ask(NAME, (guest) =>
+    encodeSet(guest, 2, 0, { key: "k", tag: TAG.str, value: "v" }),
+  );
+  expect(isErrorReply(written)).toBe(false);
+  expect(textOf(right.keygroups.get(NAME)?.get("k"))).toBe("v");
+  const got = await left.ask(NAME, (guest) => encodeKeyOperation(guest, 3, 0, OPERATION.get, "k"));
+  expect(got.subarray(-1).toString()).toBe("v");
+  hub.cut(a, b);
+  const away = await left.ask(NAME, (guest) => encodeKeyOperation(guest, 4, 0, OPERATION.get, "k"));
+  expect(decodeErrorReply(away)).toMatchObject({ code: "ENOKI_PEER_UNREACHABLE" });
+});
+
+test("who leaves does so once the others have everything, and exports nothing", async () => {
+  await left.keygroups.ensure(NAME);
+  await right.keygroups.ensure(NAME);
+  await set(left, "x", "1");
+  await left.keygroups.leave(NAME);
+  expect(left.exports.size).toBe(0);
+  expect(left.keygroups.list()).toEqual([]);
+  expect(textOf(right.keygroups.get(NAME)?.get("x"))).toBe("1");
+});
+
+test("who cannot bring its writes to the others stays; removed all the same, it exports them and may join again", async () => {
+  await left.keygroups.ensure(NAME);
+  await right.keygroups.ensure(NAME);
+  await set(left, "both", "1");
+  await holds(right, "both", "1");
+  await until("a knows that b has it", () => {
+    const unreplicated = left.keygroups.local(NAME)?.replicator?.unreplicated();
+    return unreplicated === 0;
+  });
+  hub.cut(a, b);
+  await set(left, "alone", "2");
+  await expect(left.keygroups.leave(NAME, { withinMs: 50 })).rejects.toMatchObject({
+    code: "ENOKI_UNREPLICATED",
+  });
+  await set(left, "after", "3");
+  await right.directory.control.removeMember(NAME, a);
+  await until("a gives up", () => left.keygroups.list().length === 0);
+  const lines = [...left.exports.values()]
+    .flat()
+    .map((line) => JSON.parse(line) as { key: string });
+  expect(lines.map(({ key }) => key)).toEqual(expect.arrayContaining(["after", "alone"]));
+  hub.connect(a, b);
+  await left.keygroups.ensure(NAME);
+  expect(textOf(left.keygroups.get(NAME)?.get("both"))).toBe("1");
+  expect(left.keygroups.get(NAME)?.get("alone")).toBeUndefined();
+});
+
+test("a node that comes back with another disk takes the place of the lost member", async () => {
+  await left.keygroups.ensure(NAME);
+  await right.keygroups.ensure(NAME);
+  await set(right, "x", "1");
+  await holds(left, "x", "1");
+  const epoch = right.keygroups.local(NAME)?.identity.epoch;
+  await nodes.pop()?.close();
+  right = await open("b", createMemoryDriver());
+  hub.connect(a, b);
+  await until("b serves again", () => right.keygroups.get(NAME));
+  expect(right.keygroups.local(NAME)?.identity.epoch).toBeGreaterThan(epoch ?? 0);
+  expect(textOf(right.keygroups.get(NAME)?.get("x"))).toBe("1");
+  await set(right, "y", "2");
+  await holds(left, "y", "2");
+});
+
+test("what is dropped ends on all nodes, and what is made again is empty", async () => {
+  await left.keygroups.ensure(NAME);
+  await right.keygroups.ensure(NAME);
+  await set(left, "x", "1");
+  await left.keygroups.remove(NAME);
+  await until("b drops", () => right.keygroups.list().length === 0);
+  await right.keygroups.ensure(NAME);
+  expect(right.keygroups.get(NAME)?.get("x")).toBeUndefined();
+  expect(right.keygroups.local(NAME)?.identity.generation).toBe(2);
+});
