@@ -14,6 +14,9 @@ const TOOLS = {
   flock: "one node per data directory (Debian: util-linux)",
   curl: "clients as people use them",
   setpriv: "sandboxes of a root node (Debian: util-linux)",
+  openssl: "what another program says of our certificates",
+  etcd: "the naming service of clusters (Debian: etcd-server)",
+  etcdctl: "the same, from outside (Debian: etcd-client)",
   npm: "builds of functions with packages from npm",
   "python3 -m pip": "builds of functions with requirements.txt (Debian: python3-pip)",
 };
