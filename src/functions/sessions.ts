@@ -17,8 +17,11 @@ export interface FunctionSessionsOptions {
   readonly clock: Clock;
 }
 
-/** No client has seen a time that lies further ahead of this node's clock. */
-const AHEAD_MS_MAX = 60_000;
+/**
+ * No client has seen a time that lies further ahead of this node's clock: links refuse clocks that
+ * differ by more. A made-up token could otherwise let values expire before their time.
+ */
+const AHEAD_MS_MAX = 10_000;
 /** How long a call waits, at most, for what its session has seen. */
 const WAIT_MS_MAX = 5000;
 

@@ -1,4 +1,5 @@
 import { EnokiError } from "../core/errors.js";
+import { LIMITS } from "../core/limits.js";
 import type { Replica } from "../core/replica.js";
 import type { KeygroupName } from "../core/ids.js";
 import type { SessionEntry } from "../core/session.js";
@@ -57,12 +58,17 @@ export class SessionGate {
 
   /**
    * Resolves once the replica shows what the session has seen; `undefined` if it does already.
-   * @throws EnokiError `ENOKI_SESSION_LOST`, `ENOKI_SESSION_NOT_REACHED` after `withinMs`
+   * @throws EnokiError `ENOKI_SESSION_LOST`, `ENOKI_SESSION_NOT_REACHED` after `withinMs`,
+   * `ENOKI_QUEUE_FULL` when too many wait already
    */
   enter(entry: SessionEntry, withinMs: number): Promise<void> | undefined {
     const check = this.#options.replica().checkSession(entry);
     if (check === "ok") return undefined;
     if (check === "lost") return Promise.reject(this.#lost());
+    if (this.#waiters.size >= LIMITS.queueLengthMax) {
+      const what = `${this.#waiters.size} calls are waiting for what their sessions have seen`;
+      return Promise.reject(new EnokiError("ENOKI_QUEUE_FULL", what));
+    }
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
         entry,

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 
 import type { FunctionName, KeygroupName, NodeName } from "../../../src/core/ids.js";
+import { hlcFromMs } from "../../../src/core/hlc.js";
+import { LIMITS } from "../../../src/core/limits.js";
 import { decodeSession, encodeSession } from "../../../src/core/session.js";
 import { FunctionSessions } from "../../../src/functions/sessions.js";
 import { encodeMessage } from "../../../src/core/wire/messages.js";
@@ -247,7 +249,19 @@ describe("a session", () => {
     expect(doorOf(b).enter(name, tokenOf(), 0)).toBeUndefined();
   });
 
-  test.each(["x", "####", "A".repeat(3000), encodeSession({ hlc: 2 ** 52, keygroups: new Map() })])(
+  test("is turned away when too many wait already, so that made-up tokens fill nothing", async () => {
+    const { network, a, b } = await openPair();
+    network.takes = () => false;
+    await set(a, "k", "1");
+    const token = doorOf(a).leave(name, "") ?? "";
+    const enter = () => Promise.resolve(doorOf(b).enter(name, token, 200)).catch((e: unknown) => e);
+    const waiting = Array.from({ length: LIMITS.queueLengthMax }, enter);
+    expect(await enter()).toMatchObject({ code: "ENOKI_QUEUE_FULL" });
+    expect(await waiting[0]).toMatchObject({ code: "ENOKI_SESSION_NOT_REACHED" });
+  });
+
+  const ahead = encodeSession({ hlc: hlcFromMs(Date.now() + 60_000), keygroups: new Map() });
+  test.each(["x", "####", "A".repeat(3000), ahead])(
     "is refused when its token is none of ours: %s",
     async (token) => {
       const a = await openMember(new TestNetwork(), A, 1);
