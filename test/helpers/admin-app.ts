@@ -201,6 +201,7 @@ export async function adminFixture(changes: Partial<AdminDeps> = {}): Promise<Ad
     functions,
     invocations,
     keygroups,
+    overview: undefined,
     removeKeygroup: (name) => keygroups.remove(name),
     node: () => ({
       name: "n1",
