@@ -15,7 +15,7 @@ interface Running {
 
 /** What a pull asks of its replicator. */
 export interface PullEvents {
-  readonly peers: () => Iterable<Peer>;
+  readonly peers: Iterable<Peer>;
   readonly roundTripMs: (peer: Peer) => number;
   /** Everything of a catch-up is stored. */
   completed(held: ReceiveEffects | undefined): void;
@@ -72,7 +72,7 @@ export class CatchUpPull {
     const hasHeld = this.#held !== undefined && this.#hasWaited(this.#held.sinceMs);
     const due: Peer[] = [];
     const able: Peer[] = [];
-    for (const peer of this.#events.peers()) {
+    for (const peer of this.#events.peers) {
       peer.compare(vector, nowMs);
       if (!peer.isUp || !peer.canServe || nowMs < peer.avoidUntilMs) continue;
       able.push(peer);
@@ -141,7 +141,7 @@ export class CatchUpPull {
   #isDue(peer: Peer, sinceMs: number, vector: Vector): boolean {
     if (peer.isFresh || this.#hasWaited(sinceMs)) return true;
     const linked = new Set<number>();
-    for (const { isUp, member } of this.#events.peers()) if (isUp) linked.add(member);
+    for (const { isUp, member } of this.#events.peers) if (isUp) linked.add(member);
     const missing = peer.heartbeat?.applied.entries() ?? [];
     return missing.some((dot) => !linked.has(dot.epoch) && !vector.covers(dot));
   }

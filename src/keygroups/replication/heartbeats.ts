@@ -10,7 +10,7 @@ import type { Peer } from "./peer.js";
  */
 export class Heartbeats {
   readonly #context: ReplicationContext;
-  readonly #peers: () => Iterable<Peer>;
+  readonly #peers: Iterable<Peer>;
   readonly #staleness: StalenessTracker;
   readonly #stop: () => void;
   #lastMs = -Infinity;
@@ -19,7 +19,7 @@ export class Heartbeats {
 
   constructor(
     context: ReplicationContext,
-    peers: () => Iterable<Peer>,
+    peers: Iterable<Peer>,
     staleness: StalenessTracker,
     tick: () => void,
   ) {
@@ -38,7 +38,7 @@ export class Heartbeats {
     this.#cancelSoon?.();
     this.#cancelSoon = undefined;
     this.#lastMs = this.#context.clock.monotonicMs();
-    for (const peer of this.#peers()) this.to(peer);
+    for (const peer of this.#peers) this.to(peer);
   }
 
   /** Sends one to a single peer. */

@@ -1,4 +1,6 @@
 import type { NodeName } from "../../core/ids.js";
+import type { Vector } from "../../core/vector.js";
+import type { Peer } from "./peer.js";
 
 /** What has happened to one replica since it was opened. Only rises. */
 export interface ReplicationCounts {
@@ -70,4 +72,26 @@ export interface ReplicationMetrics {
   /** See `Replicator.stalenessMs`. */
   readonly stalenessMs: number;
   readonly peers: readonly PeerMetrics[];
+}
+
+/** Where `peer` stands by what it has told, against what is applied here. */
+export function peerMetrics(peer: Peer, vector: Vector, outboxBytes: number): PeerMetrics {
+  const applied = peer.heartbeat?.applied;
+  return {
+    node: peer.node,
+    isLinked: peer.isUp,
+    isServing: peer.heartbeat?.isServing === true,
+    lagUpdates: applied ? missingIn(vector, applied) : 0,
+    behindUpdates: applied ? missingIn(applied, vector) : 0,
+    outboxBytes,
+  };
+}
+
+/** Commits that `other` covers and `vector` does not. */
+function missingIn(vector: Vector, other: Vector): number {
+  let missing = 0;
+  for (const dot of other.entries()) {
+    if (!vector.covers(dot)) missing += dot.counter - vector.get(dot);
+  }
+  return missing;
 }

@@ -14,12 +14,12 @@ const MESSAGE_BYTES_MAX = 256 * 1024;
  */
 export class OutgoingUpdates {
   readonly #context: ReplicationContext;
-  readonly #peers: () => Iterable<Peer>;
+  readonly #peers: Iterable<Peer>;
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #isArmed = false;
 
-  constructor(context: ReplicationContext, peers: () => Iterable<Peer>) {
+  constructor(context: ReplicationContext, peers: Iterable<Peer>) {
     this.#context = context;
     this.#peers = peers;
   }
@@ -50,7 +50,7 @@ export class OutgoingUpdates {
     this.#waitingBytes = 0;
     const { host, send, counts, logger } = this.#context;
     let message: Uint8Array | undefined;
-    for (const peer of this.#peers()) {
+    for (const peer of this.#peers) {
       if (!peer.isUp || peer.isBehind || peer.heartbeat?.isServing === false) continue;
       message ??= joinUpdates(host.replica.identity.generation, updates);
       if (send(peer.node, "update", message)) {

@@ -1,0 +1,93 @@
+import type { ReplicationContext } from "./context.js";
+import type { Peer } from "./peer.js";
+import type { Peers } from "./peers.js";
+
+/** What came of an attempt to leave. */
+export interface LeaveOutcome {
+  /** Every other member has everything on stable storage: the transaction that removes may follow. */
+  readonly isCovered: boolean;
+  /**
+   * The record under which that holds. The transaction must require it: another one may meanwhile
+   * have removed those who have everything. If it fails, call `stay` or `leave` again.
+   */
+  readonly epoch: number;
+  /** Own commits that no other member is known to have on stable storage. */
+  readonly unreplicated: number;
+}
+
+/** Stops writing and waits until others have what is here, before this member goes. */
+export class Departure {
+  readonly #context: ReplicationContext;
+  readonly #peers: Peers;
+  readonly #isStoringRecord: () => boolean;
+  /** What is looked at whenever a member says where it stands. */
+  readonly #checks = new Set<() => void>();
+
+  constructor(context: ReplicationContext, peers: Peers, isStoringRecord: () => boolean) {
+    this.#context = context;
+    this.#peers = peers;
+    this.#isStoringRecord = isStoringRecord;
+  }
+
+  /** A member has said where it stands. */
+  heard(): void {
+    for (const check of this.#checks) check();
+  }
+
+  /** See `Replicator.leave`. */
+  async leave(withinMs: number): Promise<LeaveOutcome> {
+    const { host, timers } = this.#context;
+    host.setLeaving(true);
+    const isCovered = await new Promise<boolean>((resolve) => {
+      const end = (isCovered: boolean): void => {
+        cancel();
+        this.#checks.delete(check);
+        resolve(isCovered);
+      };
+      const cancel = timers.after(withinMs, () => end(false));
+      const check = (): void => {
+        if (this.#isCoveredByAll()) end(true);
+      };
+      this.#checks.add(check);
+      check();
+    });
+    if (!isCovered) host.setLeaving(false);
+    return { isCovered, epoch: host.replica.record.epoch, unreplicated: this.unreplicated() };
+  }
+
+  /** Does not leave after all: writing goes on. */
+  stay(): void {
+    this.#context.host.setLeaving(false);
+  }
+
+  /** Stops writing, and calls `then` once some member has everything that is here. */
+  onceCovered(then: () => void): void {
+    this.#context.host.setLeaving(true);
+    const check = (): void => {
+      if (![...this.#peers].some((peer) => this.#hasEverything(peer))) return;
+      this.#checks.delete(check);
+      then();
+    };
+    this.#checks.add(check);
+  }
+
+  /** How many own commits no other member is known to have on stable storage. */
+  unreplicated(): number {
+    const { vector, origin } = this.#context.host.replica;
+    let known = 0;
+    for (const { heartbeat } of this.#peers) {
+      known = Math.max(known, heartbeat?.durable.get(origin) ?? 0);
+    }
+    return Math.max(0, vector.get(origin) - known);
+  }
+
+  #isCoveredByAll(): boolean {
+    if (this.#peers.size === 0 || this.#isStoringRecord()) return false;
+    return [...this.#peers].every((peer) => this.#hasEverything(peer));
+  }
+
+  #hasEverything({ heartbeat }: Peer): boolean {
+    const { vector } = this.#context.host.replica;
+    return heartbeat?.isServing === true && heartbeat.durable.includes(vector);
+  }
+}

@@ -1,0 +1,139 @@
+import type { Heartbeat } from "../../core/heartbeat.js";
+import type { NodeName } from "../../core/ids.js";
+import type { StalenessTracker } from "../../core/staleness.js";
+import type { ReceiveEffects, Update } from "../../core/update.js";
+import { encodeMessage, type KeygroupMessage } from "../../core/wire/messages.js";
+import type { CatchUpPull } from "./catch-up-pull.js";
+import type { CatchUpServing } from "./catch-up-serving.js";
+import type { ReplicationContext } from "./context.js";
+import type { Heartbeats } from "./heartbeats.js";
+import type { Peer } from "./peer.js";
+import type { Peers } from "./peers.js";
+import { storeUpdates } from "./store-received.js";
+
+/** Who does what the messages of members ask for. */
+export interface MessageParts {
+  readonly peers: Peers;
+  readonly pull: CatchUpPull;
+  readonly serving: CatchUpServing;
+  readonly heartbeats: Heartbeats;
+  readonly staleness: StalenessTracker;
+  /** This replica is a member of the record that it acts under. */
+  readonly isMember: () => boolean;
+  /** A member has said where it stands. */
+  readonly heard: () => void;
+}
+
+/**
+ * Gives each message to the part that it is for. Only members of the record may speak, each for
+ * itself; what others say is counted and ignored.
+ */
+export class MemberMessages {
+  readonly #context: ReplicationContext;
+  readonly #parts: MessageParts;
+
+  constructor(context: ReplicationContext, parts: MessageParts) {
+    this.#context = context;
+    this.#parts = parts;
+  }
+
+  /** Takes a message of the node `from`. */
+  receive(from: NodeName, message: KeygroupMessage): void {
+    const { peers, pull, serving, isMember } = this.#parts;
+    const peer = peers.get(from);
+    if (!peer || !isMember()) {
+      this.#ignore(from, message);
+      return;
+    }
+    switch (message.type) {
+      case "updates":
+        this.#receiveUpdates(peer, message.updates);
+        break;
+      case "heartbeat":
+        this.#receiveHeartbeat(peer, message.heartbeat);
+        break;
+      case "request":
+        if (message.request.member !== peer.member) {
+          this.#ignore(from, message);
+          break;
+        }
+        peer.isBehind = false;
+        serving.request(peer, message.request);
+        break;
+      case "chunk":
+        pull.chunk(peer, message.chunk);
+        break;
+      case "next":
+        serving.next(peer, message.id, message.sequence);
+        break;
+      case "cancel":
+        serving.cancel(peer, message.id);
+        break;
+      case "reset":
+        pull.reset(peer, message.id, message.floor);
+        break;
+      case "refused":
+        pull.refused(peer, message.id);
+        break;
+    }
+  }
+
+  /** Whoever asks to catch up and is no member is told, so that it asks another one. */
+  #ignore(from: NodeName, message: KeygroupMessage): void {
+    const { host, counts, send } = this.#context;
+    counts.strangersTotal += 1;
+    if (message.type !== "request") return;
+    const { generation } = host.replica.identity;
+    const refused = encodeMessage(generation, { type: "refused", id: message.request.id });
+    send(from, "control", refused);
+  }
+
+  #receiveUpdates(peer: Peer, updates: readonly Update[]): void {
+    const { host, counts } = this.#context;
+    if (updates.some(({ dot }) => dot.epoch !== peer.member)) {
+      counts.strangersTotal += 1;
+      return;
+    }
+    host.change<ReceiveEffects[]>({
+      work: (replica, transaction) => storeUpdates(replica, transaction, updates),
+      done: (received) => this.#received(updates, received),
+      failed: () => {},
+    });
+  }
+
+  #received(updates: readonly Update[], received: readonly ReceiveEffects[]): void {
+    const { counts } = this.#context;
+    const { pull, heartbeats } = this.#parts;
+    for (const [at, { outcome, applied }] of received.entries()) {
+      counts.updatesAppliedTotal += applied.length;
+      if (outcome === "ignored") counts.updatesIgnoredTotal += 1;
+      if (outcome === "applied" || outcome === "ignored") continue;
+      if (outcome === "held") counts.updatesHeldTotal += 1;
+      else counts.updatesDroppedTotal += 1;
+      pull.held((updates[at] as Update).dot);
+    }
+    heartbeats.soon();
+  }
+
+  #receiveHeartbeat(peer: Peer, heartbeat: Heartbeat): void {
+    const { host, logger, clock, counts } = this.#context;
+    const { pull, heartbeats, staleness, heard } = this.#parts;
+    const { replica } = host;
+    const outcome = replica.receiveHeartbeat(peer.member, heartbeat);
+    if (outcome.type !== "noted") {
+      counts.strangersTotal += 1;
+      if (outcome.type === "rejected") {
+        const { problem } = outcome;
+        logger.warn({ keygroup: host.name, node: peer.node, problem }, "a heartbeat is impossible");
+      }
+      return;
+    }
+    counts.heartbeatsReceivedTotal += 1;
+    const isFirst = peer.heartbeat === undefined;
+    staleness.heard(peer.member, heartbeat);
+    peer.heard(heartbeat, outcome.canServe, replica.vector, clock.monotonicMs());
+    if (isFirst) heartbeats.to(peer);
+    heard();
+    pull.evaluate();
+  }
+}
