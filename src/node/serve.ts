@@ -1,9 +1,11 @@
 import { join } from "node:path";
+import { performance } from "node:perf_hooks";
 
 import type { Logger } from "../ports/logger.js";
 import { systemTimers } from "../ports/timers.js";
 import type { ClusterSettings } from "./cluster.js";
 import type { NodeConfig } from "./config.js";
+import { createCollector, releaseIdleMemory } from "./idle-memory.js";
 import { createLogger, type LogSink } from "./logger.js";
 import { NODE_DEFAULTS, type NodeSettings } from "./node-settings.js";
 import { EnokiNode } from "./node.js";
@@ -45,7 +47,13 @@ export async function serve(
   io: { readonly log: LogSink } = { log: process.stderr },
 ): Promise<ServingNode> {
   const nodes: EnokiNode[] = [];
+  const stopReleasing = releaseIdleMemory({
+    timers: systemTimers,
+    busyMs: () => performance.eventLoopUtilization().active,
+    collect: createCollector(),
+  });
   const close = async (): Promise<void> => {
+    stopReleasing();
     await Promise.all(nodes.map((node) => node.close()));
   };
   try {
