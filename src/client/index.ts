@@ -20,6 +20,8 @@ export type {
   FunctionNodeInfo,
   InvocationInfo,
   KeygroupInfo,
+  KeygroupMember,
+  KeygroupReplication,
   KeygroupSettings,
   LogEntry,
   NodeInfo,

@@ -103,6 +103,55 @@ export interface KeygroupInfo {
   readonly keys: number;
   readonly sizeBytes: number;
   readonly members: readonly string[];
+  /** How it is doing on all its members: of one keygroup that was asked for, in a cluster. */
+  readonly replication?: KeygroupReplication;
+}
+
+/** How a keygroup is doing on its members, as the node that was asked sees it. */
+export interface KeygroupReplication {
+  readonly generation: number;
+  readonly epoch: number;
+  /** Everything is on the disks of all members. */
+  readonly everywhere: boolean;
+  /** Writes of this node that are on no other disk for certain. */
+  readonly unreplicated: number;
+  /** `null`: nothing is known of a member. */
+  readonly stalenessMs: number | null;
+  readonly updatesApplied: number;
+  readonly conflictsResolved: number;
+  readonly members: readonly KeygroupMember[];
+}
+
+/** One member of a keygroup. */
+export interface KeygroupMember {
+  readonly node: string;
+  /** It is the node that was asked. */
+  readonly here: boolean;
+  /** The naming service has heard of it lately. */
+  readonly present: boolean;
+  readonly state: "pending" | "joining" | "serving" | "leaving" | "away";
+  /** Away since then, as far as is known. */
+  readonly since?: string;
+  readonly durability: "relaxed" | "strict";
+  /** While it joins: what it has got so far; `share` is between 0 and 1. */
+  readonly progress?: {
+    readonly from: string;
+    readonly items: number;
+    readonly sizeBytes: number;
+    readonly share: number;
+  };
+  /** What the node that was asked knows of it. */
+  readonly peer?: {
+    /** Commits that it has told of and that are missing here, and since when. */
+    readonly lagUpdates: number;
+    readonly lagMs: number;
+    /** Commits here that it has not told of. */
+    readonly behindUpdates: number;
+    readonly outboxBytes: number;
+    readonly stalenessMs: number | null;
+    readonly updatesApplied: number;
+    readonly conflictsResolved: number;
+  };
 }
 
 /** Where a value comes from. */
@@ -111,10 +160,24 @@ export interface Explanation {
   readonly versions: readonly {
     readonly version: string;
     readonly at: string;
+    /** The node that wrote it; `null` if it is a member no longer. */
+    readonly node: string | null;
     /** The invocation that wrote it; `null` if it was written from outside. */
     readonly invocation: string | null;
     readonly type: string;
     readonly expiresAt: string | null;
+  }[];
+  /** Who has it; the node that was asked comes first. */
+  readonly replicas: readonly {
+    readonly node: string;
+    /**
+     * Compared with the node that was asked: `missing` is not there yet, `concurrent` has one that is
+     * not here and lacks one, `unknown` did not answer.
+     */
+    readonly state: "same" | "newer" | "older" | "missing" | "concurrent" | "unknown";
+    readonly versions: readonly string[];
+    /** Why it is unknown. */
+    readonly reason?: string;
   }[];
 }
 

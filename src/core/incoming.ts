@@ -92,7 +92,10 @@ export class IncomingCatchUps {
   #install(reader: RowReader, chunk: CatchUpChunk): ChunkEffects {
     const current = this.#state.vector.clone();
     const ends = this.#end(chunk);
-    const rows = installWrites(reader, chunk, current);
+    const lost = (versions: number): void => {
+      this.#state.conflictsTotal += versions;
+    };
+    const rows = installWrites(reader, chunk, { current, lost });
     return { writes: concat(rows, ends), outcome: "applied" };
   }
 

@@ -1,3 +1,4 @@
+import { lostToUpdate } from "./conflicts.js";
 import { HeldUpdates } from "./held-updates.js";
 import { ItemChanges } from "./item-changes.js";
 import { decodeItem } from "./item.js";
@@ -63,6 +64,7 @@ export class DirectUpdates {
       const before = stored ? decodeItem(stored) : [];
       const after = applyVersion(before, versionOf(update, entry), entry.replaces);
       pushRowChanges(writes, { rowKey, key }, before, after);
+      this.#state.conflictsTotal += lostToUpdate(before, entry.replaces, after);
     }
     this.#state.applied(update);
     return writes;
@@ -71,8 +73,10 @@ export class DirectUpdates {
   #apply(changes: ItemChanges, update: Update): void {
     for (const entry of update.entries) {
       const { key, replaces } = entry;
-      const version = versionOf(update, entry);
-      changes.set(key, applyVersion(changes.get(key), version, replaces));
+      const before = changes.get(key);
+      const after = applyVersion(before, versionOf(update, entry), replaces);
+      changes.set(key, after);
+      this.#state.conflictsTotal += lostToUpdate(before, replaces, after);
     }
     this.#state.applied(update);
   }

@@ -1,3 +1,5 @@
+// Why so long: it has a door for each step, and what the host must know of each; the steps are elsewhere.
+
 import { assert } from "../base/assert.js";
 import { Acknowledgements } from "./acknowledgements.js";
 import {
@@ -9,6 +11,7 @@ import {
   type ChunkBudget,
 } from "./catch-up.js";
 import { Collector } from "./collect.js";
+import { resolvedByWrite } from "./conflicts.js";
 import { dotsAbove, type IndexedDot } from "./dot-index.js";
 import type { Dot, Origin } from "./dot.js";
 import { heartbeatOf, noteHeartbeat, type Heartbeat, type HeartbeatOutcome } from "./heartbeat.js";
@@ -98,6 +101,11 @@ export class Replica {
     return this.#state.vector;
   }
 
+  /** Conflicts that it has resolved since it was opened (`conflicts.ts`). Only rises. */
+  get conflictsTotal(): number {
+    return this.#state.conflictsTotal;
+  }
+
   /** The greatest hybrid time it has seen or shown. */
   get hlc(): number {
     return this.#state.hlc;
@@ -160,6 +168,7 @@ export class Replica {
       const version = { dot, hlc, value, expiresAtMs, invocation, isPinned, ...sibling };
       const after = applyVersion(before, version, replaces);
       pushRowChanges(writes, { rowKey, key }, before, after);
+      this.#state.conflictsTotal += resolvedByWrite(replaces);
       entries.push({ key, value, expiresAtMs, replaces, isPinned, ...sibling });
     }
     const deps = this.#state.committed(dot, hlc);

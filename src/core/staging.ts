@@ -6,6 +6,7 @@ import {
   type CatchUpRecord,
 } from "./catch-up.js";
 import { ByteMap } from "./byte-map.js";
+import { lostToRecord } from "./conflicts.js";
 import { decodeItem } from "./item.js";
 import { pushRowChanges } from "./live-set.js";
 import {
@@ -28,6 +29,14 @@ const EMPTY = new Uint8Array(0);
  * state. Rows of catch-ups that broke off are dropped by {@link leftoverDrops}.
  */
 
+/** What a catch-up is installed into. */
+export interface Installing {
+  /** What the replica has applied. */
+  readonly current: Vector;
+  /** Told of versions that are dropped for being lesser, key by key. */
+  readonly lost: (versions: number) => void;
+}
+
 /** A number that no staging row in the store uses, above `lastId`. */
 export function nextStagingId(reader: RowReader, lastId: number): number {
   const last = reader.range({ ...ALL_ROWS, reverse: true, limit: 1 })[0];
@@ -44,25 +53,25 @@ export function stageWrites(chunk: CatchUpChunk): RowWrite[] {
 
 /**
  * The rows that install all records up to the last `chunk`, one key after the other, and drop what
- * was staged. `current`: what this replica has applied. They are made as they are asked for, so that
- * a large catch-up is never in memory as a whole.
+ * was staged. They are made as they are asked for, so that a large catch-up is never in memory as a
+ * whole.
  */
 export function* installWrites(
   reader: RowReader,
   chunk: CatchUpChunk,
-  current: Vector,
+  { current, lost }: Installing,
 ): Generator<RowWrite, void> {
   const renewed = new ByteMap<true>();
   for (const record of chunk.records) {
     renewed.set(record.key, true);
-    yield* keyWrites(reader, record, { at: chunk.at, current });
+    yield* keyWrites(reader, record, { at: chunk.at, current, lost });
   }
   for (const row of rowsOf(reader, chunk.id)) {
     yield { key: row.key, value: undefined };
     const { key } = parseStagingRow(row.key);
     if (renewed.has(key)) continue;
     const { live, at } = decodeStaged(row.value);
-    yield* keyWrites(reader, { key, live }, { at, current });
+    yield* keyWrites(reader, { key, live }, { at, current, lost });
   }
 }
 
@@ -99,7 +108,7 @@ const ALL_ROWS = {
 function keyWrites(
   reader: RowReader,
   { key, live }: CatchUpRecord,
-  applied: { readonly at: Vector; readonly current: Vector },
+  applied: Installing & { readonly at: Vector },
 ): RowWrite[] {
   const rowKey = itemRowKey(key);
   const stored = reader.get(rowKey);
@@ -107,6 +116,7 @@ function keyWrites(
   const after = installRecord(before, live, applied.at, applied.current);
   const writes: RowWrite[] = [];
   pushRowChanges(writes, { rowKey, key }, before, after);
+  applied.lost(lostToRecord(before, live, after, applied));
   return writes;
 }
 

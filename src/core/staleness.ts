@@ -118,6 +118,13 @@ export class StalenessTracker {
     return asOf === Infinity ? 0 : Math.max(0, nowMs - asOf / PER_MS);
   }
 
+  /** The same for what that member alone may have overwritten. */
+  memberBoundMs(member: number, nowMs: number, vector: Vector): number {
+    const peer = this.#peer(member);
+    settle(peer, vector, this.#record.epoch);
+    return Math.max(0, nowMs - peer.asOf / PER_MS);
+  }
+
   #peer(member: number): Peer {
     const known = this.#peers.get(member);
     if (known) return known;

@@ -37,6 +37,8 @@ export class ReplicaState {
   identity: Identity;
   record: MembershipRecord;
   hlc: number;
+  /** See `conflicts.ts`; since this object was made. */
+  conflictsTotal = 0;
   #hlcBound: number;
   #storedEpoch: number;
   #isDirty: boolean;

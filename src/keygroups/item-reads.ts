@@ -139,6 +139,7 @@ export class ItemReads {
       key,
       versions: versions.map((version) => ({
         version: versionToken([version]),
+        member: version.dot.epoch,
         atMs: hlcToMs(version.hlc),
         invocation: version.invocation && Buffer.from(version.invocation).toString("hex"),
         type: typeName(version.value),

@@ -60,6 +60,8 @@ export class Keygroup implements KeygroupFacade, ReplicaHost {
   /** Where sessions wait for what they have seen elsewhere. */
   readonly sessions: SessionGate;
   #isLeaving = false;
+  /** Of replica objects that were thrown away. */
+  #earlierConflicts = 0;
   #hook: ReplicationHook | undefined;
   #config: KeygroupConfig;
   #replica: Replica;
@@ -133,6 +135,16 @@ export class Keygroup implements KeygroupFacade, ReplicaHost {
   get work(): { readonly commitsTotal: number; readonly syncsTotal: number } {
     const { commitsTotal, syncsTotal } = this.#commits;
     return { commitsTotal, syncsTotal };
+  }
+
+  /** Conflicts resolved here since the node's start: see `docs/reference/metrics.md`. Only rises. */
+  get conflictsTotal(): number {
+    return this.#earlierConflicts + this.#replica.conflictsTotal;
+  }
+
+  /** It refuses writes, because it is about to leave. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
   }
 
   /** Takes a new configuration; writes that wait are committed under it. */
@@ -262,6 +274,7 @@ export class Keygroup implements KeygroupFacade, ReplicaHost {
     await this.commitLocal(() => ({ writes: [], value: undefined }));
     await this.commitLocal((transaction) => {
       putRows(transaction, Replica.rejoin(transaction, founding));
+      this.#earlierConflicts = this.conflictsTotal;
       this.#replica = this.#openReplica(transaction, this.#reopening).replica;
       return { writes: [], value: undefined };
     });
@@ -367,6 +380,7 @@ export class Keygroup implements KeygroupFacade, ReplicaHost {
   }
 
   #reopenReplica(): void {
+    this.#earlierConflicts = this.conflictsTotal;
     this.#replica = this.#openReplica(this.#storage, this.#reopening).replica;
     // The new object knows of nothing that is synced, and without that nobody can collect.
     this.#commits.syncSoon();

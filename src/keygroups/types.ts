@@ -120,6 +120,8 @@ export interface Explanation {
   readonly key: string;
   readonly versions: readonly {
     readonly version: string;
+    /** The member that wrote it, by the epoch at which it joined. */
+    readonly member: number;
     readonly atMs: number;
     readonly invocation: string | undefined;
     readonly type: string;

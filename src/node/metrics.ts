@@ -4,6 +4,7 @@ import type { Functions } from "../functions/functions.js";
 import type { FunctionStatus } from "../functions/types.js";
 import type { KeygroupName } from "../core/ids.js";
 import type { PeerMetrics } from "../keygroups/replication/metrics.js";
+import type { Keygroup } from "../keygroups/keygroup.js";
 import type { Replicator } from "../keygroups/replication/replicator.js";
 import type { NodeKeygroups } from "../keygroups/node-keygroups.js";
 
@@ -70,7 +71,7 @@ async function createRegistry({ functions, keygroups, replicatorOf }: MetricsSou
   perFunction(Gauge, "enoki_instances", "Instances that run", (s) => s.instances);
   perFunction(Gauge, "enoki_calls_running", "Calls that run", (s) => s.running);
   perFunction(Gauge, "enoki_calls_queued", "Calls that wait for an instance", (s) => s.queued);
-  const perKeygroup = (name: string, help: string, read: (work: Work) => number): void => {
+  const perKeygroup = (name: string, help: string, read: (keygroup: Keygroup) => number): void => {
     const metric: Counter<"keygroup"> = new Counter({
       name,
       help,
@@ -78,12 +79,17 @@ async function createRegistry({ functions, keygroups, replicatorOf }: MetricsSou
       registers: [registry],
       collect() {
         metric.reset();
-        for (const one of keygroups.list()) metric.inc({ keygroup: one.name }, read(one.work));
+        for (const one of keygroups.list()) metric.inc({ keygroup: one.name }, read(one));
       },
     });
   };
-  perKeygroup("enoki_commits_total", "Store transactions", (work) => work.commitsTotal);
-  perKeygroup("enoki_syncs_total", "Syncs asked of the store", (work) => work.syncsTotal);
+  perKeygroup("enoki_commits_total", "Store transactions", ({ work }) => work.commitsTotal);
+  perKeygroup("enoki_syncs_total", "Syncs asked of the store", ({ work }) => work.syncsTotal);
+  perKeygroup(
+    "enoki_conflicts_resolved_total",
+    "Versions that were dropped or joined because their writers did not know of one another",
+    (keygroup) => keygroup.conflictsTotal,
+  );
   const perReplica = (
     Kind: typeof Counter<"keygroup"> | typeof Gauge<"keygroup">,
     name: string,
@@ -111,19 +117,42 @@ async function createRegistry({ functions, keygroups, replicatorOf }: MetricsSou
     (replicator) => replicator.metrics().counts.updatesAppliedTotal,
   );
   perReplica(
-    Counter,
-    "enoki_conflicts_total",
-    "Commits that met a version which their writer had not seen",
-    (replicator) => replicator.metrics().counts.conflictsTotal,
-  );
-  perReplica(
     Gauge,
     "enoki_staleness_bound_seconds",
     "How long ago what is read here may have been overwritten",
     (replicator) => replicator.stalenessMs() / 1000,
   );
-  const perPeer = (name: string, help: string, read: (peer: PeerMetrics) => number): void => {
-    const metric: Gauge<"keygroup" | "node"> = new Gauge({
+  perReplica(
+    Gauge,
+    "enoki_unreplicated_updates",
+    "Commits of this node that no other member is known to have on its disk",
+    (replicator) => replicator.unreplicated(),
+  );
+  perReplica(
+    Gauge,
+    "enoki_everywhere",
+    "1 if everything is on the disks of all members",
+    (replicator) => Number(replicator.metrics().isEverywhere),
+  );
+  perReplica(
+    Gauge,
+    "enoki_join_items",
+    "Keys that a replica which joins has got",
+    (replicator) => replicator.metrics().progress?.items ?? 0,
+  );
+  perReplica(
+    Gauge,
+    "enoki_join_bytes",
+    "Bytes of keys and values that a replica which joins has got",
+    (replicator) => replicator.metrics().progress?.sizeBytes ?? 0,
+  );
+  const perPeer = (
+    Kind: typeof Counter<"keygroup" | "node"> | typeof Gauge<"keygroup" | "node">,
+    name: string,
+    help: string,
+    read: (peer: PeerMetrics) => number,
+  ): void => {
+    const metric: Counter<"keygroup" | "node"> | Gauge<"keygroup" | "node"> = new Kind({
       name,
       help,
       labelNames: ["keygroup", "node"],
@@ -138,19 +167,42 @@ async function createRegistry({ functions, keygroups, replicatorOf }: MetricsSou
       },
     });
   };
-  perPeer("enoki_replica_linked", "1 while there is a link", (peer) => Number(peer.isLinked));
-  perPeer("enoki_replica_serving", "1 if it says that it serves", (peer) => Number(peer.isServing));
-  perPeer("enoki_replica_lag_updates", "Its commits missing here", (peer) => peer.lagUpdates);
-  perPeer(
-    "enoki_replica_behind_updates",
-    "Commits here that it has not told of",
-    (peer) => peer.behindUpdates,
-  );
-  perPeer("enoki_replica_outbox_bytes", "Updates waiting to leave", (peer) => peer.outboxBytes);
+  const ofPeers: readonly PeerMetric[] = [
+    [Gauge, "linked", "1 while there is a link", (peer) => Number(peer.isLinked)],
+    [Gauge, "serving", "1 if it says that it serves", (peer) => Number(peer.isServing)],
+    [Gauge, "lag_updates", "Its commits missing here", (peer) => peer.lagUpdates],
+    [Gauge, "lag_seconds", "How long something of it is missing", (peer) => peer.lagMs / 1000],
+    [Gauge, "behind_updates", "Commits here that it has not told of", (peer) => peer.behindUpdates],
+    [Gauge, "outbox_bytes", "Updates waiting to leave", (peer) => peer.outboxBytes],
+    [
+      Gauge,
+      "staleness_bound_seconds",
+      "How long ago it may have overwritten what is read here",
+      (peer) => peer.stalenessMs / 1000,
+    ],
+    [
+      Counter,
+      "updates_applied_total",
+      "Its commits that were applied one by one",
+      (peer) => peer.updatesAppliedTotal,
+    ],
+    [
+      Counter,
+      "conflicts_resolved_total",
+      "Conflicts resolved when something came from it",
+      (peer) => peer.conflictsTotal,
+    ],
+  ];
+  for (const [Kind, name, help, read] of ofPeers) {
+    perPeer(Kind, `enoki_replica_${name}`, help, read);
+  }
   return registry;
 }
 
-interface Work {
-  readonly commitsTotal: number;
-  readonly syncsTotal: number;
-}
+type PeerLabels = "keygroup" | "node";
+type PeerMetric = readonly [
+  Kind: typeof Counter<PeerLabels> | typeof Gauge<PeerLabels>,
+  name: string,
+  help: string,
+  read: (peer: PeerMetrics) => number,
+];

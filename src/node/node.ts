@@ -50,6 +50,7 @@ export class EnokiNode {
   #isReady = false;
   readonly #draining: AbortController;
   readonly #deployment: NodeParts["deployment"];
+  readonly #overview: NodeParts["overview"];
   #closing: Promise<void> | undefined;
 
   /** For {@link EnokiNode.start}: from parts that are open already. */
@@ -66,6 +67,7 @@ export class EnokiNode {
     this.#bootId = parts.bootId;
     this.#draining = parts.draining;
     this.#deployment = parts.deployment;
+    this.#overview = parts.overview;
   }
 
   /**
@@ -136,6 +138,7 @@ export class EnokiNode {
       functions: this.#deployment?.functions ?? this.functions,
       invocations: this.outbox,
       keygroups: this.keygroups,
+      overview: this.#overview,
       removeKeygroup: (name) => this.functions.removeKeygroup(functionOf(name)),
       node: () => this.#describe(),
       isReady: () => this.#isReady,

@@ -14,6 +14,7 @@ import { Outbox } from "../functions/outbox/outbox.js";
 import { FunctionRegistry } from "../functions/registry.js";
 import type { KeygroupsOptions } from "../keygroups/keygroup-stores.js";
 import { Keygroups } from "../keygroups/keygroups.js";
+import type { KeygroupOverview } from "../keygroups/overview/overview.js";
 import type { Replicator } from "../keygroups/replication/replicator.js";
 import type { NodeKeygroups } from "../keygroups/node-keygroups.js";
 import { KeygroupOperations } from "../keygroups/operation-server.js";
@@ -40,6 +41,8 @@ export interface NodeParts {
   readonly replicatorOf: (name: KeygroupName) => Replicator | undefined;
   readonly functions: Functions;
   readonly keygroups: NodeKeygroups;
+  /** Keygroups over all their members; `undefined`: the node stands alone. */
+  readonly overview: KeygroupOverview | undefined;
   /** `undefined`: the node stands alone. */
   readonly cluster: NodeCluster | undefined;
   readonly deployment: Deployment | undefined;
@@ -128,6 +131,16 @@ export async function openParts(settings: NodeSettings, guardian: Guardian): Pro
       logger,
     });
   }
+  const overview =
+    members &&
+    cluster &&
+    parts &&
+    new parts.KeygroupOverview({
+      node: settings.name as NodeName,
+      keygroups: members,
+      directory: cluster.directory,
+      requests: cluster.requests,
+    });
   const python = await probePython();
   const pythonVersion = "missing" in python ? undefined : python.version;
   await cluster?.follow({
@@ -228,6 +241,7 @@ export async function openParts(settings: NodeSettings, guardian: Guardian): Pro
     replicatorOf: (name) => members?.local(name)?.replicator,
     functions,
     keygroups,
+    overview,
     cluster,
     deployment,
     outbox,

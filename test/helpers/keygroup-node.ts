@@ -2,6 +2,7 @@ import { Directory } from "../../src/cluster/directory.js";
 import { FrameReader, FrameWriter } from "../../src/channel/frames.js";
 import { parseNodeName, type KeygroupName } from "../../src/core/ids.js";
 import { ClusterKeygroups } from "../../src/keygroups/members/cluster-keygroups.js";
+import { KeygroupOverview } from "../../src/keygroups/overview/overview.js";
 import { serveOperations } from "../../src/keygroups/remote/operation-service.js";
 import { RoutedOperations } from "../../src/keygroups/remote/routed-operations.js";
 import { ReplicationRouter } from "../../src/keygroups/replication/router.js";
@@ -20,6 +21,7 @@ import { createMemoryDriver } from "../../src/storage/memory.js";
 export interface KeygroupNode {
   readonly keygroups: ClusterKeygroups;
   readonly directory: Directory;
+  readonly overview: KeygroupOverview;
   /** What was exported when replicas were given up: lines by file. */
   readonly exports: Map<string, string[]>;
   /** The answer to an operation of a function of that name on this node. */
@@ -80,12 +82,14 @@ export async function openKeygroupNode(parts: KeygroupNodeParts): Promise<Keygro
     mayAsk: (name, peer) => keygroups.mayAsk(name, peer),
     logger,
   });
+  const overview = new KeygroupOverview({ node, keygroups, directory, requests });
   directory.start({ addresses: [], version: "0", platform: "test", labels: {}, storage: "memory" });
   await directory.ready();
   await keygroups.open();
   return {
     keygroups,
     directory,
+    overview,
     exports,
     ask: (keygroup, encode) => {
       const operations = new RoutedOperations({

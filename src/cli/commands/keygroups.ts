@@ -5,7 +5,8 @@ import { EnokiError } from "../../core/errors.js";
 import type { KeygroupInfo, KeygroupSettings } from "../../client/types.js";
 import { addCommand, addNodeCommand, onNode, type Cli } from "../command.js";
 import { write, type Io } from "../io.js";
-import { fields, jsonLine, table } from "../output.js";
+import { keygroupText } from "../keygroup-text.js";
+import { jsonLine, table } from "../output.js";
 
 interface SettingsOptions {
   readonly durability?: string;
@@ -23,7 +24,7 @@ export function addKeygroupsCommand(program: Command, cli: Cli): void {
   addList(keygroups, cli);
   addNodeCommand(keygroups, {
     usage: "describe <keygroup>",
-    description: "show a keygroup",
+    description: "show a keygroup, and how it is doing on each of its members",
     examples: ["enoki keygroups describe hello"],
   }).action(
     onNode(cli, async ({ client, io, json }, name: string) => {
@@ -116,15 +117,5 @@ function toSettings({ durability, ttl, policy }: SettingsOptions): KeygroupSetti
 }
 
 async function print(io: Io, json: boolean, keygroup: KeygroupInfo): Promise<void> {
-  const shown = fields([
-    ["name", keygroup.name],
-    ["policy", keygroup.policy],
-    ["durability", keygroup.durability],
-    ["ttl", keygroup.ttl ?? "none"],
-    ["storage", keygroup.storage],
-    ["keys", String(keygroup.keys)],
-    ["size", formatSizeBytes(keygroup.sizeBytes)],
-    ["members", keygroup.members.join(", ")],
-  ]);
-  await write(io.stdout, json ? jsonLine(keygroup) : shown);
+  await write(io.stdout, json ? jsonLine(keygroup) : keygroupText(keygroup, Date.now()));
 }

@@ -5,7 +5,8 @@ import type { TypedEntry, ValueType } from "../../client/keygroup.js";
 import type { PageItem } from "../../client/page-scan.js";
 import { addNodeCommand, onNode, wholeNumber, type Cli } from "../command.js";
 import { untilSignal, write } from "../io.js";
-import { ago, jsonLine, preview, printable, table } from "../output.js";
+import { explanationText } from "../explanation-text.js";
+import { jsonLine, preview, printable } from "../output.js";
 
 interface ListOptions {
   readonly prefix?: string;
@@ -104,21 +105,13 @@ function addWatch(kv: Command, cli: Cli): void {
 function addExplain(kv: Command, cli: Cli): void {
   addNodeCommand(kv, {
     usage: "explain <keygroup> <key>",
-    description: "show when and by which invocation a value was written",
+    description: "show where a value comes from and which replicas have it",
     examples: ["enoki kv explain hello count"],
   }).action(
     onNode(cli, async ({ client, io, json }, keygroup: string, key: string) => {
       const explanation = await client.kv(keygroup).explain(key);
-      if (json) return write(io.stdout, jsonLine(explanation));
-      const rows = explanation.versions.map(({ version, at, invocation, type, expiresAt }) => [
-        version,
-        type,
-        `${at} (${ago(at, Date.now())} ago)`,
-        invocation ?? "from outside",
-        expiresAt ?? "-",
-      ]);
-      const headings = ["VERSION", "TYPE", "WRITTEN", "BY INVOCATION", "EXPIRES"];
-      await write(io.stdout, table(headings, rows));
+      const text = json ? jsonLine(explanation) : explanationText(explanation, Date.now());
+      await write(io.stdout, text);
     }),
   );
 }

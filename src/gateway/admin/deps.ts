@@ -1,5 +1,6 @@
 import type { Logger } from "../../ports/logger.js";
 import type { FunctionsFacade, InvocationsFacade } from "../../functions/facade.js";
+import type { KeygroupOverview } from "../../keygroups/overview/overview.js";
 import type { KeygroupsFacade } from "../../keygroups/types.js";
 import type { KeygroupName } from "../../core/ids.js";
 import type { GuestKind, Isolation } from "../../ports/runtime.js";
@@ -29,6 +30,8 @@ export interface AdminDeps {
   readonly functions: FunctionsFacade;
   readonly invocations: InvocationsFacade;
   readonly keygroups: KeygroupsFacade;
+  /** Keygroups over all their members; `undefined`: the node stands alone. */
+  readonly overview: Pick<KeygroupOverview, "replication" | "key"> | undefined;
   /** @throws EnokiError `ENOKI_KEYGROUP_IN_USE`, `ENOKI_KEYGROUP_NOT_FOUND` */
   readonly removeKeygroup: (name: KeygroupName) => Promise<void>;
   readonly node: () => NodeInfo;

@@ -134,6 +134,53 @@ export const newKeygroupSchema = keygroupConfigSchema
   .extend({ name: z.string() })
   .meta({ id: "NewKeygroup" });
 
+/** One member of a keygroup, as the node that was asked sees it. */
+const keygroupMemberSchema = z
+  .strictObject({
+    node: z.string(),
+    here: z.boolean().describe("the node that was asked"),
+    present: z.boolean().describe("the naming service has heard of it lately"),
+    state: z.enum(["pending", "joining", "serving", "leaving", "away"]),
+    since: time.optional().describe("away since then, as far as is known here"),
+    durability: durabilitySchema,
+    progress: z
+      .strictObject({
+        from: z.string(),
+        items: count,
+        sizeBytes: count,
+        share: z.number().min(0).max(1),
+      })
+      .optional()
+      .describe("while it joins: what it has got so far"),
+    peer: z
+      .strictObject({
+        lagUpdates: count.describe("commits that it has told of and that are missing here"),
+        lagMs: z.number().min(0).describe("since when something of it is missing here"),
+        behindUpdates: count.describe("commits here that it has not told of"),
+        outboxBytes: count,
+        stalenessMs: z.number().min(0).nullable(),
+        updatesApplied: count,
+        conflictsResolved: count,
+      })
+      .optional()
+      .describe("what is known of it here"),
+  })
+  .meta({ id: "KeygroupMember" });
+
+/** How a keygroup is doing on all its members, as the node that was asked sees it. */
+const keygroupReplicationSchema = z
+  .strictObject({
+    generation: count,
+    epoch: count,
+    everywhere: z.boolean().describe("everything is on the disks of all members"),
+    unreplicated: count.describe("writes of this node that are on no other disk for certain"),
+    stalenessMs: z.number().min(0).nullable().describe("null: nothing is known of a member"),
+    updatesApplied: count,
+    conflictsResolved: count,
+    members: z.array(keygroupMemberSchema),
+  })
+  .meta({ id: "KeygroupReplication" });
+
 /** A keygroup. */
 export const keygroupSchema = z
   .strictObject({
@@ -145,6 +192,9 @@ export const keygroupSchema = z
     keys: count,
     sizeBytes: count,
     members: z.array(z.string()),
+    replication: keygroupReplicationSchema
+      .optional()
+      .describe("of one keygroup, where there are other nodes"),
   })
   .meta({ id: "Keygroup" });
 
@@ -162,9 +212,18 @@ export const explanationSchema = z
       z.strictObject({
         version: z.string(),
         at: time,
-        invocation: z.string().nullable(),
+        node: z.string().nullable().describe("null: a member that has left"),
+        invocation: z.string().nullable().describe("null: written from outside"),
         type: z.string(),
         expiresAt: time.nullable(),
+      }),
+    ),
+    replicas: z.array(
+      z.strictObject({
+        node: z.string(),
+        state: z.enum(["same", "newer", "older", "missing", "concurrent", "unknown"]),
+        versions: z.array(z.string()),
+        reason: z.string().optional().describe("why it is unknown"),
       }),
     ),
   })

@@ -12,7 +12,12 @@ import type {
   LogLine,
   Revision,
 } from "../../functions/types.js";
-import type { Explanation, KeygroupDescription } from "../../keygroups/types.js";
+import type { KeyReport } from "../../keygroups/overview/key-report.js";
+import type {
+  MemberReport,
+  ReplicationReport,
+} from "../../keygroups/overview/replication-report.js";
+import type { KeygroupDescription } from "../../keygroups/types.js";
 import type * as schemas from "./schemas.js";
 
 /** The last millisecond that a date can hold. */
@@ -116,9 +121,10 @@ export function showInvocation(
   };
 }
 
-/** A keygroup. */
+/** A keygroup, with how it is doing on its members where that was asked for. */
 export function showKeygroup(
   description: KeygroupDescription,
+  replication?: ReplicationReport,
 ): z.input<typeof schemas.keygroupSchema> {
   const { name, config, storage, keys, sizeBytes, members } = description;
   return {
@@ -130,21 +136,69 @@ export function showKeygroup(
     keys,
     sizeBytes,
     members: [...members],
+    ...(replication === undefined ? {} : { replication: showReplication(replication) }),
   };
 }
 
-/** Where the value of a key came from. */
-export function showExplanation(
-  explanation: Explanation,
-): z.input<typeof schemas.explanationSchema> {
+function showReplication(report: ReplicationReport) {
   return {
-    key: explanation.key,
-    versions: explanation.versions.map(({ version, atMs, invocation, type, expiresAtMs }) => ({
+    generation: report.generation,
+    epoch: report.epoch,
+    everywhere: report.isEverywhere,
+    unreplicated: report.unreplicated,
+    stalenessMs: finiteOrNull(report.stalenessMs),
+    updatesApplied: report.updatesAppliedTotal,
+    conflictsResolved: report.conflictsTotal,
+    members: report.members.map(showMember),
+  };
+}
+
+function showMember({ node, isHere, isPresent, state, durability, progress, peer }: MemberReport) {
+  const since = state === "away" ? peer?.awaySinceMs : undefined;
+  return {
+    node,
+    here: isHere,
+    present: isPresent,
+    state,
+    ...(since === undefined ? {} : { since: isoTime(since) }),
+    durability,
+    ...(progress === undefined ? {} : { progress }),
+    ...(peer === undefined
+      ? {}
+      : {
+          peer: {
+            lagUpdates: peer.lagUpdates,
+            lagMs: Math.round(peer.lagMs),
+            behindUpdates: peer.behindUpdates,
+            outboxBytes: peer.outboxBytes,
+            stalenessMs: finiteOrNull(peer.stalenessMs),
+            updatesApplied: peer.updatesAppliedTotal,
+            conflictsResolved: peer.conflictsTotal,
+          },
+        }),
+  };
+}
+
+function finiteOrNull(timeMs: number): number | null {
+  return Number.isFinite(timeMs) ? Math.round(timeMs) : null;
+}
+
+/** Where the value of a key came from, and which replicas have it. */
+export function showExplanation({
+  key,
+  versions,
+  replicas,
+}: KeyReport): z.input<typeof schemas.explanationSchema> {
+  return {
+    key,
+    versions: versions.map(({ version, atMs, node, invocation, type, expiresAtMs }) => ({
       version,
       at: isoTime(atMs),
+      node: node ?? null,
       invocation: invocation ?? null,
       type,
       expiresAt: expiresAtMs === 0 ? null : isoTime(expiresAtMs),
     })),
+    replicas: replicas.map((replica) => ({ ...replica, versions: [...replica.versions] })),
   };
 }

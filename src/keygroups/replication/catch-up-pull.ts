@@ -4,6 +4,8 @@ import type { ReceiveEffects } from "../../core/update.js";
 import type { Vector } from "../../core/vector.js";
 import { encodeMessage, type KeygroupMessage } from "../../core/wire/messages.js";
 import type { ReplicationContext } from "./context.js";
+import { JoinProgress } from "./join-progress.js";
+import type { CatchUpProgress } from "./metrics.js";
 import type { Peer } from "./peer.js";
 import { storeChunk, type StoredChunk } from "./store-received.js";
 
@@ -45,6 +47,7 @@ export class CatchUpPull {
   #isSweeping = false;
   /** Refusals since the last chunk. */
   #refusals = 0;
+  readonly #progress = new JoinProgress();
   #isClosed = false;
 
   constructor(context: ReplicationContext, events: PullEvents) {
@@ -55,6 +58,11 @@ export class CatchUpPull {
   /** True while one runs. */
   get isRunning(): boolean {
     return this.#running !== undefined;
+  }
+
+  /** How far the replica has been filled, while it joins. */
+  get progress(): CatchUpProgress | undefined {
+    return this.#context.host.replica.identity.isServing ? undefined : this.#progress.now;
   }
 
   /** Notes that an update waits for others, or found no room to. */
@@ -91,7 +99,10 @@ export class CatchUpPull {
     this.#watch(running);
     this.#context.host.change<StoredChunk>({
       work: (replica, transaction) => storeChunk(replica, transaction, chunk, peer.member),
-      done: (stored) => this.#stored(running, chunk, stored),
+      done: (stored) => {
+        peer.conflictsTotal += stored.conflicts;
+        this.#stored(running, chunk, stored);
+      },
       failed: () => this.#fail(running),
     });
   }
@@ -192,6 +203,7 @@ export class CatchUpPull {
       return;
     }
     this.#refusals = 0;
+    this.#progress.stored(running.peer.node, chunk);
     if (!chunk.end) {
       const next = { type: "next", id: running.id, sequence: chunk.sequence + 1 } as const;
       if (!this.#send(running.peer, next)) this.#fail(running);
@@ -243,6 +255,7 @@ export class CatchUpPull {
     this.#refusals = 0;
     if (this.#context.host.replica.identity.isServing) return;
     this.#isSwept = false;
+    this.#progress.reset();
     this.#context.host.change({
       work: (replica) => ({ writes: replica.abandonJoin(), touched: [], value: undefined }),
       done: () => this.evaluate(),

@@ -1,7 +1,7 @@
 import type { Heartbeat } from "../../core/heartbeat.js";
 import type { NodeName } from "../../core/ids.js";
 import type { StalenessTracker } from "../../core/staleness.js";
-import type { ReceiveEffects, Update } from "../../core/update.js";
+import type { Update } from "../../core/update.js";
 import { encodeMessage, type KeygroupMessage } from "../../core/wire/messages.js";
 import type { CatchUpPull } from "./catch-up-pull.js";
 import type { CatchUpServing } from "./catch-up-serving.js";
@@ -9,7 +9,7 @@ import type { ReplicationContext } from "./context.js";
 import type { Heartbeats } from "./heartbeats.js";
 import type { Peer } from "./peer.js";
 import type { Peers } from "./peers.js";
-import { storeUpdates } from "./store-received.js";
+import { storeUpdates, type StoredUpdates } from "./store-received.js";
 
 /** Who does what the messages of members ask for. */
 export interface MessageParts {
@@ -94,18 +94,20 @@ export class MemberMessages {
       counts.strangersTotal += 1;
       return;
     }
-    host.change<ReceiveEffects[]>({
+    host.change<StoredUpdates>({
       work: (replica, transaction) => storeUpdates(replica, transaction, updates),
-      done: (received) => this.#received(updates, received),
+      done: (stored) => this.#received(peer, updates, stored),
       failed: () => {},
     });
   }
 
-  #received(updates: readonly Update[], received: readonly ReceiveEffects[]): void {
+  #received(peer: Peer, updates: readonly Update[], { received, conflicts }: StoredUpdates): void {
     const { counts } = this.#context;
     const { pull, heartbeats } = this.#parts;
+    peer.conflictsTotal += conflicts;
     for (const [at, { outcome, applied }] of received.entries()) {
       counts.updatesAppliedTotal += applied.length;
+      peer.updatesAppliedTotal += applied.length;
       if (outcome === "ignored") counts.updatesIgnoredTotal += 1;
       if (outcome === "applied" || outcome === "ignored") continue;
       if (outcome === "held") counts.updatesHeldTotal += 1;

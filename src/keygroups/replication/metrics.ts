@@ -12,8 +12,6 @@ export interface ReplicationCounts {
   updatesHeldTotal: number;
   /** Found no room to wait. */
   updatesDroppedTotal: number;
-  /** Applied beside a version that their writer had not seen. */
-  conflictsTotal: number;
   heartbeatsSentTotal: number;
   heartbeatsReceivedTotal: number;
   catchUpsBegunTotal: number;
@@ -38,7 +36,6 @@ export function createCounts(): ReplicationCounts {
     updatesIgnoredTotal: 0,
     updatesHeldTotal: 0,
     updatesDroppedTotal: 0,
-    conflictsTotal: 0,
     heartbeatsSentTotal: 0,
     heartbeatsReceivedTotal: 0,
     catchUpsBegunTotal: 0,
@@ -62,8 +59,29 @@ export interface PeerMetrics {
   readonly lagUpdates: number;
   /** Commits applied here that it has not told of. */
   readonly behindUpdates: number;
-  /** Bytes of updates that have not left for it yet. */
+  /** How long something that it has told of has been missing here; 0 = nothing is. */
+  readonly lagMs: number;
+  /** Bytes of updates that have not left for it yet, those of other keygroups on its link among them. */
   readonly outboxBytes: number;
+  /** How long ago it may have overwritten what is read here; Infinity while nothing is known. */
+  readonly stalenessMs: number;
+  /** Without a link since then, in milliseconds since 1970. */
+  readonly awaySinceMs: number | undefined;
+  /** Its commits that were applied here one by one, since it is known as a member. */
+  readonly updatesAppliedTotal: number;
+  /** Conflicts that were resolved here when something came from it. */
+  readonly conflictsTotal: number;
+}
+
+/** How far a replica that joins has been filled. */
+export interface CatchUpProgress {
+  /** The node that fills it now. */
+  readonly from: string;
+  /** Keys, and the bytes of keys and values, since the node's start. */
+  readonly items: number;
+  readonly sizeBytes: number;
+  /** How much of the sender's history has been gone through, between 0 and 1. */
+  readonly share: number;
 }
 
 /** One keygroup's replication, for `/metrics` and `keygroups describe`. */
@@ -71,19 +89,35 @@ export interface ReplicationMetrics {
   readonly counts: Readonly<ReplicationCounts>;
   /** See `Replicator.stalenessMs`. */
   readonly stalenessMs: number;
+  /** Every member has told that all of what is here is on its disk, and all they told of is here. */
+  readonly isEverywhere: boolean;
+  /** See `Replicator.unreplicated`. */
+  readonly unreplicated: number;
+  /** While it joins. */
+  readonly progress: CatchUpProgress | undefined;
   readonly peers: readonly PeerMetrics[];
 }
 
-/** Where `peer` stands by what it has told, against what is applied here. */
-export function peerMetrics(peer: Peer, vector: Vector, outboxBytes: number): PeerMetrics {
+/** Where `peer` stands by what it has told, against what is applied here at this monotonic time. */
+export function peerMetrics(
+  peer: Peer,
+  here: { readonly vector: Vector; readonly nowMs: number },
+  known: Pick<PeerMetrics, "outboxBytes" | "stalenessMs">,
+): PeerMetrics {
+  const { vector, nowMs } = here;
   const applied = peer.heartbeat?.applied;
+  peer.compare(vector, nowMs);
   return {
     node: peer.node,
     isLinked: peer.isUp,
     isServing: peer.heartbeat?.isServing === true,
     lagUpdates: applied ? missingIn(vector, applied) : 0,
+    lagMs: peer.ahead ? nowMs - peer.ahead.sinceMs : 0,
     behindUpdates: applied ? missingIn(applied, vector) : 0,
-    outboxBytes,
+    awaySinceMs: peer.awaySinceMs,
+    updatesAppliedTotal: peer.updatesAppliedTotal,
+    conflictsTotal: peer.conflictsTotal,
+    ...known,
   };
 }
 

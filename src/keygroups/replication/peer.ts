@@ -22,6 +22,12 @@ export class Peer {
   lastRequest = 0;
   /** It is not asked for a catch-up before. */
   avoidUntilMs = -Infinity;
+  /** Its link is gone since then, by the wall clock; `undefined` while there is one, or was none. */
+  awaySinceMs: number | undefined;
+  /** Its commits that were applied here, one by one. */
+  updatesAppliedTotal = 0;
+  /** Conflicts that were resolved here when something came from it. */
+  conflictsTotal = 0;
 
   constructor(node: NodeName, member: number, isUp: boolean) {
     this.node = node;
@@ -32,6 +38,7 @@ export class Peer {
   /** A new link: nothing of the older one holds. */
   up(): void {
     this.isUp = true;
+    this.awaySinceMs = undefined;
     this.isFresh = true;
     this.isBehind = false;
     this.lastRequest = 0;
@@ -39,8 +46,9 @@ export class Peer {
     this.#forget();
   }
 
-  down(): void {
+  down(wallMs: number): void {
     this.isUp = false;
+    this.awaySinceMs = wallMs;
     this.#forget();
   }
 

@@ -1,5 +1,6 @@
 import type { Dot } from "../../core/dot.js";
 import type { NodeName } from "../../core/ids.js";
+import type { Vector } from "../../core/vector.js";
 import type { KeygroupMembership } from "./membership.js";
 import { Peer } from "./peer.js";
 
@@ -45,6 +46,14 @@ export class Peers implements Iterable<Peer> {
       this.#byNode.set(node, isSame ? known : new Peer(node, epoch, this.#linked.has(node)));
     }
     return [...before.values()].filter((peer) => this.#byNode.get(peer.node) !== peer);
+  }
+
+  /** True if all have told that `vector` is on their disks, and have told of nothing beyond it. */
+  areEven(vector: Vector): boolean {
+    for (const { heartbeat } of this.#byNode.values()) {
+      if (!heartbeat?.durable.includes(vector) || !vector.includes(heartbeat.applied)) return false;
+    }
+    return true;
   }
 
   /** True if one of these members is known to have that commit on stable storage. */

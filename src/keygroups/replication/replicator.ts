@@ -161,13 +161,28 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
   }
 
   metrics(): ReplicationMetrics {
-    const { vector } = this.#context.host.replica;
+    const { counts, clock, host } = this.#context;
+    const { vector } = host.replica;
+    const nowMs = clock.monotonicMs();
     const peers = [...this.#peers].map((peer) => {
       const waitingBytes = this.#outgoing.waitingBytes;
-      const outboxBytes = waitingBytes + this.#router.backlogBytes(peer.node, "update");
-      return peerMetrics(peer, vector, outboxBytes);
+      return peerMetrics(
+        peer,
+        { vector, nowMs },
+        {
+          outboxBytes: waitingBytes + this.#router.backlogBytes(peer.node, "update"),
+          stalenessMs: this.#staleness.memberBoundMs(peer.member, nowMs, vector),
+        },
+      );
     });
-    return { counts: this.#context.counts, stalenessMs: this.stalenessMs(), peers };
+    return {
+      counts,
+      stalenessMs: this.stalenessMs(),
+      isEverywhere: !this.#adoption.isStoring && this.#isMember() && this.#peers.areEven(vector),
+      unreplicated: this.unreplicated(),
+      progress: this.#pull.progress,
+      peers,
+    };
   }
 
   close(): void {
@@ -193,7 +208,7 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
   down(node: NodeName): void {
     const peer = this.#peers.linked(node, false);
     if (!peer) return;
-    peer.down();
+    peer.down(this.#context.clock.nowMs());
     this.#staleness.forget(peer.member);
     this.#gone(peer);
     this.#pull.evaluate();

@@ -5,10 +5,19 @@ import type { ChunkEffects, ReceiveEffects, Update } from "../../core/update.js"
 import { putRows } from "../keygroup-store.js";
 import type { ReplicaEffects, ReplicaTransaction } from "../replica-host.js";
 
+/** What updates did, one after the other. */
+export interface StoredUpdates {
+  readonly received: readonly ReceiveEffects[];
+  /** Conflicts that they ended. */
+  readonly conflicts: number;
+}
+
 /** What a chunk did, with the updates that had waited for it. */
 export interface StoredChunk {
   readonly effects: ChunkEffects;
   readonly held: ReceiveEffects | undefined;
+  /** Conflicts that it ended. */
+  readonly conflicts: number;
 }
 
 /** Gives updates to the replica, one after the other, and stores what they do. */
@@ -16,7 +25,8 @@ export function storeUpdates(
   replica: Replica,
   transaction: ReplicaTransaction,
   updates: readonly Update[],
-): ReplicaEffects<ReceiveEffects[]> {
+): ReplicaEffects<StoredUpdates> {
+  const { conflictsTotal } = replica;
   const received: ReceiveEffects[] = [];
   const touched: Uint8Array[] = [];
   for (const update of updates) {
@@ -25,7 +35,8 @@ export function storeUpdates(
     pushTouched(touched, effects);
     received.push(effects);
   }
-  return { writes: [], touched, value: received };
+  const conflicts = replica.conflictsTotal - conflictsTotal;
+  return { writes: [], touched, value: { received, conflicts } };
 }
 
 /** Gives a chunk of `from` to the replica and stores what it does. */
@@ -36,17 +47,19 @@ export function storeChunk(
   from: number,
 ): ReplicaEffects<StoredChunk> {
   const touched: Uint8Array[] = [];
+  const { conflictsTotal } = replica;
   const { isServing } = replica.identity;
   const effects = replica.receiveChunk(transaction, chunk, from);
   // A replica that joins shows nothing before the end, and then everything.
   putRows(transaction, isServing ? noting(effects.writes, touched) : effects.writes);
   if (effects.outcome !== "applied") {
-    return { writes: [], touched: [], value: { effects, held: undefined } };
+    return { writes: [], touched: [], value: { effects, held: undefined, conflicts: 0 } };
   }
   const held = replica.receiveHeld(transaction);
   putRows(transaction, held.writes);
   pushTouched(touched, held);
-  return { writes: [], touched, value: { effects, held } };
+  const conflicts = replica.conflictsTotal - conflictsTotal;
+  return { writes: [], touched, value: { effects, held, conflicts } };
 }
 
 function pushTouched(touched: Uint8Array[], { applied }: ReceiveEffects): void {

@@ -77,8 +77,12 @@ export function keygroupRoutes(deps: AdminDeps): AdminRoute[] {
       id: "getKeygroup",
       tag: "keygroups",
       summary: "One keygroup",
-      responses: { 200: oneKeygroup("The keygroup") },
-      handle: async (call) => json(showKeygroup(await findKeygroup(deps, call).describe())),
+      responses: { 200: oneKeygroup("The keygroup, in a cluster with how it is doing there") },
+      handle: async (call) => {
+        const keygroup = findKeygroup(deps, call);
+        const replication = await deps.overview?.replication(keygroup.name);
+        return json(showKeygroup(await keygroup.describe(), replication));
+      },
     }),
     route({
       method: "PATCH",

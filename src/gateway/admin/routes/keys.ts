@@ -20,6 +20,7 @@ import { contentTypeOf, valueOfBody } from "../raw-values.js";
 import { json } from "../responses.js";
 import { route, type AdminCall, type AdminRoute } from "../route.js";
 import { explanationSchema, keyPageSchema } from "../schemas.js";
+import { soleKeyReport } from "../../../keygroups/overview/key-report.js";
 import { isoTime, showExplanation } from "../views.js";
 import { findServing } from "./keygroups.js";
 
@@ -216,7 +217,7 @@ function explainRoute(deps: AdminDeps): AdminRoute {
     path: `${PATH}/explain`,
     id: "explainKey",
     tag: "keys",
-    summary: "Which invocation wrote the value, when, its version and its siblings",
+    summary: "Which node and invocation wrote the value, when, its siblings, and who has it",
     responses: {
       200: {
         description: "All versions that are kept",
@@ -224,10 +225,13 @@ function explainRoute(deps: AdminDeps): AdminRoute {
         schema: explanationSchema,
       },
     },
-    handle: (call: AdminCall<unknown>) => {
+    handle: async (call: AdminCall<unknown>) => {
       const key = call.param("key");
-      const explanation = findServing(deps, call).explain(key);
-      if (explanation.versions.length > 0) return json(showExplanation(explanation));
+      const keygroup = findServing(deps, call);
+      const report =
+        (await deps.overview?.key(keygroup.name, key)) ??
+        soleKeyReport(deps.node().name, keygroup.explain(key));
+      if (report.versions.length > 0) return json(showExplanation(report));
       throw new EnokiError("ENOKI_KEY_NOT_FOUND", `no key ${JSON.stringify(key)}`);
     },
   });
