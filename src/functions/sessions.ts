@@ -68,6 +68,13 @@ export class FunctionSessions {
     );
   }
 
+  /** Calls `then` once an answer may leave that shows what {@link leave} has told of. */
+  whenKept(name: FunctionName, then: () => void): void {
+    const gate = this.#options.gateOf(name);
+    if (gate) gate.whenKept(then);
+    else then();
+  }
+
   #decode(token: string): Session {
     return decodeSession(token, hlcFromMs(this.#options.clock.nowMs() + AHEAD_MS_MAX));
   }

@@ -78,6 +78,7 @@ export class Keygroup implements KeygroupFacade, ReplicaHost {
       keygroup: options.name,
       replica: () => this.#replica,
       timers: options.timers,
+      whenShareable: (then) => this.whenShareable(then),
     });
     this.reads = new ItemReads(
       options.storage,

@@ -17,6 +17,8 @@ export interface SessionGateOptions {
   /** The replica of now. */
   readonly replica: () => Replica;
   readonly timers: Timers;
+  /** See `ReplicaHost.whenShareable`. */
+  readonly whenShareable: (then: () => void) => void;
 }
 
 /**
@@ -49,6 +51,16 @@ export class SessionGate {
   /** What no session needs to remember: all members have it on stable storage. */
   get stableVector(): Vector {
     return this.#options.replica().stableVector;
+  }
+
+  /**
+   * Calls `then` once all that is seen here now stays: at once or, where others hold a `strict` replica,
+   * too, after a sync. A power cut takes what was not synced, and its dots are given away again: a
+   * session that had seen it would pass for one that has seen what took its place.
+   */
+  whenKept(then: () => void): void {
+    if (this.isShared) this.#options.whenShareable(then);
+    else then();
   }
 
   /** Moves hybrid time on to what a session has seen, so that nothing that has expired comes back. */

@@ -10,8 +10,11 @@ export interface Turn {
   flush(work: () => void): void;
 }
 
-/** A {@link Turn} on Node's event loop: the end of a turn is its check phase. */
-export function createTurn(): Turn {
+/**
+ * A {@link Turn} on Node's event loop, where the end of a turn is its check phase; or wherever
+ * `atEnd` says.
+ */
+export function createTurn(atEnd: (end: () => void) => void = setImmediate): Turn {
   let commits: (() => void)[] = [];
   let flushes: (() => void)[] = [];
   let isArmed = false;
@@ -31,7 +34,7 @@ export function createTurn(): Turn {
   const arm = (): void => {
     if (isArmed) return;
     isArmed = true;
-    setImmediate(drain);
+    atEnd(drain);
   };
   return {
     commit: (work) => {

@@ -31,10 +31,14 @@ export const MUST_HAPPEN: readonly string[] = [
   "write.excused",
   "client.read",
   "client.write",
-  "session.waits",
+  ...["waits", "reached"].map((what) => `session.${what}`),
+  ...["stale", "current"].map((what) => `local.${what}`),
+  // Operations at nodes without a replica, also those whose answer is lost.
+  ...["read", "written", "refused", "unreachable", "unknown"].map((what) => `remote.${what}`),
+  "call.lost",
   "staleness.some",
   "staleness.none",
-  ...["DISK_FULL", "DRAINING", "TYPE_MISMATCH"].map((code) => `refused.ENOKI_${code}`),
+  ...["DISK_FULL", "DRAINING", "TYPE_MISMATCH", "SESSION_LOST", "SESSION_NOT_REACHED"].map((code) => `refused.ENOKI_${code}`),
 ];
 
 /** Those of {@link MUST_HAPPEN} that did not. */

@@ -1,9 +1,10 @@
 import type { Prng } from "../base/prng.js";
-import type { SimNaming } from "./naming.js";
-import type { Network } from "./network.js";
-import type { Downfall, SimNode } from "./node.js";
+import type { SimNaming } from "./cluster/naming.js";
+import type { Network } from "./cluster/network.js";
+import type { SimNode } from "./cluster/node.js";
+import type { Downfall } from "./cluster/node-parts.js";
 import { FAULT_KINDS, type FaultKind, type Plan } from "./plan.js";
-import type { VirtualTime } from "./virtual-time.js";
+import type { VirtualTime } from "./cluster/virtual-time.js";
 
 /** The cluster, as faults see it. */
 export interface FaultTargets {

@@ -30,6 +30,8 @@ export interface Plan {
   readonly recordLateMs: number;
   /** How long faults and writes go on. */
   readonly chaosMs: number;
+  /** How long one client goes on while nothing is wrong any more; 0 = not at all. */
+  readonly calmMs: number;
   /** How long everything may take to become equal afterwards. */
   readonly healMs: number;
   /** Mean time between two faults. */
@@ -104,6 +106,7 @@ export function drawPlan(seed: number, overrides: PlanOverrides = {}): Plan {
     stagedBytesMax: random.next() < 0.15 ? 600 : 1_000_000,
     recordLateMs: overrides.recordLateMs ?? (random.next() < 0.5 ? 60 : 900),
     chaosMs: 2500,
+    calmMs: seed % 4 === 0 ? 300 : 0,
     healMs: 30_000,
     faultEveryMs: 40 + random.below(160),
     faults: drawFaults(random, overrides.faults),

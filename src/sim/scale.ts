@@ -2,17 +2,18 @@ import { createPrng } from "../base/prng.js";
 import type { NodeName } from "../core/ids.js";
 import { utf8Bytes } from "../core/text.js";
 import { TAG } from "../core/value.js";
-import { SimNaming } from "./naming.js";
-import { Network } from "./network.js";
-import { SimNode } from "./node.js";
-import { VirtualTime } from "./virtual-time.js";
+import { SimNaming } from "./cluster/naming.js";
+import { Network } from "./cluster/network.js";
+import { UNWATCHED } from "./cluster/node-parts.js";
+import { SimNode } from "./cluster/node.js";
+import { VirtualTime } from "./cluster/virtual-time.js";
 
 /** Who has a link to whom: all to the first, each to its parent, or all to all. */
-export const TOPOLOGIES = ["hub", "tree", "mesh"] as const;
+const TOPOLOGIES = ["hub", "tree", "mesh"] as const;
 type Topology = (typeof TOPOLOGIES)[number];
 
 /** Sizes of keygroups that are measured. */
-export const MEMBERS = [3, 16, 64] as const;
+const MEMBERS = [3, 16, 64] as const;
 
 /** How one size of keygroup does over one kind of links. */
 export interface ScaleRow {
@@ -37,8 +38,17 @@ const WAIT_MAX_MS = 120_000;
 /** Members in the keygroups of one size that are run; the others are like them. */
 const MEMBERS_RUN_MAX = 64;
 
+/** Measures every size of keygroup over every kind of links. */
+export async function measureAll(nodes: number): Promise<ScaleRow[]> {
+  const rows: ScaleRow[] = [];
+  for (const topology of TOPOLOGIES) {
+    for (const members of MEMBERS) rows.push(await measureScale(nodes, members, topology));
+  }
+  return rows;
+}
+
 /** Measures keygroups of `members` members, as many as `nodes` nodes hold, one replica on each. */
-export async function measureScale(
+async function measureScale(
   nodes: number,
   members: number,
   topology: Topology,
@@ -84,14 +94,7 @@ async function runKeygroup(seed: number, members: number, topology: Topology) {
   });
   const names = Array.from({ length: members }, (_, at) => `n${at}` as NodeName);
   const naming = new SimNaming(names[0] as NodeName, parts);
-  const nothing = (): void => {};
-  const events = {
-    happened: nothing,
-    opened: nothing,
-    ended: nothing,
-    wiped: nothing,
-    transacted: nothing,
-  };
+  const events = UNWATCHED;
   const config = { policy: "lww", durability: "relaxed", ttlMs: 0 } as const;
   const nodes = names.map((name, index) => {
     network.addNode(name);
@@ -194,4 +197,15 @@ export function scaleTable(nodes: number, rows: readonly ScaleRow[]): string {
     `|${"---|".repeat(head.length)}`,
     ...lines.map((line) => `| ${line} |`),
   ].join("\n");
+}
+
+/** The page that shows them. */
+export function scalePage(nodes: number, rows: readonly ScaleRow[], commit: string): string {
+  return `# How clusters grow
+
+Made by \`npm run sim:scale\` on commit \`${commit}\`; nothing here is written by hand. The production code on simulated
+links and virtual time, without faults.
+
+${scaleTable(nodes, rows)}
+`;
 }

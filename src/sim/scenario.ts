@@ -5,11 +5,12 @@ import type { NodeName } from "../core/ids.js";
 import { utf8Bytes, utf8Text } from "../core/text.js";
 import { TAG } from "../core/value.js";
 import type { KeygroupConfig, WriteOperation } from "../keygroups/types.js";
-import { SimNaming } from "./naming.js";
-import { Network } from "./network.js";
-import { SimNode, type Downfall } from "./node.js";
+import { SimNaming } from "./cluster/naming.js";
+import { Network } from "./cluster/network.js";
+import { SimNode } from "./cluster/node.js";
+import { UNWATCHED, type Downfall } from "./cluster/node-parts.js";
 import { drawPlan } from "./plan.js";
-import { VirtualTime } from "./virtual-time.js";
+import { VirtualTime } from "./cluster/virtual-time.js";
 
 /** How long a write may take in a scenario. */
 const WRITE_MS = 50;
@@ -112,14 +113,7 @@ class Scenario {
     const [time, random] = [this.#time, createPrng(2)];
     const naming = new SimNaming(names[0] as NodeName, { time, random });
     this.#naming = naming;
-    const nothing = (): void => {};
-    const events = {
-      happened: nothing,
-      opened: nothing,
-      ended: nothing,
-      wiped: nothing,
-      transacted: nothing,
-    };
+    const events = UNWATCHED;
     for (const [index, name] of names.entries()) {
       this.#network.addNode(name);
       const shared = { time, random, naming, events, network: this.#network, faulty: {} };

@@ -17,7 +17,15 @@ export class Trace {
 
   /** Adds the bytes of a message. */
   addBytes(bytes: Uint8Array): void {
-    for (const byte of bytes) this.#mix(byte);
+    const { length } = bytes;
+    let at = 0;
+    for (; at + 3 < length; at += 4) {
+      const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
+      const high = (bytes[at + 2] as number) | ((bytes[at + 3] as number) << 8);
+      this.#mix(low | (high << 16));
+    }
+    for (; at < length; at++) this.#mix(bytes[at] as number);
+    this.#mix(length);
   }
 
   /** 16 hexadecimal digits. */

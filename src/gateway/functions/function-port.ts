@@ -173,10 +173,12 @@ function submit(
     timeoutMs,
     settled: (outcome) => {
       const seen = sessionAfter(options, host, session);
-      if (seen instanceof EnokiError) sendError(options, response, seen, fresh.id);
-      else if (outcome instanceof EnokiError) {
-        sendError(options, response, outcome, fresh.id, seen);
-      } else sendResult(response, outcome, fresh.id, seen);
+      options.sessions.whenKept(host.name, () => {
+        if (seen instanceof EnokiError) sendError(options, response, seen, fresh.id);
+        else if (outcome instanceof EnokiError) {
+          sendError(options, response, outcome, fresh.id, seen);
+        } else sendResult(response, outcome, fresh.id, seen);
+      });
     },
   });
   // A caller that leaves frees its place in the queue; a call that has begun is left to its end.

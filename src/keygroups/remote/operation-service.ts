@@ -28,7 +28,7 @@ const ID_BYTES = 4;
  */
 export function serveOperations(options: OperationServiceOptions): void {
   const { requests, serving, mayAsk, logger } = options;
-  const replies = new Replies();
+  let replies: Replies | undefined;
   const servers = new WeakMap<Keygroup, KeygroupOperations>();
   requests.serve(OPERATION_METHOD, ({ peer, body }) => {
     const { keygroup: name, invocation, payload } = decodeOperation(body);
@@ -41,6 +41,7 @@ export function serveOperations(options: OperationServiceOptions): void {
     }
     const server = servers.get(keygroup) ?? new KeygroupOperations(keygroup, logger);
     servers.set(keygroup, server);
+    replies ??= new Replies();
     return replies.next((writer, id) => server.serve(writer, id, invocation, payload));
   });
 }

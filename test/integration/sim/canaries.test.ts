@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { CANARIES } from "../../../src/sim/canaries.js";
+import { CANARIES } from "../../../src/sim/canaries/all.js";
 import { drawPlan } from "../../../src/sim/plan.js";
 import { runPlan } from "../../../src/sim/simulation.js";
 

@@ -1,25 +1,20 @@
-import { installRecord, type CatchUpChunk } from "../core/catch-up.js";
-import { ItemChanges } from "../core/item-changes.js";
-import type { Replica } from "../core/replica.js";
-import type { RowReader, RowWrite } from "../core/rows.js";
-import type { Vector } from "../core/vector.js";
-import type { FaultyParts } from "./node.js";
-import type { PlanOverrides } from "./plan.js";
+// Why so long: a list.
 
-/** A part that is wrong on purpose: the simulator is worth nothing unless it finds it. */
-export interface Canary {
-  readonly name: string;
-  /** What is wrong. */
-  readonly is: string;
-  /** How the oracle that finds it begins its report. */
-  readonly findsIt: RegExp;
-  readonly faulty: FaultyParts;
-  /** Where it shows. */
-  readonly plan: PlanOverrides;
-}
+import type { Canary } from "./canary.js";
+import {
+  claimDurable,
+  collectAlone,
+  ignoreDependencies,
+  judgeByEnd,
+  judgeByStart,
+  replaceNothing,
+  showEarly,
+  skipDeletes,
+} from "./faulty-replica.js";
+import { keepForLater } from "./faulty-links.js";
 
-/** Every canary, by the rule that it breaks. */
-export const CANARIES: readonly Canary[] = [
+/** Faults of replicas and of what they stand on. */
+export const REPLICA_CANARIES: readonly Canary[] = [
   {
     name: "torn",
     is: "what a catch-up brings is shown before its end",
@@ -119,7 +114,7 @@ export const CANARIES: readonly Canary[] = [
   {
     name: "cachedReads",
     is: "a read shows what an earlier one has found",
-    findsIt: /^(READ|STATE)/,
+    findsIt: /^(READ|STATE|AssertionError)/,
     faulty: {
       storage: (storage) => {
         const cache = new Map<string, Uint8Array | undefined>();
@@ -168,74 +163,25 @@ export const CANARIES: readonly Canary[] = [
     faulty: { hlc: 0 },
     plan: { faults: ["clockJump", "crash"], skewMaxMs: 2000 },
   },
+  {
+    name: "noDeletes",
+    is: "a catch-up brings no deletes",
+    findsIt: /^RESURRECTED/,
+    faulty: { replica: skipDeletes },
+    plan: { policy: "siblings" },
+  },
+  {
+    name: "keepsAll",
+    is: "a write stays beside the one before it",
+    findsIt: /^UNBOUNDED/,
+    faulty: { replica: replaceNothing },
+    plan: { policy: "siblings" },
+  },
+  {
+    name: "hoards",
+    is: "what a link does not take is kept for it without a bound",
+    findsIt: /^UNBOUNDED/,
+    faulty: { links: keepForLater },
+    plan: { faults: ["isolate", "partition", "slowLink"], mode: "links" },
+  },
 ];
-
-function showEarly(replica: Replica): void {
-  const receiveChunk = replica.receiveChunk.bind(replica);
-  replica.receiveChunk = (reader, chunk, from) => {
-    const effects = receiveChunk(reader, chunk, from);
-    if (effects.outcome !== "held" || !replica.identity.isServing) return effects;
-    return { ...effects, writes: [...effects.writes, ...installNow(replica, reader, chunk)] };
-  };
-}
-
-function installNow(replica: Replica, reader: RowReader, chunk: CatchUpChunk): RowWrite[] {
-  const changes = new ItemChanges(reader);
-  for (const { key, live } of chunk.records) {
-    const known = changes.get(key);
-    changes.set(key, installRecord(known, live, chunk.at, replica.vector));
-  }
-  return changes.writes();
-}
-
-function judgeByStart(replica: Replica): void {
-  const receiveChunk = replica.receiveChunk.bind(replica);
-  let start: Vector | undefined;
-  replica.receiveChunk = (reader, chunk, from) => {
-    if (chunk.sequence === 0 || !start) start = chunk.at;
-    const at = start;
-    const end = chunk.end && { ...chunk.end, vector: at };
-    return receiveChunk(reader, { ...chunk, at, end }, from);
-  };
-}
-
-function judgeByEnd(replica: Replica): void {
-  const receiveChunk = replica.receiveChunk.bind(replica);
-  let early: CatchUpChunk[] = [];
-  replica.receiveChunk = (reader, chunk, from) => {
-    if (!replica.identity.isServing) return receiveChunk(reader, chunk, from);
-    if (chunk.sequence === 0) early = [];
-    const { end } = chunk;
-    if (!end) {
-      early.push(chunk);
-      return receiveChunk(reader, { ...chunk, records: [] }, from);
-    }
-    const records = new Map(
-      [...early, chunk].flatMap((part) => part.records.map((one) => [one.key.join(), one])),
-    );
-    const whole = { ...chunk, records: [...records.values()], at: end.vector };
-    return receiveChunk(reader, whole, from);
-  };
-}
-
-function ignoreDependencies(replica: Replica): void {
-  const receive = replica.receive.bind(replica);
-  replica.receive = (reader, update) => receive(reader, { ...update, deps: [] });
-}
-
-function claimDurable(replica: Replica): void {
-  const heartbeat = replica.heartbeat.bind(replica);
-  replica.heartbeat = (exchange) => {
-    const honest = heartbeat(exchange);
-    return { ...honest, durable: honest.applied };
-  };
-}
-
-function collectAlone(replica: Replica): void {
-  const collect = replica.collect.bind(replica);
-  replica.collect = (reader, options) => {
-    const { epoch, members } = replica.record;
-    for (const member of members) replica.acknowledge(member, epoch, replica.vector);
-    return collect(reader, options);
-  };
-}

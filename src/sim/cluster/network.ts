@@ -1,13 +1,17 @@
 // Why so long: links, their faults and what is on its way share one state.
 
-import type { Prng } from "../base/prng.js";
-import type { NodeName } from "../core/ids.js";
-import type { LinkEvents, LinkLane, LinkPeer, Links } from "../ports/links.js";
+import type { Prng } from "../../base/prng.js";
+import type { NodeName } from "../../core/ids.js";
+import { REQUEST_MESSAGE } from "../../peers/router.js";
+import type { LinkEvents, LinkLane, LinkPeer, Links } from "../../ports/links.js";
 import type { VirtualTime } from "./virtual-time.js";
 
 /** How the network of one run behaves. */
 export interface NetworkPlan {
-  /** `links`: whole, in order, at most once while a link lives. `raw`: anything may happen. */
+  /**
+   * `links`: whole, in order, at most once while a link lives. `raw`: anything may happen to what
+   * replicas tell each other; requests rely on links and get them.
+   */
   readonly mode: "links" | "raw";
   readonly lossRate: number;
   readonly duplicateRate: number;
@@ -39,6 +43,8 @@ interface Port {
 interface Message {
   readonly lane: LinkLane;
   readonly payload: Uint8Array;
+  /** It is carried as links carry: whole, in order, at most once while the link lives. */
+  readonly isExact: boolean;
 }
 
 interface Direction {
@@ -67,6 +73,8 @@ const EMPTY_BACKLOG = { control: 0, update: 0, bulk: 0 } as const;
 /** All links between the nodes of a simulation. */
 export class Network {
   plan: NetworkPlan;
+  /** The largest message so far: a link takes one even if it is above its limit. */
+  largestBytes = 0;
   readonly #time: VirtualTime;
   readonly #random: Prng;
   readonly #events: NetworkEvents;
@@ -196,7 +204,9 @@ export class Network {
       return false;
     }
     direction.backlog[lane] += payload.length;
-    this.#carry(pair, direction, { lane, payload });
+    this.largestBytes = Math.max(this.largestBytes, payload.length);
+    const isExact = this.plan.mode === "links" || payload[0] === REQUEST_MESSAGE;
+    this.#carry(pair, direction, { lane, payload, isExact });
     return true;
   }
 
@@ -209,8 +219,8 @@ export class Network {
   }
 
   #carry(pair: Pair, direction: Direction, message: Message): void {
-    const { mode, lossRate, duplicateRate } = this.plan;
-    if (mode === "links") {
+    const { lossRate, duplicateRate } = this.plan;
+    if (message.isExact) {
       this.#deliverLater(pair, direction, message, true);
       return;
     }
@@ -225,10 +235,10 @@ export class Network {
   }
 
   #deliverLater(pair: Pair, direction: Direction, message: Message, isFirst: boolean): void {
-    const { lane, payload } = message;
-    const { mode, reorderRate } = this.plan;
+    const { lane, payload, isExact } = message;
+    const { reorderRate } = this.plan;
     let atMs = this.#time.nowMs + direction.delayMs * (0.9 + 0.2 * this.#random.next());
-    if (mode === "raw" && this.#random.next() < reorderRate) {
+    if (!isExact && this.#random.next() < reorderRate) {
       this.#events.happened("message.reordered");
       atMs += direction.delayMs * 8 * this.#random.next();
     } else {
@@ -237,11 +247,11 @@ export class Network {
     }
     const { link } = pair;
     this.#time.after(atMs - this.#time.nowMs, () => {
-      if (mode === "links" && pair.link !== link) return;
+      if (isExact && pair.link !== link) return;
       if (isFirst) direction.backlog[lane] -= payload.length;
       if (!pair.isUp) return;
       if (!direction.isHeld) this.#arrive(direction, message);
-      else if (mode === "links") direction.stuck.push(message);
+      else if (isExact) direction.stuck.push(message);
     });
   }
 

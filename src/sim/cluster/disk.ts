@@ -1,5 +1,5 @@
-import { EnokiError } from "../core/errors.js";
-import type { RangeOptions, Row, Storage, Transaction } from "../ports/storage.js";
+import { EnokiError } from "../../core/errors.js";
+import type { RangeOptions, Row, Storage, Transaction } from "../../ports/storage.js";
 import { Rows } from "./rows.js";
 import type { VirtualTime } from "./virtual-time.js";
 

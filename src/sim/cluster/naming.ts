@@ -1,6 +1,6 @@
-import type { Prng } from "../base/prng.js";
-import type { NodeName } from "../core/ids.js";
-import type { KeygroupMembership } from "../keygroups/replication/membership.js";
+import type { Prng } from "../../base/prng.js";
+import type { NodeName } from "../../core/ids.js";
+import type { KeygroupMembership } from "../../keygroups/replication/membership.js";
 import type { VirtualTime } from "./virtual-time.js";
 
 /** A record as the naming service holds it; the founder may serve in an empty store. */

@@ -1,4 +1,4 @@
-import type { Clock } from "../ports/clock.js";
+import type { Clock } from "../../ports/clock.js";
 import type { VirtualTime } from "./virtual-time.js";
 
 /** 2027-01-15: where the wall clocks of a simulation begin. */

@@ -1,4 +1,4 @@
-import type { Timers } from "../ports/timers.js";
+import type { Timers } from "../../ports/timers.js";
 
 interface Event {
   readonly atMs: number;
@@ -21,6 +21,8 @@ export class VirtualTime implements Timers {
   readonly #heap: Event[] = [];
   #order = 0;
   #hasPromises = false;
+  /** Promises that may be settled by any event. */
+  #awaited = 0;
 
   after(delayMs: number, work: () => void): () => void {
     const atMs = this.nowMs + Math.max(0, delayMs);
@@ -36,6 +38,41 @@ export class VirtualTime implements Timers {
     this.#hasPromises = true;
   }
 
+  /**
+   * Passes on what `promise` comes to, or `undefined` after `withinMs`. `isForeign`: any event may settle
+   * it, so that until then all that waits for promises runs between any two events.
+   */
+  async within<T>(
+    promise: Promise<T>,
+    withinMs: number,
+    isForeign: boolean,
+  ): Promise<T | undefined> {
+    let cancel = (): void => {};
+    const late = new Promise<undefined>((resolve) => {
+      cancel = this.after(withinMs, () => {
+        resolve(undefined);
+        this.settled();
+      });
+    });
+    if (isForeign) this.#awaited += 1;
+    try {
+      return await Promise.race([promise, late]);
+    } finally {
+      if (isForeign) this.#awaited -= 1;
+      cancel();
+    }
+  }
+
+  /** Resolves after `delayMs`. */
+  async sleep(delayMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.after(delayMs, () => {
+        resolve();
+        this.settled();
+      });
+    });
+  }
+
   /** Lets everything happen until `untilMs`, or until `isOver` says so. */
   async run(untilMs: number, isOver: () => boolean = () => false): Promise<void> {
     await this.#drain();
@@ -47,7 +84,7 @@ export class VirtualTime implements Timers {
       this.nowMs = next.atMs;
       this.eventsTotal += 1;
       next.work();
-      if (this.#hasPromises) await this.#drain();
+      if (this.#hasPromises || this.#awaited > 0) await this.#drain();
       if (isOver()) return;
     }
     this.nowMs = Math.max(this.nowMs, untilMs);

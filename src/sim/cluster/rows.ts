@@ -1,5 +1,5 @@
-import { compareBytes } from "../base/bytes.js";
-import type { RangeOptions, Row } from "../ports/storage.js";
+import { compareBytes } from "../../base/bytes.js";
+import type { RangeOptions, Row } from "../../ports/storage.js";
 
 /** Ordered rows. A copy shares them until one of the two is changed. */
 export class Rows {
