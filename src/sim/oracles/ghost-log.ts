@@ -145,14 +145,13 @@ export class GhostLog {
       .sort((left, right) => compareDots(left.dot, right.dot));
   }
 
-  /** A delete that a replica with that vector has applied and that takes that version away. */
+  /** A delete of the key that a replica with that vector has applied and that had seen that dot. */
   deleteOf(vector: Vector, key: Uint8Array, dot: Dot): Ghost | undefined {
-    const write = this.#writesOf(key).find((one) => equalDots(one.version.dot, dot));
-    const by = write?.replacedBy.find(
-      ({ version }) =>
-        version.value.tag === TAG.tombstone && this.covers(vector, version.dot),
-    );
-    return by?.ghost;
+    const isIt = ({ ghost, version }: Write): boolean =>
+      version.value.tag === TAG.tombstone &&
+      this.covers(vector, version.dot) &&
+      this.covers(ghost.past, dot);
+    return this.#writesOf(key).find(isIt)?.ghost;
   }
 
   #writesOf(key: Uint8Array): Write[] {
