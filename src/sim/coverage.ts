@@ -38,7 +38,9 @@ export const MUST_HAPPEN: readonly string[] = [
   "call.lost",
   "staleness.some",
   "staleness.none",
-  ...["DISK_FULL", "DRAINING", "TYPE_MISMATCH", "SESSION_LOST", "SESSION_NOT_REACHED"].map((code) => `refused.ENOKI_${code}`),
+  ...["DISK_FULL", "DRAINING", "TYPE_MISMATCH", "SESSION_LOST", "SESSION_NOT_REACHED"].map(
+    (code) => `refused.ENOKI_${code}`,
+  ),
 ];
 
 /** Those of {@link MUST_HAPPEN} that did not. */

@@ -48,11 +48,7 @@ export async function measureAll(nodes: number): Promise<ScaleRow[]> {
 }
 
 /** Measures keygroups of `members` members, as many as `nodes` nodes hold, one replica on each. */
-async function measureScale(
-  nodes: number,
-  members: number,
-  topology: Topology,
-): Promise<ScaleRow> {
+async function measureScale(nodes: number, members: number, topology: Topology): Promise<ScaleRow> {
   const keygroups = Math.floor(nodes / members);
   const spreads: number[] = [];
   const sum = { messages: 0, bytes: 0, idle: 0 };

@@ -36,7 +36,8 @@ export async function callElsewhere(
         encodeKeyOperation(frames, id, NO_CALL, OPERATION.entry, key),
       );
       // The node may be down since: then nobody reads the answer.
-      if (process.isAlive()) checker.readElsewhere(utf8Bytes(key), decodeEntryReply(reply)?.version);
+      if (process.isAlive())
+        checker.readElsewhere(utf8Bytes(key), decodeEntryReply(reply)?.version);
       return "read";
     }
     await channel.ask((frames, id) => encodeWrite(frames, id, write), writer);

@@ -4,12 +4,7 @@ import { EnokiError, type ErrorCode } from "../../core/errors.js";
 
 /** Takes operations as a node takes them from an instance, and answers with frames. */
 export interface OperationServer {
-  serve(
-    writer: FrameWriter,
-    id: number,
-    invocation: Uint8Array | undefined,
-    payload: Buffer,
-  ): void;
+  serve(writer: FrameWriter, id: number, invocation: Uint8Array | undefined, payload: Buffer): void;
 }
 
 const HEADER_BYTES = 9;

@@ -1,6 +1,12 @@
 import { compareDots } from "../../core/dot.js";
 import { decodeItem } from "../../core/item.js";
-import { itemRowKey, parseDotRow, parseExpiryRow, ROW_PREFIX, type RowPair } from "../../core/rows.js";
+import {
+  itemRowKey,
+  parseDotRow,
+  parseExpiryRow,
+  ROW_PREFIX,
+  type RowPair,
+} from "../../core/rows.js";
 import { equalBytes } from "../../base/bytes.js";
 import type { SimNode } from "../cluster/node.js";
 import type { OracleContext } from "./context.js";

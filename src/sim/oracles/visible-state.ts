@@ -63,7 +63,9 @@ export class VisibleState {
     for (const { dot } of have) {
       const by = ghosts.deleteOf(replica.vector, key, dot);
       if (!by || want.some((version) => equalDots(version.dot, dot))) continue;
-      broken(`RESURRECTED ${where} shows ${formatDot(dot)}, deleted by ${formatDot(by.update.dot)}`);
+      broken(
+        `RESURRECTED ${where} shows ${formatDot(dot)}, deleted by ${formatDot(by.update.dot)}`,
+      );
     }
     const text = `STATE ${where} shows [${names(have)}], not [${names(want)}]`;
     broken(`${text} at ${vectorText(replica.vector)}`);
@@ -78,9 +80,7 @@ function isSame(left: readonly Version[], right: readonly Version[]): boolean {
   if (left.length !== right.length) return false;
   return left.every((version, at) => {
     const other = right[at] as Version;
-    return (
-      equalDots(version.dot, other.dot) && equalBytes(version.value.bytes, other.value.bytes)
-    );
+    return equalDots(version.dot, other.dot) && equalBytes(version.value.bytes, other.value.bytes);
   });
 }
 

@@ -30,7 +30,8 @@ export class WriteOutcomes {
     const writer = update.invocation.join();
     const { broken } = this.#at;
     if (this.#done.has(writer)) broken(`TWICE ${formatDot(update.dot)} was written before`);
-    if (this.#told.get(writer) === "refused") broken(`REFUSED ${formatDot(update.dot)} takes place`);
+    if (this.#told.get(writer) === "refused")
+      broken(`REFUSED ${formatDot(update.dot)} takes place`);
     this.#done.add(writer);
   }
 

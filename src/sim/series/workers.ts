@@ -38,9 +38,9 @@ async function runThread(
         done(summary);
         const next = chunks.next();
         if (next.done) resolve();
-        else worker.postMessage(next.value);
+        else worker.postMessage(next.value, []);
       });
-      worker.postMessage(first.value);
+      worker.postMessage(first.value, []);
     });
   } finally {
     await worker.terminate();
