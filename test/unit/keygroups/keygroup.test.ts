@@ -58,6 +58,22 @@ describe("group commit", () => {
     expect(storage.syncs).toBe(1);
   });
 
+  test("a disk that hangs in a sync holds up no relaxed write, and no keygroup beside it", async () => {
+    const { keygroup, storage } = await openTestKeygroup({ syncIntervalMs: 1 });
+    const beside = await openTestKeygroup({
+      config: { policy: "lww", durability: "strict", ttlMs: 0 },
+    });
+    let release = (): void => {};
+    storage.syncGate = new Promise((resolve) => (release = resolve));
+    await keygroup.write({ writes: [set("k", "1")] });
+    await expect.poll(() => storage.syncs).toBe(1);
+    await keygroup.write({ writes: [set("k", "2")] });
+    expect(textOf(keygroup.get("k"))).toBe("2");
+    await beside.keygroup.write({ writes: [set("k", "strict")] });
+    expect(textOf(beside.keygroup.get("k"))).toBe("strict");
+    release();
+  });
+
   test("a refused write leaves the others of its turn alone", async () => {
     const { keygroup } = await openTestKeygroup();
     const [good, bad, after] = await Promise.allSettled([
