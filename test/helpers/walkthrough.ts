@@ -3,6 +3,8 @@ import { chmod, cp, mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/prom
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
+import { onTestFinished } from "vitest";
+
 import { isAsShown, stepsOf, withOutputs, type Step } from "./page-steps.js";
 
 /** What the pages call the folder that the reader works in, and the addresses of the node. */
@@ -26,20 +28,18 @@ export interface Belongings {
   readonly first?: string;
 }
 
-/** Does everything that a page says, from the start. Needs `npm run build`. */
+/** Does everything that a page says, from the start, within one test. Needs `npm run build`. */
 export async function walkThrough(page: string, belongings: Belongings = {}): Promise<Walked> {
   const walkthrough = await Walkthrough.begin(belongings.files);
+  // Also when the test's time is up in the middle of a step.
+  onTestFinished(() => walkthrough.end());
   const got: string[] = [];
-  try {
-    if (belongings.first) {
-      await walkthrough.do({ kind: "command", command: belongings.first, output: "" });
-    }
-    for (const step of stepsOf(page)) {
-      const output = await walkthrough.do(step);
-      if (step.kind !== "file") got.push(isAsShown(step.output, output) ? step.output : output);
-    }
-  } finally {
-    await walkthrough.end();
+  if (belongings.first) {
+    await walkthrough.do({ kind: "command", command: belongings.first, output: "" });
+  }
+  for (const step of stepsOf(page)) {
+    const output = await walkthrough.do(step);
+    if (step.kind !== "file") got.push(isAsShown(step.output, output) ? step.output : output);
   }
   return { shown: page, got: withOutputs(page, got) };
 }
