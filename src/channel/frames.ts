@@ -26,6 +26,7 @@ export const FRAME = {
   log: 0x86,
   pong: 0x87,
   returned: 0x88,
+  pace: 0x89,
 } as const;
 
 /** Operations of an OPERATION frame. */

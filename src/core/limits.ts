@@ -29,7 +29,7 @@ export const LIMITS = {
   /** Calls that one instance runs at once. */
   concurrencyMax: 1024,
   /** Calls that an instance which runs one at a time is given before it has answered the one that runs. */
-  callsAheadMax: 3,
+  callsAheadMax: 15,
   /** Watches of one instance. */
   watchesPerInstanceMax: 1000,
   /** A packed function. */

@@ -4,6 +4,8 @@ const BRISK_MS = 5;
 const WEIGHT = 1 / 8;
 /** What a call that had to be given back counts for: some twenty quick ones in a row outweigh it. */
 const SLOW_MS = 50;
+/** Most calls ahead where calls may wait for something: then another instance runs them sooner. */
+const AHEAD_OF_WAITING_MAX = 3;
 
 /**
  * The calls that an instance which runs one at a time has been given, in the order in which it runs
@@ -22,6 +24,11 @@ export class CallLine {
   #guardedFrom: number | undefined;
   /** True once that call was answered: the guest watches, and gives back what has to wait. */
   #isGuarded = false;
+  /**
+   * True while the guest says that its calls wait for nothing. Then they gain nothing from another
+   * instance where each processor has one, and go faster through one whose memory is warm.
+   */
+  isSteady = false;
 
   /** `aheadMax`: how many the guest takes ahead; 0 = none. */
   constructor(aheadMax: number) {
@@ -35,7 +42,8 @@ export class CallLine {
 
   /** True while one more may be given ahead. */
   get hasRoomAhead(): boolean {
-    return this.#isGuarded && this.#averageMs < BRISK_MS && this.ahead < this.#aheadMax;
+    const most = this.isSteady ? this.#aheadMax : Math.min(AHEAD_OF_WAITING_MAX, this.#aheadMax);
+    return this.#isGuarded && this.#averageMs < BRISK_MS && this.ahead < most;
   }
 
   /** True for a call that has not begun. */

@@ -24,6 +24,8 @@ export interface FunctionHostOptions {
   readonly logger: Logger;
   readonly idleMs: number;
   readonly pidsMax: number;
+  /** Processors that instances run on. */
+  readonly processors: number;
   readonly tmpBytes: number;
   /** Where an artefact lies on this machine. */
   readonly artefactDir: (hash: string) => string;
@@ -146,6 +148,7 @@ export function preparePool(
 ): InstancePool {
   return new InstancePool({
     instancesMax: revision.config.maxInstances,
+    processors: options.processors,
     idleMs: options.idleMs,
     clock: options.clock,
     logger: options.logger,

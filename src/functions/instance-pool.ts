@@ -11,6 +11,8 @@ export interface InstancePoolOptions {
   /** Starts an instance and loads the code; rejects with an `EnokiError`. */
   readonly startInstance: (events: InstanceEvents) => Promise<Instance>;
   readonly instancesMax: number;
+  /** Processors of the machine: so many steady instances keep it busy. */
+  readonly processors: number;
   /** An instance without calls for so long is stopped. */
   readonly idleMs: number;
   readonly clock: Clock;
@@ -81,7 +83,7 @@ export class InstancePool implements InstanceEvents {
       passOn(call, this.#successor);
       return;
     }
-    const instance = this.#queue.length === 0 ? this.#roomiest() : undefined;
+    const instance = this.#queue.length === 0 ? this.#next() : undefined;
     if (instance) {
       instance.start(call);
       return;
@@ -95,7 +97,7 @@ export class InstancePool implements InstanceEvents {
   }
 
   freed(instance: Instance): void {
-    while (instance.hasRoom || (this.#isFull && instance.hasRoomAhead)) {
+    while (instance.hasRoom || (instance.hasRoomAhead && this.#givesAhead(instance))) {
       const call = this.#queue.shift();
       if (!call) break;
       instance.start(call, this.#isFull && this.#queue.length > 0);
@@ -109,7 +111,7 @@ export class InstancePool implements InstanceEvents {
       return;
     }
     this.#queue.unshift(call);
-    const instance = this.#roomiest();
+    const instance = this.#next();
     if (instance) this.freed(instance);
     else this.#scaleUp();
   }
@@ -143,15 +145,35 @@ export class InstancePool implements InstanceEvents {
     await Promise.all([...this.#instances].map((instance) => instance.kill("the node stopped")));
   }
 
-  /** The instance with the fewest calls that takes another: ahead only where all have their share. */
-  #roomiest(): Instance | undefined {
+  /** The instance that takes another call, if one does: where steady ones keep the machine busy, one of those. */
+  #next(): Instance | undefined {
+    const isBusy = this.#isBusy;
+    return (
+      (isBusy
+        ? this.#emptiest((one) => one.running > 0 && one.isSteady && one.hasRoomAhead)
+        : undefined) ?? this.#emptiest((one) => one.hasRoom || (one.hasRoomAhead && this.#isFull))
+    );
+  }
+
+  /** The instance with the fewest calls among those that are `fit`. */
+  #emptiest(fit: (instance: Instance) => boolean): Instance | undefined {
     let best: Instance | undefined;
-    const isFull = this.#isFull;
     for (const instance of this.#instances) {
-      if (!instance.hasRoom && !(isFull && instance.hasRoomAhead)) continue;
-      if (!best || instance.running < best.running) best = instance;
+      if ((!best || instance.running < best.running) && fit(instance)) best = instance;
     }
     return best;
+  }
+
+  /** Whether an instance with room ahead is given calls there rather than that another one runs them. */
+  #givesAhead(instance: Instance): boolean {
+    return this.#isFull || (instance.isSteady && this.#isBusy);
+  }
+
+  /** True while as many instances run calls as there are processors. */
+  get #isBusy(): boolean {
+    let busy = 0;
+    for (const { running } of this.#instances) if (running > 0) busy += 1;
+    return busy >= this.#options.processors;
   }
 
   /** True when no further instance may be started. */

@@ -122,6 +122,11 @@ export class Instance {
     return this.#line?.hasRoomAhead === true && this.#takesCalls;
   }
 
+  /** True while its calls, of which it runs one at a time, wait for nothing. */
+  get isSteady(): boolean {
+    return this.#line?.isSteady === true;
+  }
+
   get #takesCalls(): boolean {
     return !this.#isStopping && !this.#isEnded && this.#pingTimer === undefined;
   }
@@ -244,6 +249,9 @@ export class Instance {
       case FRAME.returned:
         this.#returned(id);
         return;
+      case FRAME.pace:
+        this.#pace(payload);
+        return;
       case FRAME.ready:
         this.#ready(payload);
         return;
@@ -318,6 +326,12 @@ export class Instance {
     this.#begin(this.#line.returned(callId, this.#clock.monotonicMs()));
     this.#handBack(callId);
     if (this.#isStopping) this.#endIfDone("stopped");
+  }
+
+  /** The guest has found out whether its calls wait for anything. */
+  #pace(payload: Buffer): void {
+    if (!this.#line) throw new ChannelError("it told its pace, but takes no calls ahead");
+    this.#line.isSteady = payload[0] === 1;
   }
 
   #handBack(callId: number): void {

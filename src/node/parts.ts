@@ -1,4 +1,5 @@
 import { mkdir, rm } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -181,6 +182,7 @@ export async function openParts(settings: NodeSettings, guardian: Guardian): Pro
       logger,
       idleMs: settings.instanceIdleMs,
       pidsMax: settings.pidsMax,
+      processors: availableParallelism(),
       tmpBytes: settings.tmpBytes,
       artefactDir: (hash) => artefacts.path(hash),
       storeFileOf: (name) =>

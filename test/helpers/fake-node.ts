@@ -50,6 +50,8 @@ export const TEST_FOLDER = folder;
 export class FakeNode {
   keygroup = new FakeKeygroup();
   readonly logs: TestLog[] = [];
+  /** What the guest told of its pace: whether its calls wait for nothing. */
+  readonly paces: boolean[] = [];
   readonly writer: FrameWriter;
   readonly exited: Promise<number | null>;
   /** Payload of READY or LOAD_FAILED. */
@@ -194,6 +196,9 @@ export class FakeNode {
         return this.#finish(id, toOutcome(payload));
       case FRAME.returned:
         return this.#finish(id, { returned: true });
+      case FRAME.pace:
+        this.paces.push(payload[0] === 1);
+        return;
       case FRAME.failed:
         return this.#finish(id, { failed: JSON.parse(payload.toString()) });
       case FRAME.log: {

@@ -2,6 +2,7 @@
 
 from .failure import describe
 from .guard import Guard
+from .pace import Pace
 from .protocol import AHEAD, FAILED, FLAGS_AT, GUARD, INVOKE, PING, PONG, READY, STOP, frame
 
 
@@ -10,6 +11,7 @@ def serve(channel, function, logs):
     channel.on_cancel = _drop_cancelled(channel)
     channel.send(frame(READY, 0, b'{"concurrency":1,"ahead":%d}' % AHEAD))
     guard = Guard(channel)
+    pace = None
     inbox = channel.inbox
     while True:
         kind, id, payload = channel.next_frame()
@@ -19,7 +21,8 @@ def serve(channel, function, logs):
                 guard.wake()
             elif payload[FLAGS_AT] & GUARD and not guard.exists:
                 guard.start()
-            answer = function.run(id, payload)
+                pace = Pace(channel)
+            answer = pace.run(function, id, payload) if pace else function.run(id, payload)
             channel.current = 0
             logs.end_call(id)
             if inbox and guard.exists:

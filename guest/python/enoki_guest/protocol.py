@@ -6,7 +6,7 @@ PROTOCOL = 1
 FRAME_BYTES_MAX = 20 * 1024 * 1024
 CONCURRENCY_ASYNC = 64
 # Calls that a plain function takes in before it has answered the one that runs.
-AHEAD = 3
+AHEAD = 15
 
 # From the node.
 LOAD = 0x01
@@ -26,6 +26,7 @@ OPERATION = 0x85
 LOG = 0x86
 PONG = 0x87
 RETURNED = 0x88
+PACE = 0x89
 
 # The one operation that the channel itself uses; `enoki_kv.requests` has the others.
 JSON_REQUEST = 8

@@ -34,6 +34,18 @@ describe("a line of calls", () => {
     expect(line.ahead).toBe(0);
   });
 
+  test("takes three ahead at most, and all that its guest takes once its calls wait for nothing", () => {
+    const line = guardedLine(15);
+    const fill = (): number => {
+      for (let id = 10 + line.ahead; line.hasRoomAhead; id++) line.add(id, 0);
+      return line.ahead;
+    };
+    line.add(2, 0);
+    expect(fill()).toBe(3);
+    line.isSteady = true;
+    expect(fill()).toBe(15);
+  });
+
   test("takes nothing ahead while calls take long, and again once they are quick", () => {
     const line = guardedLine();
     line.add(2, 0);

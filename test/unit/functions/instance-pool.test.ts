@@ -26,6 +26,8 @@ class FakeInstance {
   readonly calls: Call[] = [];
   /** Calls that it takes beyond those that it runs. */
   aheadMax = 0;
+  /** Whether its calls wait for nothing. */
+  isSteady = false;
   /** For each call: whether it was told that more wait. */
   readonly pressed: boolean[] = [];
   idleSinceMs = performance.now();
@@ -106,10 +108,11 @@ class Bench {
   readonly pool: InstancePool;
   readonly #concurrency: number;
 
-  constructor({ instancesMax = 4, concurrency = 1 } = {}) {
+  constructor({ instancesMax = 4, concurrency = 1, processors = 2 } = {}) {
     this.#concurrency = concurrency;
     this.pool = new InstancePool({
       instancesMax,
+      processors,
       idleMs: IDLE_MS,
       clock: systemClock,
       logger: silentLogger,
@@ -245,6 +248,38 @@ describe("calls given ahead", () => {
     expect(first.calls).toContain(later?.call);
     expect([bench.pool.running, bench.pool.queued]).toEqual([2, 3]);
     expect(made.filter(({ outcome }) => outcome() === RESPONSE).length).toBe(2);
+  });
+
+  test("go to steady instances before an idle one runs them, once each processor has one", async () => {
+    const bench = new Bench({ instancesMax: 4, processors: 2 });
+    bench.submit(3);
+    const [first, second, idle] = [
+      await bench.letStart(),
+      await bench.letStart(),
+      await bench.letStart(),
+    ];
+    idle.finishOne();
+    for (const one of bench.started) [one.aheadMax, one.isSteady] = [2, true];
+    bench.submit(4);
+    expect(bench.started.map(({ calls }) => calls.length)).toEqual([3, 3, 0]);
+    bench.submit();
+    expect(idle.calls.length, "the others are full").toBe(1);
+    first.finishOne();
+    second.finishOne();
+    idle.finishOne();
+    for (const one of bench.started) one.isSteady = false;
+    bench.submit();
+    expect(idle.calls.length, "where calls wait, whoever is idle runs them").toBe(1);
+  });
+
+  test("run on an idle instance while a processor is free", async () => {
+    const bench = new Bench({ instancesMax: 2, processors: 3 });
+    bench.submit(2);
+    const [first, second] = [await bench.letStart(), await bench.letStart()];
+    for (const one of bench.started) [one.aheadMax, one.isSteady] = [2, true];
+    second.finishOne();
+    bench.submit();
+    expect([first.calls.length, second.calls.length]).toEqual([1, 1]);
   });
 
   test("run elsewhere, before all others, when they come back", async () => {

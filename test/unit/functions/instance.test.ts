@@ -169,11 +169,19 @@ describe("calls given ahead", () => {
     expect(bench.instance.running).toBe(0);
   });
 
-  test("are at most three however many the guest offers, and none for one that runs many at once", async () => {
+  test("are bounded however many the guest offers, few unless its calls wait for nothing, and none for one that runs many at once", async () => {
     const bench = await openBench();
     await bench.loadSerial();
-    for (let i = 0; i < 1 + LIMITS.callsAheadMax; i++) bench.start();
-    expect(bench.instance.hasRoomAhead).toBe(false);
+    const fill = (): number => {
+      while (bench.instance.hasRoomAhead) bench.start();
+      return bench.instance.ahead;
+    };
+    expect(fill()).toBe(3);
+    bench.frames.frame(FRAME.pace, 0, Buffer.of(1));
+    await vi.waitFor(() => expect(bench.instance.isSteady).toBe(true));
+    expect(fill()).toBe(LIMITS.callsAheadMax);
+    bench.frames.frame(FRAME.pace, 0, Buffer.of(0));
+    await vi.waitFor(() => expect(bench.instance.isSteady).toBe(false));
     const many = await openBench();
     await many.load(8, 3);
     const { id } = many.start(true);

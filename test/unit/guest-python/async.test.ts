@@ -134,7 +134,7 @@ async def call(i):
 
   it("runs the coroutine that a plain wrapper returns", async () => {
     await load("async def work(i): return i + '!'\ndef call(i): return work(i)");
-    expect(guest.loaded).toEqual({ concurrency: 1, ahead: 3 });
+    expect(guest.loaded).toEqual({ concurrency: 1, ahead: 15 });
     expect((await guest.call("x")).text).toBe("x!");
   });
 

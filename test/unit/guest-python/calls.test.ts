@@ -34,7 +34,7 @@ def call(i: str) -> str:
 describe.skipIf(!PYTHON)(`a plain Python function (${PYTHON_MISSING})`, () => {
   it("runs Listing 1 of the paper as printed", async () => {
     const guest = await load(LISTING_1);
-    expect(guest.loaded).toEqual({ concurrency: 1, ahead: 3 });
+    expect(guest.loaded).toEqual({ concurrency: 1, ahead: 15 });
     expect((await guest.call("x")).text).toBe("Hello World!\n");
     expect(await guest.call("x")).toMatchObject({
       status: 200,

@@ -54,7 +54,7 @@ describe.skipIf(!PYTHON)(`the Python fork server (${PYTHON_MISSING})`, () => {
     };
     const texts = await Promise.all(
       forks.map(async ({ node }) => {
-        expect(await node.load(source, python)).toEqual({ concurrency: 1, ahead: 3 });
+        expect(await node.load(source, python)).toEqual({ concurrency: 1, ahead: 15 });
         await node.call("a");
         return (await node.call("b")).text;
       }),
@@ -140,7 +140,7 @@ describe.skipIf(!PYTHON)(`the Python fork server (${PYTHON_MISSING})`, () => {
     const { node } = await server.fork();
     expect(await node.load({ "main.py": "def call(i): return i" }, python)).toEqual({
       concurrency: 1,
-      ahead: 3,
+      ahead: 15,
     });
   });
 });

@@ -49,6 +49,14 @@ describe.skipIf(!PYTHON)(`a plain function that is given calls ahead (${PYTHON_M
     expect(guest.readsTotal - before).toBeLessThanOrEqual(2);
   });
 
+  it("answers as many as it takes with one write", async () => {
+    const guest = await loadWaiting();
+    await guest.call({ guard: true });
+    const before = guest.readsTotal;
+    await Promise.all(Array.from({ length: 16 }, () => guest.begin().outcome));
+    expect(guest.readsTotal - before).toBeLessThanOrEqual(2);
+  });
+
   it("gives back, unbegun, what waits behind one that takes long, and tells the results before it", async () => {
     const guest = await loadWaiting();
     await guest.call({ guard: true });
@@ -98,5 +106,45 @@ describe.skipIf(!PYTHON)(`a plain function that is given calls ahead (${PYTHON_M
     expect(await guest.call()).toMatchObject({ text: "1" });
     expect(await guest.call({ guard: true })).toMatchObject({ text: "2" });
     expect(await guest.call({ guard: true })).toMatchObject({ text: "2" });
+  });
+});
+
+/** Waits where its input says so. */
+const PAUSES = `
+import time
+def call(pauses: str) -> str:
+    if pauses:
+        time.sleep(0.0001)
+    return ""
+`;
+
+describe.skipIf(!PYTHON)(`the pace of calls (${PYTHON_MISSING})`, () => {
+  it("is told once calls wait for nothing, and again once they wait", async () => {
+    const guest = new PythonGuest();
+    guests.push(guest);
+    await guest.loadSource(PAUSES);
+    await guest.call({ guard: true });
+    const callUntilTold = async (body: string): Promise<number> => {
+      const before = guest.paces.length;
+      let calls = 0;
+      for (; guest.paces.length === before && calls < 5000; calls += 16) {
+        await Promise.all(Array.from({ length: 16 }, () => guest.begin({ body }).outcome));
+      }
+      return calls;
+    };
+    expect(await callUntilTold(""), "not before eight looks").toBeGreaterThanOrEqual(8 * 16);
+    expect(guest.paces).toEqual([true]);
+    expect(await callUntilTold("yes"), "two looks that met a wait").toBeLessThanOrEqual(3 * 16);
+    expect(guest.paces).toEqual([true, false]);
+  });
+
+  it("is not told of calls that wait, or that nobody has asked to watch", async () => {
+    const guest = new PythonGuest();
+    guests.push(guest);
+    await guest.loadSource(PAUSES);
+    for (let i = 0; i < 200; i++) await guest.call();
+    await guest.call({ guard: true });
+    for (let i = 0; i < 200; i++) await guest.call({ body: "yes" });
+    expect(guest.paces).toEqual([]);
   });
 });
