@@ -91,5 +91,8 @@ function problemOf(state: ReplicaState, from: number, heartbeat: Heartbeat): str
   if (state.isClaimedBeyond(applied)) {
     return `member ${from} knows commits of this replica that it never made`;
   }
+  if (state.isWrittenOff(applied) || state.isWrittenOff(durable)) {
+    return `member ${from} takes a member for gone that is not`;
+  }
   return undefined;
 }

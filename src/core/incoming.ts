@@ -81,6 +81,7 @@ export class IncomingCatchUps {
     if (this.#state.isClaimedBeyond(chunk.at)) {
       return "a sender knows commits of this replica that it never made";
     }
+    if (this.#state.isWrittenOff(chunk.at)) return "a sender takes a member for gone that is not";
     if (!identity.isServing) return joinProblem(reader, identity.epoch, chunk);
     const isWhole = chunk.records.every(({ live }) =>
       live.every(({ dot, version }) => version !== undefined || known.covers(dot)),

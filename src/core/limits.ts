@@ -78,6 +78,8 @@ export const LIMITS = {
   requestsPerPeerMax: 4096,
   /** Bodies of the requests of one peer that are being served. */
   requestBytesPerPeerMax: 64 * 1024 * 1024,
+  /** How far the hybrid time of another member may be ahead of a node's own clock. */
+  timeAheadMs: 24 * 3_600_000,
   /** One record of the naming service. */
   namingRecordBytesMax: 256 * 1024,
 } as const;

@@ -91,6 +91,16 @@ export class ReplicaState {
     return isBeyond || vector.hasLaterRestart(this.identity);
   }
 
+  /**
+   * True if a vector claims that this replica is gone for good, or, while it knows of no later record,
+   * another member is. Whoever believed that would give dots away twice, or take in no more updates.
+   */
+  isWrittenOff(vector: Vector): boolean {
+    if (vector.hasLeft(this.identity.epoch)) return true;
+    const { epoch, members } = this.record;
+    return vector.epoch <= epoch && members.some((member) => vector.hasLeft(member));
+  }
+
   /** Notes the own commit `dot`; returns what it depends on. */
   committed(dot: Dot, hlc: number): readonly Dot[] {
     const deps = this.#takeNews();

@@ -92,6 +92,13 @@ export class Vector {
     return !this.#counters.has(key) && this.#hasRetired(key);
   }
 
+  /** True when nothing of a member is listed any more, because it left and all of it is covered. */
+  hasLeft(member: number): boolean {
+    if (member > this.#epoch || this.#counters.has(originKey({ epoch: member, restart: 0 })))
+      return false;
+    return !this.#listsMember(member);
+  }
+
   /** Adds the origin's next commit; a gap or a repetition is a bug. */
   advance(dot: Dot): void {
     const key = originKey(dot);

@@ -6,6 +6,7 @@ import { encodeMessage, type KeygroupMessage } from "../../core/wire/messages.js
 import type { CatchUpPull } from "./catch-up-pull.js";
 import type { CatchUpServing } from "./catch-up-serving.js";
 import type { ReplicationContext } from "./context.js";
+import { isFromTheFuture } from "./future.js";
 import type { Heartbeats } from "./heartbeats.js";
 import type { Peer } from "./peer.js";
 import type { Peers } from "./peers.js";
@@ -43,6 +44,10 @@ export class MemberMessages {
     const peer = peers.get(from);
     if (!peer || !isMember()) {
       this.#ignore(from, message);
+      return;
+    }
+    if (isFromTheFuture(message, this.#context.clock.nowMs())) {
+      this.#refuse(peer, "its time is more than a day ahead of this node's clock");
       return;
     }
     switch (message.type) {
@@ -88,6 +93,16 @@ export class MemberMessages {
     send(from, "control", refused);
   }
 
+  /** Takes nothing of a message that claims what cannot be, and says so once for each problem. */
+  #refuse(peer: Peer, problem: string): void {
+    const { host, counts, logger } = this.#context;
+    counts.refusedTotal += 1;
+    if (peer.problems.has(problem)) return;
+    peer.problems.add(problem);
+    const detail = { keygroup: host.name, node: peer.node, problem };
+    logger.warn(detail, "what a member says cannot be, and is not taken");
+  }
+
   #receiveUpdates(peer: Peer, updates: readonly Update[]): void {
     const { host, counts } = this.#context;
     if (updates.some(({ dot }) => dot.epoch !== peer.member)) {
@@ -118,18 +133,13 @@ export class MemberMessages {
   }
 
   #receiveHeartbeat(peer: Peer, heartbeat: Heartbeat): void {
-    const { host, logger, clock, counts } = this.#context;
+    const { host, clock, counts } = this.#context;
     const { pull, heartbeats, staleness, heard } = this.#parts;
     const { replica } = host;
     const outcome = replica.receiveHeartbeat(peer.member, heartbeat);
-    if (outcome.type !== "noted") {
-      counts.strangersTotal += 1;
-      if (outcome.type === "rejected") {
-        const { problem } = outcome;
-        logger.warn({ keygroup: host.name, node: peer.node, problem }, "a heartbeat is impossible");
-      }
-      return;
-    }
+    if (outcome.type === "rejected") this.#refuse(peer, outcome.problem);
+    if (outcome.type === "ignored") counts.strangersTotal += 1;
+    if (outcome.type !== "noted") return;
     counts.heartbeatsReceivedTotal += 1;
     const isFirst = peer.heartbeat === undefined;
     staleness.heard(peer.member, heartbeat);

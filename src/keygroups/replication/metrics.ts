@@ -24,6 +24,8 @@ export interface ReplicationCounts {
   outboxesDroppedTotal: number;
   /** Messages of nodes that are no members, or that spoke for another member. */
   strangersTotal: number;
+  /** Messages of members that claim what cannot be. */
+  refusedTotal: number;
   /** Messages that the protocol does not allow. */
   malformedTotal: number;
 }
@@ -46,6 +48,7 @@ export function createCounts(): ReplicationCounts {
     refusalsReceivedTotal: 0,
     outboxesDroppedTotal: 0,
     strangersTotal: 0,
+    refusedTotal: 0,
     malformedTotal: 0,
   };
 }

@@ -20,6 +20,8 @@ export class Peer {
   isBehind = false;
   /** The number of the last catch-up that it asked for on this link; they rise. */
   lastRequest = 0;
+  /** What it claimed that cannot be, since its link is up. */
+  readonly problems = new Set<string>();
   /** It is not asked for a catch-up before. */
   avoidUntilMs = -Infinity;
   /** Its link is gone since then, by the wall clock; `undefined` while there is one, or was none. */
@@ -43,6 +45,7 @@ export class Peer {
     this.isBehind = false;
     this.lastRequest = 0;
     this.avoidUntilMs = -Infinity;
+    this.problems.clear();
     this.#forget();
   }
 

@@ -119,6 +119,13 @@ describe("a heartbeat", () => {
     ["has stored more than it has applied", { durable: new Vector([dotOf(3, 0, 9)], 3) }],
     ["does not know its own origin", { restart: 1 }],
     ["knows later runs of itself", claims({ epoch: 2, restart: 4 }, 0)],
+    ["takes the receiver for gone", { applied: only(2, 3), durable: new Vector() }],
+    ["takes another member for gone", { applied: only(1, 2), durable: new Vector() }],
+    ["has stored that the receiver is gone", { durable: new Vector([], 3) }],
+    [
+      "takes the receiver for gone under a later record",
+      { epoch: 9, applied: new Vector([dotOf(2, 0, 0), dotOf(3, 0, 0)], 9), durable: new Vector() },
+    ],
   ])("that %s is rejected, and nothing of it is taken over", (_, more) => {
     const before = one.replica.vector.encode();
     const hlc = one.replica.hlc;
@@ -136,6 +143,14 @@ describe("a heartbeat", () => {
 
 function dotOf(epoch: number, restart: number, counter: number) {
   return { epoch, restart, counter };
+}
+
+/** What a vector of the present record says that lists these members alone. */
+function only(...members: number[]): Vector {
+  return new Vector(
+    members.map((member) => dotOf(member, 0, 0)),
+    3,
+  );
 }
 
 function claims(origin: { epoch: number; restart: number }, counter: number): Partial<Heartbeat> {

@@ -5,7 +5,8 @@ import { hlcFromMs } from "../../../src/core/hlc.js";
 import { LIMITS } from "../../../src/core/limits.js";
 import { decodeSession, encodeSession } from "../../../src/core/session.js";
 import { FunctionSessions } from "../../../src/functions/sessions.js";
-import { encodeMessage } from "../../../src/core/wire/messages.js";
+import { encodeMessage, joinUpdates } from "../../../src/core/wire/messages.js";
+import { encodeUpdate } from "../../../src/core/wire/update.js";
 import { Vector } from "../../../src/core/vector.js";
 import type { KeygroupMembership } from "../../../src/keygroups/replication/membership.js";
 import { Replicator } from "../../../src/keygroups/replication/replicator.js";
@@ -17,6 +18,7 @@ import { createTurn } from "../../../src/ports/turn.js";
 import { openTestKeygroup, str, textOf } from "../../helpers/memory-keygroup.js";
 
 const [A, B, C] = ["a", "b", "c"] as NodeName[] as [NodeName, NodeName, NodeName];
+const DAY_MS = 86_400_000;
 const BOTH: KeygroupMembership = {
   generation: 1,
   epoch: 2,
@@ -161,6 +163,35 @@ describe("a replicated keygroup", () => {
     expect(() => a.router.message(B, broken)).toThrow(expect.objectContaining(code));
     expect(() => a.router.message(B, new Uint8Array(0))).toThrow(expect.objectContaining(code));
     expect(a.router.malformedTotal).toBe(2);
+  });
+
+  test("takes nothing whose time is more than a day ahead of its own clock", async () => {
+    const { a } = await openPair();
+    const { replica } = a.keygroup;
+    const applied = new Vector(
+      [1, 2].map((epoch) => ({ epoch, restart: 0, counter: 0 })),
+      2,
+    );
+    const says = (aheadMs: number): Uint8Array => {
+      const more = { applied, durable: applied, stamp: 1, echo: undefined };
+      const hlc = hlcFromMs(Date.now() + aheadMs);
+      const heartbeat = { epoch: 2, member: 2, restart: 0, isServing: true, hlc, ...more };
+      return encodeMessage(1, { type: "heartbeat", heartbeat });
+    };
+    const key = new TextEncoder().encode("k");
+    const entry = { key, value: str("v"), expiresAtMs: 0, replaces: [], isPinned: false };
+    const hlc = hlcFromMs(Date.now() + 2 * DAY_MS);
+    const dot = { epoch: 2, restart: 0, counter: 1 };
+    const update = { dot, hlc, deps: [], invocation: undefined, entries: [entry] };
+    a.replicator.message(B, says(DAY_MS + 60_000));
+    a.replicator.message(B, joinUpdates(1, [encodeUpdate(update)]));
+    expect(a.replicator.metrics().counts.refusedTotal).toBe(2);
+    await set(a, "mine", "1");
+    expect(get(a, "k")).toBeUndefined();
+    expect(replica.hlc).toBeLessThan(hlcFromMs(Date.now() + 60_000));
+    // A clock that was wrong for hours moves time on, as hybrid time does.
+    a.replicator.message(B, says(DAY_MS - 60_000));
+    expect(replica.hlc).toBeGreaterThan(hlcFromMs(Date.now() + DAY_MS / 2));
   });
 
   test("refuses writes while it is filled and while it leaves, and leaves once all is elsewhere", async () => {
