@@ -1,7 +1,12 @@
 import { EnokiError } from "../core/errors.js";
 import type { FunctionName, KeygroupName, NodeName } from "../core/ids.js";
 import type { Logger } from "../ports/logger.js";
-import type { Naming, NamingChange, NamingEntry } from "../ports/naming.js";
+import {
+  namingUnavailable,
+  type Naming,
+  type NamingChange,
+  type NamingEntry,
+} from "../ports/naming.js";
 import type { Storage } from "../ports/storage.js";
 import type { Timers } from "../ports/timers.js";
 import { Announcement } from "./announcement.js";
@@ -70,6 +75,7 @@ export class Directory {
   #stopWatch: (() => void) | undefined;
   #stopRetry: (() => void) | undefined;
   #isReachable = false;
+  #away: { readonly cause: EnokiError | undefined } | undefined;
   #isClosed = false;
   #readyNow!: () => void;
   readonly #ready = new Promise<void>((resolve) => (this.#readyNow = resolve));
@@ -108,6 +114,16 @@ export class Directory {
     return this.#isReachable;
   }
 
+  /**
+   * For what needs the naming service much later, so that nothing is begun in vain.
+   * @throws EnokiError `ENOKI_NAMING_UNAVAILABLE`, or `ENOKI_NAMING_REFUSED` if it does not let us in
+   */
+  requireReachable(detail: string): void {
+    if (this.#isReachable) return;
+    const cause = this.#away?.cause;
+    throw cause?.code === "ENOKI_NAMING_REFUSED" ? cause : namingUnavailable(detail);
+  }
+
   /** Records that could not be read, by key: the last good state of each is in use. */
   get problems(): ReadonlyMap<string, string> {
     return this.#problems;
@@ -143,12 +159,21 @@ export class Directory {
     this.#stopWatch = this.#options.naming.watch("", {
       reset: (entries) => this.#hear(entries, entries),
       changed: (changes) => this.#hear(changes, undefined),
-      reachable: (isReachable) => this.#reachable(isReachable),
+      reachable: (...told) => this.#reachable(...told),
     });
   }
 
-  #reachable(isReachable: boolean): void {
+  #reachable(isReachable: boolean, cause?: EnokiError): void {
+    const { logger } = this.#options;
     this.#isReachable = isReachable;
+    if (!isReachable) {
+      const detail = cause && { code: cause.code, cause: cause.message };
+      logger.warn(
+        detail ?? {},
+        "the naming service is away; all goes on, and nothing can be changed",
+      );
+    } else if (this.#away) logger.info({}, "the naming service is back");
+    this.#away = isReachable ? undefined : { cause };
     this.#announcement.reachable(isReachable);
     for (const listener of this.#listeners) listener.reachabilityChanged?.(isReachable);
     if (!isReachable) this.#readyNow();

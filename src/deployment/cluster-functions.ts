@@ -8,7 +8,7 @@ import type { Deployer } from "../functions/deployer.js";
 import type { DeployRequest, FunctionPlace, FunctionsFacade } from "../functions/facade.js";
 import { storeSource } from "../functions/source-archive.js";
 import type { FunctionRecord, FunctionStatus, LogLine, Revision } from "../functions/types.js";
-import { isOutcomeUnknown, namingUnavailable } from "../ports/naming.js";
+import { isOutcomeUnknown } from "../ports/naming.js";
 import { hashesOf } from "./artefact-server.js";
 import type { Follower } from "./follower.js";
 import type { LocalFunctions } from "./local-functions.js";
@@ -244,8 +244,9 @@ export class ClusterFunctions implements FunctionsFacade {
   }
 
   #requireNaming(): void {
-    if (this.#options.directory.isReachable) return;
-    throw namingUnavailable("functions go on as they are; nothing was changed");
+    const detail =
+      "the naming service does not answer; functions go on as they are, and nothing was changed";
+    this.#options.directory.requireReachable(detail);
   }
 
   /** A function that the directory knows and that was not removed. */

@@ -38,8 +38,8 @@ export interface NamingEvents {
   reset(entries: readonly NamingEntry[]): void;
   /** Changes of one transaction, in its order. */
   changed(changes: readonly NamingChange[]): void;
-  /** Whether the store can be asked now. Data that is known already stays usable. */
-  reachable(isReachable: boolean): void;
+  /** Whether the store can be asked now, and why not. Data that is known already stays usable. */
+  reachable(isReachable: boolean, cause?: EnokiError): void;
 }
 
 /**

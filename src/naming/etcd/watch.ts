@@ -2,7 +2,7 @@ import { EnokiError } from "../../core/errors.js";
 import type { NamingEvents } from "../../ports/naming.js";
 import type { Timers } from "../../ports/timers.js";
 import type { EtcdClient } from "./client.js";
-import { EtcdFailure } from "./failure.js";
+import { EtcdFailure, namingErrorOf } from "./failure.js";
 import type { EtcdStream } from "./transport.js";
 import {
   entryOf,
@@ -79,7 +79,7 @@ export class EtcdWatch {
         await this.#follow(read, () => (pauseMs = PAUSE_MS_MIN));
       } catch (error) {
         if (!(error instanceof EnokiError || error instanceof EtcdFailure)) throw error;
-        this.#tellReachable(false);
+        this.#tellReachable(false, error instanceof EnokiError ? error : namingErrorOf(error));
       }
       if (this.#isStopped) return;
       await this.#pause(pauseMs * (0.5 + this.#options.random()));
@@ -173,10 +173,10 @@ export class EtcdWatch {
     return cluster !== this.#cluster || (revision > 0 && revision < (this.#next ?? 0) - 1);
   }
 
-  #tellReachable(isReachable: boolean): void {
+  #tellReachable(isReachable: boolean, cause?: EnokiError): void {
     if (this.#isStopped || this.#toldReachable === isReachable) return;
     this.#toldReachable = isReachable;
-    this.#options.events.reachable(isReachable);
+    this.#options.events.reachable(isReachable, cause);
   }
 
   async #pause(pauseMs: number): Promise<void> {
