@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { createAuthority, issueNodeCertificate } from "../../src/certs/certificates.js";
 import { parseNodeName } from "../../src/core/ids.js";
+import type { LinkCredentials } from "../../src/links/identity.js";
 import type { TestEtcd } from "./etcd.js";
 import { startProgram, type NodeProgram } from "./node-program.js";
 import type { ClusterNode } from "./running-cluster.js";
@@ -34,9 +35,13 @@ export class ProgramCluster {
   }
 
   /** Starts a node, new or again on what its disk holds. */
-  async start(name: string, flags: readonly string[] = []): Promise<ClusterProgram> {
+  async start(
+    name: string,
+    flags: readonly string[] = [],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<ClusterProgram> {
     const dataDir = join(this.#dir, name);
-    const program = await startProgram(dataDir, [
+    const own = [
       "--name",
       name,
       "--isolation",
@@ -48,7 +53,8 @@ export class ProgramCluster {
       ...(await this.#certificate(name)),
       ...this.#flags,
       ...flags,
-    ]);
+    ];
+    const program = await startProgram(dataDir, own, env);
     this.#programs.set(name, program);
     return { ...program, name, program, dataDir };
   }
@@ -65,17 +71,20 @@ export class ProgramCluster {
     await rm(this.#dir, { recursive: true, force: true });
   }
 
-  async #certificate(name: string): Promise<string[]> {
-    const node = parseNodeName(name);
+  /** What a node of that name proves its name with. */
+  credentialsOf(name: string): LinkCredentials {
     const made = issueNodeCertificate(this.#authority, {
-      node,
+      node: parseNodeName(name),
       hosts: [],
       nowMs: Date.now(),
       validMs: 86_400_000,
     });
-    const files = { cert: made.cert, key: made.key, ca: this.#authority.cert };
+    return { cert: made.cert, key: made.key, ca: this.#authority.cert };
+  }
+
+  async #certificate(name: string): Promise<string[]> {
     const flags: string[] = [];
-    for (const [kind, text] of Object.entries(files)) {
+    for (const [kind, text] of Object.entries(this.credentialsOf(name))) {
       const path = join(this.#dir, `${name}-${kind}.pem`);
       await writeFile(path, text);
       flags.push(`--link-${kind}`, path);

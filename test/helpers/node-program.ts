@@ -12,6 +12,8 @@ export interface NodeProgram {
   readonly functionsUrl: string;
   readonly adminUrl: string;
   readonly client: Client;
+  /** What it has written to stderr so far. */
+  log(): string;
   /** Sends a signal and resolves with the exit code (or signal) once the process is gone. */
   end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
 }
@@ -20,10 +22,14 @@ export interface NodeProgram {
 export async function startProgram(
   dataDir: string,
   flags: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<NodeProgram> {
   const ports = ["--function-port", "0", "--admin-port", "0"];
   const args = [MAIN, "up", "--json", "--data-dir", dataDir, ...ports, ...flags];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...env },
+  });
   let errors = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text));
   const ended = new Promise<number | NodeJS.Signals | null>((resolve) =>
@@ -40,6 +46,7 @@ export async function startProgram(
     functionsUrl: ready.functions,
     adminUrl: ready.admin,
     client: connect(ready.admin),
+    log: () => errors,
     end: (signal) => {
       child.kill(signal);
       return ended;

@@ -13,9 +13,9 @@ export async function call(input) {
 `,
 };
 
-/** Deploys it as `store`. */
-export async function deploy({ client }: ClusterNode): Promise<void> {
-  await client.functions.deploy("store", zipFiles(STORE_FILES), {});
+/** Deploys it as `store` on that node, and on those that `to` names. */
+export async function deploy({ client }: ClusterNode, to?: string): Promise<void> {
+  await client.functions.deploy("store", zipFiles(STORE_FILES), {}, to === undefined ? {} : { to });
 }
 
 /** Calls it on that node. */

@@ -21,9 +21,12 @@ export interface RawPeer {
   next(): Promise<Buffer>;
 }
 
+/** Whom to dial. */
+export type Dialled = Pick<LinkedNode, "address" | "name">;
+
 /** Connects to a node's port with some node's certificate, and says nothing yet. */
 export async function rawPeer(
-  to: LinkedNode,
+  to: Dialled,
   credentials: LinkCredentials = credentialsOf("raw"),
 ): Promise<RawPeer> {
   const options: ClientOptions = {
@@ -53,10 +56,7 @@ export async function rawPeer(
 }
 
 /** A good hello of `raw`, changed as a test likes. */
-export function helloTo(
-  to: LinkedNode,
-  changes: Partial<Record<keyof Hello, unknown>> = {},
-): string {
+export function helloTo(to: Dialled, changes: Partial<Record<keyof Hello, unknown>> = {}): string {
   return JSON.stringify({
     type: "hello",
     protocols: [1],
