@@ -125,7 +125,10 @@ export class FaultCluster {
       return await until(
         "all replicas are equal",
         async () => {
-          dumps = await Promise.all(names.map((name) => dumpOf(this.node(name), WORK)));
+          const asked = names.map((name) => dumpOf(this.node(name), WORK));
+          const answers = await Promise.all(asked).catch(unlessFilled);
+          if (!answers) return undefined;
+          dumps = answers;
           const [first, ...others] = dumps as [Dump, ...Dump[]];
           if (others.some(({ text }) => text !== first.text)) return undefined;
           return { afterMs: performance.now() - begunMs, dump: first };
@@ -133,7 +136,8 @@ export class FaultCluster {
         60_000,
       );
     } catch (error) {
-      const [first, ...others] = dumps as [Dump, ...Dump[]];
+      const [first, ...others] = dumps;
+      if (!first) throw error;
       const found = others.flatMap((other) => differences(first, other)).slice(0, 10);
       throw new Error(`replicas differ:\n${found.join("\n")}\n${this.logs()}`, { cause: error });
     }
@@ -165,4 +169,9 @@ export class FaultCluster {
     this.#linkPorts.set(name, port);
     return ["--link-port", String(port), "--advertise", `127.0.0.1:${relay}`];
   }
+}
+
+/** A replica that is still being filled shows nothing. */
+function unlessFilled(error: { readonly code?: string }): undefined {
+  if (error.code !== "ENOKI_STALE") throw error;
 }
