@@ -1,14 +1,14 @@
 import { assert } from "../base/assert.js";
-import { compareBytes } from "../base/bytes.js";
 import type { RangeOptions, Row, Storage, StorageDriver, Transaction } from "../ports/storage.js";
 import { assertKey, assertStoreName, assertSynchronous } from "./checks.js";
+import { RowTable } from "./row-table.js";
 
 /**
  * Makes a driver that keeps everything in memory: for tests, and for nodes that may forget.
  * The data of a name outlives `close` and ends with the driver.
  */
 export function createMemoryDriver(): StorageDriver {
-  const tables = new Map<string, Table>();
+  const tables = new Map<string, RowTable>();
   const opened = new Set<string>();
   return {
     isDurable: false,
@@ -16,7 +16,7 @@ export function createMemoryDriver(): StorageDriver {
       assertStoreName(name);
       assert(!opened.has(name), `store ${name} is open already`);
       opened.add(name);
-      const table = tables.get(name) ?? new Table();
+      const table = tables.get(name) ?? new RowTable();
       tables.set(name, table);
       return Promise.resolve(new MemoryStorage(table, () => opened.delete(name)));
     },
@@ -33,24 +33,24 @@ export function createMemoryDriver(): StorageDriver {
 }
 
 class MemoryStorage implements Storage {
-  readonly #table: Table;
+  readonly #table: RowTable;
   readonly #onClose: () => void;
   #isOpen = true;
   #isInTransaction = false;
 
-  constructor(table: Table, onClose: () => void) {
+  constructor(table: RowTable, onClose: () => void) {
     this.#table = table;
     this.#onClose = onClose;
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
     assert(this.#isOpen, "the store is closed");
-    return this.#table.get(key);
+    return getCopy(this.#table, key);
   }
 
   range(options: RangeOptions): Row[] {
     assert(this.#isOpen, "the store is closed");
-    return this.#table.range(options);
+    return rangeCopy(this.#table, options);
   }
 
   transact<T>(work: (transaction: Transaction) => T): T {
@@ -86,22 +86,22 @@ class MemoryStorage implements Storage {
 
 /** Writes straight to the table and remembers what was there, to undo it if the work throws. */
 class MemoryTransaction implements Transaction {
-  readonly #table: Table;
+  readonly #table: RowTable;
   readonly #before: { key: Uint8Array; value: Uint8Array | undefined }[] = [];
   #isActive = true;
 
-  constructor(table: Table) {
+  constructor(table: RowTable) {
     this.#table = table;
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
     this.#assertActive();
-    return this.#table.get(key);
+    return getCopy(this.#table, key);
   }
 
   range(options: RangeOptions): Row[] {
     this.#assertActive();
-    return this.#table.range(options);
+    return rangeCopy(this.#table, options);
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
@@ -134,57 +134,14 @@ class MemoryTransaction implements Transaction {
   }
 }
 
-/** Rows in one sorted array: a search is logarithmic, an insert moves what lies behind it. */
-class Table {
-  readonly #rows: Row[] = [];
+function getCopy(table: RowTable, key: Uint8Array): Uint8Array | undefined {
+  assertKey(key);
+  const value = table.get(key);
+  return value && copyOf(value);
+}
 
-  get(key: Uint8Array): Uint8Array | undefined {
-    assertKey(key);
-    const row = this.#rows[this.#lowerBound(key)];
-    return row && compareBytes(row.key, key) === 0 ? copyOf(row.value) : undefined;
-  }
-
-  range({ start, end, reverse = false, limit = Infinity }: RangeOptions): Row[] {
-    const from = start ? this.#lowerBound(start) : 0;
-    const to = end ? Math.max(from, this.#lowerBound(end)) : this.#rows.length;
-    const rows = reverse
-      ? this.#rows.slice(Math.max(from, to - limit), to).toReversed()
-      : this.#rows.slice(from, Math.min(to, from + limit));
-    return rows.map(({ key, value }) => ({ key: copyOf(key), value: copyOf(value) }));
-  }
-
-  /** Stores the very bytes given and returns the value that was there before. */
-  replace(key: Uint8Array, value: Uint8Array): Uint8Array | undefined {
-    const index = this.#lowerBound(key);
-    const row = this.#rows[index];
-    if (row && compareBytes(row.key, key) === 0) {
-      this.#rows[index] = { key, value };
-      return row.value;
-    }
-    this.#rows.splice(index, 0, { key, value });
-    return undefined;
-  }
-
-  /** Removes the row and returns the value it had. */
-  remove(key: Uint8Array): Uint8Array | undefined {
-    const index = this.#lowerBound(key);
-    const row = this.#rows[index];
-    if (!row || compareBytes(row.key, key) !== 0) return undefined;
-    this.#rows.splice(index, 1);
-    return row.value;
-  }
-
-  /** Index of the first row whose key is not below `key`. */
-  #lowerBound(key: Uint8Array): number {
-    let low = 0;
-    let high = this.#rows.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (compareBytes((this.#rows[middle] as Row).key, key) < 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
+function rangeCopy(table: RowTable, options: RangeOptions): Row[] {
+  return table.range(options).map(({ key, value }) => ({ key: copyOf(key), value: copyOf(value) }));
 }
 
 /** A copy that shares nothing with `bytes`, which `Buffer.slice` would. */
