@@ -18,7 +18,7 @@ export class RowTable {
 
   /** The value of a key. */
   get(key: Uint8Array): Uint8Array | undefined {
-    return this.#seek(key) ? (this.#blocks[this.#block]?.[this.#at] as Row).value : undefined;
+    return this.#seek(key) ? this.#blocks[this.#block]?.[this.#at]?.value : undefined;
   }
 
   /** See `Reader.range`. */
@@ -118,7 +118,8 @@ export class RowTable {
     let high = this.#blocks.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (compareBytes((this.#blocks[middle]?.[0] as Row).key, key) <= 0) low = middle + 1;
+      const [first] = this.#blocks[middle] as [Row];
+      if (compareBytes(first.key, key) <= 0) low = middle + 1;
       else high = middle;
     }
     return low - 1;
