@@ -14,7 +14,6 @@ import {
 import { Resources } from "./resources.js";
 import { verdictOf, type Isolation, type Measurement } from "./results.js";
 import type { RowContext } from "./rows/context.js";
-import { LOAD_ROWS } from "./rows/load-rows.js";
 import { ROWS } from "./rows/rows.js";
 import { startCeiling, startNode } from "./servers.js";
 import { wrkVersion } from "./wrk.js";
@@ -29,7 +28,7 @@ const FULL = { rounds: 5, runS: 4, warmUpS: 3, coldStarts: 25 } as const;
 const QUICK = { rounds: 2, runS: 1, warmUpS: 1, coldStarts: 5 } as const;
 
 const rowNames = ROWS.map((row) => row.name);
-const profiledNames = LOAD_ROWS.map((row) => row.name);
+const profiledNames = ROWS.filter((row) => row.profiled).map((row) => row.name);
 
 async function main(resources: Resources): Promise<number> {
   const options = parseOptions(process.argv.slice(2), rowNames, profiledNames);
@@ -41,9 +40,9 @@ async function main(resources: Resources): Promise<number> {
     process.stderr.write("wrk is missing; npm run setup installs it\n");
     return 2;
   }
-  const profiled = LOAD_ROWS.find(({ name }) => name === options.profile);
+  const profiled = ROWS.find(({ name }) => name === options.profile)?.profiled;
   if (profiled !== undefined) {
-    process.stdout.write(await profileRow(profiled, resources));
+    process.stdout.write(await profileRow({ profiled }, resources));
     return 0;
   }
   const report = await measure(options, resources);
@@ -61,6 +60,7 @@ async function measure(options: BenchOptions, resources: Resources): Promise<Ben
   const machine = await describeMachine(resources);
   const context: RowContext = {
     ...amounts,
+    isQuick: options.isQuick,
     resources,
     isolations: await findIsolations(resources),
     ceilingUrl: await startCeiling(resources),

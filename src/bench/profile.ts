@@ -5,45 +5,60 @@ import { table } from "../cli/output.js";
 import { cpuTimesMs } from "./process-tree.js";
 import { summarize, type CpuProfile, type Shares } from "./profile-summary.js";
 import type { Resources } from "./resources.js";
-import { deployRow, urlOf, type LoadRow } from "./rows/load-row.js";
-import { startNode } from "./servers.js";
-import { runWrk, type Load } from "./wrk.js";
+import type { ProfileStart, ProfiledWork } from "./rows/context.js";
 
 const WARM_UP_S = 2;
 const RUN_S = 5;
 const SAMPLING_US = 500;
 const LINES = 20;
 
+type CpuTimes = ReadonlyMap<number, number>;
+
+/** A row that has something to profile. */
+interface ProfiledRow {
+  readonly profiled: (start: ProfileStart) => Promise<ProfiledWork>;
+}
+
 /**
- * Loads a row's function in `process` isolation with Node's profiler in the node, and says where
- * the node's main thread spent its time and what processor time each kind of process took.
+ * Repeats a row's work with Node's profiler in the processes that it is about, and says where their
+ * main threads spent their time and what processor time a unit of the work took.
  */
-export async function profileRow(row: LoadRow, resources: Resources): Promise<string> {
+export async function profileRow(row: ProfiledRow, resources: Resources): Promise<string> {
   const folder = await resources.makeFolder();
-  const node = await startNode(resources, {
-    execArgs: ["--cpu-prof", `--cpu-prof-dir=${folder}`, `--cpu-prof-interval=${SAMPLING_US}`],
-  });
-  await deployRow(node.client, row, "process");
-  const request = { url: urlOf(node, row, "process"), shape: row.shape };
-  await runWrk(resources, { ...request, durationS: WARM_UP_S });
-  const cpuBefore = cpuTimesMs(node.pid);
+  const work = await row.profiled({ resources, profiler: (role) => profilerArgs(folder, role) });
+  await work.run(WARM_UP_S);
+  const before = work.processes.map(({ pid }) => cpuTimesMs(pid));
   const startUs = monotonicUs();
-  const load = await runWrk(resources, { ...request, durationS: RUN_S });
+  const done = await work.run(RUN_S);
   const endUs = monotonicUs();
-  const cpuAfter = cpuTimesMs(node.pid);
-  await node.stop();
-  const profile = await readProfile(folder);
-  const { groups, selfTimes, inclusiveTimes } = summarize(profile, { startUs, endUs });
+  const after = work.processes.map(({ pid }) => cpuTimesMs(pid));
+  await work.stop();
+  const parts = [`${work.title}: ${Math.round(done.perS)} ${work.unit}s/s while profiled\n`];
+  for (const [i, { role, pid }] of work.processes.entries()) {
+    const used = processorTimes(pid, before[i] as CpuTimes, after[i] as CpuTimes);
+    const perUnit = (timeMs: number): string => `${((timeMs * 1000) / done.units).toFixed(1)} µs`;
+    const summary = summarize(await readProfile(folder, role), { startUs, endUs });
+    parts.push(
+      `processor time per ${work.unit}: ${role} ${perUnit(used.nodeMs)}, ` +
+        `its other processes ${perUnit(used.othersMs)}\n`,
+      `The main thread of ${role} by module`,
+      shareTable(summary.groups),
+      "Functions by their own time",
+      shareTable(summary.selfTimes.slice(0, LINES)),
+      "Functions by their time with all that they call",
+      shareTable(summary.inclusiveTimes.slice(0, LINES)),
+    );
+  }
+  return parts.join("\n");
+}
+
+/** why a folder each: a profile is named by its process and time alone. */
+function profilerArgs(folder: string, role: string): readonly string[] {
   return [
-    `${row.title}, process: ${Math.round(load.requestsPerS)} requests/s while profiled`,
-    processorTimes(node.pid, cpuBefore, cpuAfter, load),
-    "The node's main thread by module",
-    shareTable(groups),
-    "Functions by their own time",
-    shareTable(selfTimes.slice(0, LINES)),
-    "Functions by their time with all that they call",
-    shareTable(inclusiveTimes.slice(0, LINES)),
-  ].join("\n");
+    "--cpu-prof",
+    `--cpu-prof-dir=${join(folder, role)}`,
+    `--cpu-prof-interval=${SAMPLING_US}`,
+  ];
 }
 
 /** why: V8 stamps its samples with this clock, too. */
@@ -51,18 +66,18 @@ function monotonicUs(): number {
   return Number(process.hrtime.bigint() / 1000n);
 }
 
-async function readProfile(folder: string): Promise<CpuProfile> {
-  const name = (await readdir(folder)).find((file) => file.endsWith(".cpuprofile"));
-  if (name === undefined) throw new Error("the node wrote no profile");
-  return JSON.parse(await readFile(join(folder, name), "utf8")) as CpuProfile;
+async function readProfile(folder: string, role: string): Promise<CpuProfile> {
+  const files = await readdir(join(folder, role)).catch(() => []);
+  const name = files.find((file) => file.endsWith(".cpuprofile"));
+  if (name === undefined) throw new Error(`${role} wrote no profile`);
+  return JSON.parse(await readFile(join(folder, role, name), "utf8")) as CpuProfile;
 }
 
 function processorTimes(
   nodePid: number,
-  before: ReadonlyMap<number, number>,
-  after: ReadonlyMap<number, number>,
-  { requests }: Load,
-): string {
+  before: CpuTimes,
+  after: CpuTimes,
+): { readonly nodeMs: number; readonly othersMs: number } {
   let nodeMs = 0;
   let othersMs = 0;
   for (const [pid, timeMs] of after) {
@@ -70,8 +85,7 @@ function processorTimes(
     if (pid === nodePid) nodeMs += usedMs;
     else othersMs += usedMs;
   }
-  const perCall = (timeMs: number): string => `${((timeMs * 1000) / requests).toFixed(1)} µs`;
-  return `processor time per call: node ${perCall(nodeMs)}, instances ${perCall(othersMs)}\n`;
+  return { nodeMs, othersMs };
 }
 
 function shareTable(rows: readonly Shares[]): string {

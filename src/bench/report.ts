@@ -12,6 +12,9 @@ export interface BenchReport {
   readonly measurements: readonly Measurement[];
 }
 
+/** Units whose fractions say nothing. */
+const WHOLE_UNITS: ReadonlySet<Unit> = new Set(["MB", "updates/s", "items/s"]);
+const ROUND_TARGETS: ReadonlySet<Unit> = new Set(["GB/s", "ms"]);
 const HEADINGS = ["work", "isolation", "median (min – max)", "target", "", "in figures"];
 const BEGIN = "<!-- measured: begin; written by npm run bench -- --write-docs -->";
 const END = "<!-- measured: end -->";
@@ -54,7 +57,7 @@ function cells(measurement: Measurement): string[] {
   const verdict = verdictOf(measurement);
   return [
     title,
-    isolation,
+    isolation ?? "",
     formatSpread(value, unit),
     formatTarget(target, unit),
     verdict === "misses" ? "MISSES" : verdict,
@@ -64,15 +67,23 @@ function cells(measurement: Measurement): string[] {
 
 /** `0.61 × ceiling (0.58 – 0.63)`. */
 export function formatSpread({ median, min, max }: Spread, unit: Unit): string {
-  const digits = unit === "MB" ? 0 : 2;
-  const middle = `${median.toFixed(digits)} ${unit}`;
-  return min === max ? middle : `${middle} (${min.toFixed(digits)} – ${max.toFixed(digits)})`;
+  const digits = WHOLE_UNITS.has(unit) ? 0 : 2;
+  const middle = `${formatNumber(median, digits)} ${unit}`;
+  if (min === max) return middle;
+  return `${middle} (${formatNumber(min, digits)} – ${formatNumber(max, digits)})`;
 }
 
 function formatTarget(target: Target, unit: Unit): string {
-  const digits = unit === "MB" || unit === "GB/s" ? 0 : 2;
-  if ("atLeast" in target) return `≥ ${target.atLeast.toFixed(digits)}`;
-  return `≤ ${target.atMost.toFixed(digits)}`;
+  const digits = WHOLE_UNITS.has(unit) || ROUND_TARGETS.has(unit) ? 0 : 2;
+  if ("atLeast" in target) return `≥ ${formatNumber(target.atLeast, digits)}`;
+  return `≤ ${formatNumber(target.atMost, digits)}`;
+}
+
+function formatNumber(value: number, digits: number): string {
+  return value.toLocaleString("en-US", {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  });
 }
 
 function conditions({ machine, isQuick, rounds, runS }: BenchReport): string[] {

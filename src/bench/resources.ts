@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
+import { createInterface, type Interface } from "node:readline";
 
 /** A node gets so long to drain before it is killed. */
 const STOP_TIMEOUT_MS = 15_000;
@@ -14,6 +14,10 @@ export interface Server {
   readonly pid: number;
   /** The first line that it printed. */
   readonly readyLine: string;
+  /** Writes a line to its stdin. */
+  tell(line: string): void;
+  /** Calls `onLine` for each further line that it prints, and `onEnd` once there are no more. */
+  listen(onLine: (line: string) => void, onEnd: () => void): void;
   /** Ends it with SIGTERM and waits. */
   stop(): Promise<void>;
 }
@@ -47,18 +51,32 @@ export class Resources {
     return output;
   }
 
+  /** Starts a program that runs until {@link Resources.release} and whose output says nothing. */
+  start(command: string, args: readonly string[]): void {
+    const child = this.#spawn(command, args);
+    child.stdout?.resume();
+    child.stderr?.resume();
+  }
+
   /** Starts a server; resolves with its first line. @throws Error when it ends before that */
   async startServer(command: string, args: readonly string[]): Promise<Server> {
     const child = this.#spawn(command, args);
     let complaints = "";
     child.stderr?.on("data", (chunk: Buffer) => (complaints += chunk.toString()));
     const timer = setTimeout(() => child.kill("SIGKILL"), READY_TIMEOUT_MS);
-    const readyLine = await firstLine(child);
+    const lines = createInterface({ input: child.stdout! });
+    const readyLine = await firstLine(child, lines);
     clearTimeout(timer);
     if (readyLine === undefined || child.pid === undefined) {
       throw new Error(`${command} ${args.join(" ")} did not get ready:\n${complaints}`);
     }
-    return { pid: child.pid, readyLine, stop: () => this.#stop(child) };
+    return {
+      pid: child.pid,
+      readyLine,
+      tell: (line) => void child.stdin?.write(`${line}\n`),
+      listen: (onLine, onEnd) => void lines.on("line", onLine).once("close", onEnd),
+      stop: () => this.#stop(child),
+    };
   }
 
   /** Ends every process and removes every folder. */
@@ -107,10 +125,10 @@ function exitOf(child: ChildProcess): Promise<number | string | null> {
 }
 
 /** The first line on stdout; `undefined` if there was none. Later ones are read and dropped. */
-function firstLine(child: ChildProcess): Promise<string | undefined> {
+function firstLine(child: ChildProcess, lines: Interface): Promise<string | undefined> {
   return new Promise((resolve) => {
     child.once("error", () => resolve(undefined));
     child.once("close", () => resolve(undefined));
-    createInterface({ input: child.stdout! }).on("line", resolve);
+    lines.on("line", resolve);
   });
 }

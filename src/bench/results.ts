@@ -7,14 +7,25 @@ export type Isolation = "process" | "sandbox";
 export type Target = { readonly atLeast: number } | { readonly atMost: number };
 
 /** What a value counts. `×` = a ratio to something measured in the same round. */
-export type Unit = "× ceiling" | "× process" | "× node -e 0" | "GB/s" | "MB";
+export type Unit =
+  | "× ceiling"
+  | "× process"
+  | "× node -e 0"
+  | "× alone"
+  | "× first half"
+  | "GB/s"
+  | "MB"
+  | "ms"
+  | "updates/s"
+  | "items/s";
 
 /** One line of the table. */
 export interface Measurement {
   /** The row it belongs to, as `--only` names it. */
   readonly row: string;
   readonly title: string;
-  readonly isolation: Isolation;
+  /** Absent where no function runs. */
+  readonly isolation?: Isolation;
   readonly unit: Unit;
   readonly value: Spread;
   readonly target: Target;

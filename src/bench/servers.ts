@@ -19,6 +19,8 @@ export interface NodeStart {
   readonly dataDir?: string;
   /** Flags of Node itself. */
   readonly execArgs?: readonly string[];
+  /** Further flags of `enoki up`. */
+  readonly flags?: readonly string[];
 }
 
 /** Ends when the bench does, however that ends: then its stdin closes. */
@@ -46,6 +48,7 @@ export async function startNode(resources: Resources, start: NodeStart = {}): Pr
     command,
     "up",
     ...flags,
+    ...(start.flags ?? []),
     "--data-dir",
     dataDir,
   ]);

@@ -22,3 +22,9 @@ export function spreadOf(values: readonly number[]): Spread {
 export function spreadOfRatios(values: readonly number[], bases: readonly number[]): Spread {
   return spreadOf(values.map((value, round) => value / (bases[round] ?? Number.NaN)));
 }
+
+/** The value at that share of all `values` in order; `NaN` without values. */
+export function percentileOf(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}

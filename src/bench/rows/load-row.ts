@@ -3,7 +3,7 @@ import type { Isolation, Measurement, Target } from "../results.js";
 import { functionFolder, startNode, type BenchNode } from "../servers.js";
 import { spreadOf, spreadOfRatios, type Spread } from "../statistics.js";
 import { runWrk, type Load, type RequestShape } from "../wrk.js";
-import type { RowContext } from "./context.js";
+import type { ProfiledWork, ProfileStart, RowContext } from "./context.js";
 
 /** A function under load. */
 export interface LoadRow {
@@ -52,8 +52,32 @@ export async function measureLoad(row: LoadRow, context: RowContext): Promise<Me
   return measurementsOf(row, rounds, isolations);
 }
 
+/** The row's function in `process` isolation, to be profiled under load. */
+export async function profiledLoad(
+  row: LoadRow,
+  { resources, profiler }: ProfileStart,
+): Promise<ProfiledWork> {
+  const node = await startNode(resources, { execArgs: profiler("node") });
+  await deployRow(node.client, row, "process");
+  return {
+    title: `${row.title}, process`,
+    unit: "call",
+    processes: [{ role: "node", pid: node.pid }],
+    async run(durationS) {
+      const url = urlOf(node, row, "process");
+      const { requests, requestsPerS } = await runWrk(resources, {
+        url,
+        shape: row.shape,
+        durationS,
+      });
+      return { units: requests, perS: requestsPerS };
+    },
+    stop: () => node.stop(),
+  };
+}
+
 /** Deploys the function and calls it once, so that a row that cannot work fails at once. */
-export async function deployRow(client: Client, row: LoadRow, isolation: Isolation): Promise<void> {
+async function deployRow(client: Client, row: LoadRow, isolation: Isolation): Promise<void> {
   const name = deployedName(row, isolation);
   await client.functions.deploy(name, functionFolder(row.folder), { isolation });
   await client.keygroups.configure(name, { durability: row.durability });
@@ -66,7 +90,7 @@ export async function deployRow(client: Client, row: LoadRow, isolation: Isolati
 }
 
 /** Where the row's function is called. */
-export function urlOf(node: BenchNode, row: LoadRow, isolation: Isolation): string {
+function urlOf(node: BenchNode, row: LoadRow, isolation: Isolation): string {
   return `${node.functionsUrl}/${deployedName(row, isolation)}`;
 }
 

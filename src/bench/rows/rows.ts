@@ -1,8 +1,9 @@
 import { COLD_START_ROWS, measureColdStarts } from "./cold-start.js";
 import type { Row } from "./context.js";
-import { measureLoad } from "./load-row.js";
+import { measureLoad, profiledLoad } from "./load-row.js";
 import { LOAD_ROWS } from "./load-rows.js";
 import { measureIdleMemory } from "./memory.js";
+import { REPLICATION_ROWS } from "./replication/rows.js";
 
 /** All rows in the order of the table. */
 export const ROWS: readonly Row[] = [
@@ -10,11 +11,13 @@ export const ROWS: readonly Row[] = [
     name: row.name,
     isSlow: false,
     measure: (context) => measureLoad(row, context),
+    profiled: (start) => profiledLoad(row, start),
   })),
   ...COLD_START_ROWS.map((row): Row => ({
     name: row.name,
     isSlow: false,
     measure: (context) => measureColdStarts(row, context),
   })),
+  ...REPLICATION_ROWS,
   { name: "memory", isSlow: true, measure: measureIdleMemory },
 ];
