@@ -37,6 +37,13 @@ export interface ServingNode {
   close(): Promise<void>;
 }
 
+/** What whoever starts nodes decides beside their configuration. */
+export interface ServeIo {
+  readonly log: LogSink;
+  /** `HOST:PORT` that the others of `nodes` are told for the links of one; where it listens without. */
+  readonly linkAddress?: (node: string) => string | undefined;
+}
+
 /**
  * Starts a node, or the several of `nodes`, from its configuration; it serves when this resolves.
  * @throws EnokiError `ENOKI_PORT_IN_USE`, `ENOKI_DATA_DIR_IN_USE`, `ENOKI_STORAGE_FORMAT`,
@@ -44,7 +51,7 @@ export interface ServingNode {
  */
 export async function serve(
   config: NodeConfig,
-  io: { readonly log: LogSink } = { log: process.stderr },
+  io: ServeIo = { log: process.stderr },
 ): Promise<ServingNode> {
   const nodes: EnokiNode[] = [];
   const stopReleasing = releaseIdleMemory({
@@ -57,7 +64,7 @@ export async function serve(
     await Promise.all(nodes.map((node) => node.close()));
   };
   try {
-    for (const settings of await settingsOfAll(config, io.log)) {
+    for (const settings of await settingsOfAll(config, io)) {
       nodes.push(await EnokiNode.start(settings));
     }
   } catch (error) {
@@ -86,10 +93,10 @@ function describe({ settings, addresses, launcher, cluster }: EnokiNode): ReadyN
 }
 
 /** The settings of each node that this process is to run. */
-async function settingsOfAll(config: NodeConfig, log: LogSink): Promise<NodeSettings[]> {
-  const settings = await settingsOf(config, log);
+async function settingsOfAll(config: NodeConfig, io: ServeIo): Promise<NodeSettings[]> {
+  const settings = await settingsOf(config, io.log);
   const { naming, nodes, linkPort, host } = config;
-  if (nodes !== undefined) return severalOf(settings, nodes);
+  if (nodes !== undefined) return severalOf(settings, nodes, io);
   if (naming === "memory") return [settings];
   const { EtcdNaming } = await import("../naming/etcd/etcd-naming.js");
   const cluster: ClusterSettings = {
@@ -105,6 +112,7 @@ async function settingsOfAll(config: NodeConfig, log: LogSink): Promise<NodeSett
 async function severalOf(
   settings: NodeSettings,
   names: readonly string[],
+  { linkAddress }: ServeIo,
 ): Promise<NodeSettings[]> {
   const { MemoryNamingService } = await import("../naming/memory.js");
   const service = new MemoryNamingService({ timers: systemTimers });
@@ -120,7 +128,7 @@ async function severalOf(
     cluster: {
       connectNaming: () => service.connect(),
       listen: { host: "127.0.0.1", port: 0 },
-      advertise: undefined,
+      advertise: linkAddress?.(name),
       credentials: undefined,
     },
   }));

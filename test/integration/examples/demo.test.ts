@@ -15,6 +15,8 @@ import {
 const DEMO = join(import.meta.dirname, "../../../dist/demo/main.js");
 const README = join(import.meta.dirname, "../../../README.md");
 const LOOK_EVERY_MS = 100;
+/** It takes some 20 s where nobody else uses the machine. */
+const DEMO_MS_MAX = 120_000;
 
 /** What the front page shows of the demo. */
 async function shownInReadme(): Promise<string> {
@@ -28,7 +30,7 @@ function alike(output: string): string {
   return essenceOf(output.replaceAll(/127\.0\.0\.1:\d+/g, "ADDRESS"));
 }
 
-test("the demo ends by itself within a minute, shows its table and leaves no process", async () => {
+test("the demo ends by itself, shows both tables and leaves no process", async () => {
   const dir = await mkdtemp(join(tmpdir(), "enoki-demo-"));
   onTestFinished(() => rm(dir, { recursive: true, force: true }));
   const startMs = performance.now();
@@ -49,9 +51,12 @@ test("the demo ends by itself within a minute, shows its table and leaves no pro
   expect(alike(output)).toContain(alike(await shownInReadme()));
   expect(output).toMatch(/Python +1461 +5\.56 °C +[\d.]+ ms +[\d.]+ ms/);
   expect(output).toMatch(/TypeScript +1461 +5\.56 °C/);
+  expect(output).toMatch(/linked +120 +120 +120 +120 /);
+  expect(output).toMatch(/all cut +120 +120 +180 +180 /);
+  expect(output).toMatch(/healed +120 +360 +360 +360 /);
   expect(output).toContain("What to type next:");
   expect(code).toBe(0);
-  expect(performance.now() - startMs).toBeLessThan(60_000);
+  expect(performance.now() - startMs).toBeLessThan(DEMO_MS_MAX);
   expect(seen.size).toBeGreaterThan(2);
   const left = [...seen].filter(
     ([pid, startTicks]) => isAlive(pid) && processStartTicks(pid) === startTicks,
