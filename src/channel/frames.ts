@@ -39,6 +39,7 @@ export const OPERATION = {
   getMany: 6,
   scan: 7,
   json: 8,
+  fresh: 9,
 } as const;
 
 /** Flags of a `set` operation. */
@@ -47,8 +48,17 @@ export const SET_FLAG = { ifVersion: 1, ifAbsent: 2, ttl: 4 } as const;
 /** Flags of a `scan` operation. */
 export const SCAN_FLAG = { keysOnly: 1, reverse: 2, end: 4, prefix: 8, after: 16 } as const;
 
-/** Flags of INVOKE. `guard`: calls may follow before this one is answered, so watch how long it takes. */
-export const INVOKE_FLAG = { body: 1, guard: 2 } as const;
+/**
+ * Flags of INVOKE. `guard`: calls may follow before this one is answered, so watch how long it takes.
+ * `asksNode`: while it runs, all reads go over the channel.
+ */
+export const INVOKE_FLAG = { body: 1, guard: 2, asksNode: 4 } as const;
+
+/** Beside the status of a RESULT: the call has read from the store's file. */
+export const RESULT_READ_FLAG = 0x8000;
+
+/** What a `fresh` read does when the data are too stale. */
+export const ON_STALE = { wait: 0, peer: 1, serve: 2, fail: 3 } as const;
 
 /** Streams of a LOG frame. */
 export const LOG_STREAM = { stdout: 1, stderr: 2 } as const;

@@ -1,4 +1,4 @@
-import { FRAME, INVOKE_FLAG } from "./frames.js";
+import { FRAME, INVOKE_FLAG, RESULT_READ_FLAG } from "./frames.js";
 import type { FrameWriter } from "./frame-writer.js";
 import { ChannelError, expectProtocol, readU16, readU32, writeU16, writeU32 } from "./payload.js";
 
@@ -131,6 +131,11 @@ export class InvokeView {
     return this.#bodyAt < this.#payload.length;
   }
 
+  /** Its reads go over the channel. */
+  get asksNode(): boolean {
+    return ((this.#payload[FLAGS_AT] as number) & INVOKE_FLAG.asksNode) !== 0;
+  }
+
   /** 32 hexadecimal digits. */
   get invocationId(): string {
     return this.#payload.toString("hex", ID_AT, ID_END);
@@ -176,7 +181,10 @@ export class InvokeView {
   }
 }
 
-/** Writes a RESULT frame. Status 0 stands for 200; `headers` as {@link joinHeaders} makes them. */
+/**
+ * Writes a RESULT frame. Status 0 stands for 200; `headers` as {@link joinHeaders} makes them.
+ * `hasRead`: the call has read from the store's file.
+ */
 export function encodeResult(
   writer: FrameWriter,
   callId: number,
@@ -184,11 +192,13 @@ export function encodeResult(
   contentType: string,
   headers: string,
   body: Uint8Array | string,
+  hasRead = false,
 ): void {
   writer.begin(FRAME.result, callId);
   const start = writer.reserve(RESULT_TEXTS_AT + (contentType.length + headers.length) * 3);
   const buffer = writer.buffer;
-  writeU16(buffer, start, status);
+  const shown = Math.min(status, RESULT_READ_FLAG - 1);
+  writeU16(buffer, start, hasRead ? shown | RESULT_READ_FLAG : shown);
   let at = writeSized(writer, start + 2, start + RESULT_TEXTS_AT, contentType);
   const headerBytes = headers === "" ? 0 : buffer.write(headers, at);
   writeU32(buffer, start + 4, headerBytes);
@@ -218,10 +228,15 @@ export function decodeResult(payload: Buffer): ResultView {
   const bodyAt = headersAt + readU32(payload, 4);
   expectProtocol(bodyAt <= payload.length, "RESULT is too short");
   return {
-    status: readU16(payload, 0),
+    status: readU16(payload, 0) & ~RESULT_READ_FLAG,
     contentType:
       headersAt === RESULT_TEXTS_AT ? "" : payload.toString("utf8", RESULT_TEXTS_AT, headersAt),
     headers: bodyAt === headersAt ? "" : payload.toString("utf8", headersAt, bodyAt),
     body: payload.subarray(bodyAt),
   };
+}
+
+/** Whether a RESULT that {@link decodeResult} reads says so. */
+export function hasReadDirectly(payload: Buffer): boolean {
+  return (readU16(payload, 0) & RESULT_READ_FLAG) !== 0;
 }

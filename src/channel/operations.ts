@@ -1,5 +1,5 @@
 import { refuseHeavyJson } from "../core/json-bounds.js";
-import { FRAME, OPERATION, SCAN_FLAG, SET_FLAG } from "./frames.js";
+import { FRAME, ON_STALE, OPERATION, SCAN_FLAG, SET_FLAG } from "./frames.js";
 import type { FrameWriter } from "./frame-writer.js";
 import { ChannelError, expectProtocol, PayloadReader, readU16, readU32 } from "./payload.js";
 
@@ -21,10 +21,72 @@ export function operationKind(payload: Buffer): number {
   return payload[4] as number;
 }
 
-function beginOperation(writer: FrameWriter, id: number, callId: number, kind: number): void {
+/** What a read does when the data here are too stale; see `docs/reference/kv.md`. */
+export type OnStale = keyof typeof ON_STALE;
+
+/** How fresh the data of a read have to be. Times are at most {@link FRESH_MS_MAX}. */
+export interface Fresh {
+  readonly maxStalenessMs: number;
+  readonly onStale: OnStale;
+  /** How long may be waited or asked around. */
+  readonly withinMs: number;
+}
+
+/** A read that is to be fresh, as it was received. */
+export interface FreshRead extends Fresh {
+  /** Payload of the OPERATION that reads; not copied. */
+  readonly read: Buffer;
+}
+
+/** What a u32 holds, some 49 days. */
+export const FRESH_MS_MAX = 2 ** 32 - 1;
+
+/** u8 what to do, u32 most staleness, u32 how long. */
+const FRESH_BYTES = 9;
+
+const READS: ReadonlySet<number> = new Set([
+  OPERATION.get,
+  OPERATION.entry,
+  OPERATION.exists,
+  OPERATION.getMany,
+  OPERATION.scan,
+]);
+
+/** Begins an operation; a read that is to be fresh lies inside one that says so. */
+function beginOperation(
+  writer: FrameWriter,
+  id: number,
+  callId: number,
+  kind: number,
+  fresh?: Fresh,
+): void {
   writer.begin(FRAME.operation, id);
   writer.u32(callId);
+  if (fresh) {
+    writer.u8(OPERATION.fresh);
+    writer.u8(ON_STALE[fresh.onStale]);
+    writer.u32(fresh.maxStalenessMs);
+    writer.u32(fresh.withinMs);
+    writer.u32(callId);
+  }
   writer.u8(kind);
+}
+
+/** Reads a `fresh`. @throws ChannelError for anything but a read in it */
+export function decodeFresh(payload: Buffer): FreshRead {
+  const reader = new PayloadReader(payload, OPERATION_HEADER_BYTES);
+  const [number, maxStalenessMs, withinMs] = [reader.u8(), reader.u32(), reader.u32()];
+  const onStale = (Object.keys(ON_STALE) as OnStale[]).find((name) => ON_STALE[name] === number);
+  const read = payload.subarray(OPERATION_HEADER_BYTES + FRESH_BYTES);
+  expectProtocol(onStale !== undefined && READS.has(operationKind(read)), "no read that is fresh");
+  return { maxStalenessMs, onStale, withinMs, read };
+}
+
+/** The same read, which fails at once where the data are too stale: to ask one replica after the other. */
+export function failingIfStale(payload: Buffer): Buffer {
+  const copy = Buffer.from(payload);
+  copy[OPERATION_HEADER_BYTES] = ON_STALE.fail;
+  return copy;
 }
 
 function writeKey(writer: FrameWriter, key: TextOrBytes): void {
@@ -44,8 +106,9 @@ export function encodeKeyOperation(
   callId: number,
   kind: number,
   key: TextOrBytes,
+  fresh?: Fresh,
 ): void {
-  beginOperation(writer, id, callId, kind);
+  beginOperation(writer, id, callId, kind, fresh);
   writeKey(writer, key);
   writer.end();
 }
@@ -122,9 +185,10 @@ export function encodeGetMany(
   id: number,
   callId: number,
   keys: readonly TextOrBytes[],
+  fresh?: Fresh,
 ): void {
   if (keys.length > 0xffff) throw new ChannelError("more than 65,535 keys");
-  beginOperation(writer, id, callId, OPERATION.getMany);
+  beginOperation(writer, id, callId, OPERATION.getMany, fresh);
   writer.u16(keys.length);
   for (const key of keys) writeKey(writer, key);
   writer.end();
@@ -158,8 +222,9 @@ export function encodeScan(
   id: number,
   callId: number,
   page: ScanOperation,
+  fresh?: Fresh,
 ): void {
-  beginOperation(writer, id, callId, OPERATION.scan);
+  beginOperation(writer, id, callId, OPERATION.scan, fresh);
   writer.u8(
     (page.keysOnly ? SCAN_FLAG.keysOnly : 0) |
       (page.reverse ? SCAN_FLAG.reverse : 0) |

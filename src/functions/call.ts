@@ -1,5 +1,7 @@
 import { EnokiError } from "../core/errors.js";
 import type { InvocationId } from "../core/ids.js";
+import { mergeSessions, type Session } from "../core/session.js";
+import type { Asker } from "../keygroups/asker.js";
 
 /** What the caller sent, in the form in which it travels to the instance. */
 export interface CallRequest {
@@ -27,7 +29,7 @@ export interface CallResponse {
 }
 
 /** One invocation on its way through the node. It is settled exactly once: the first cause wins. */
-export class Call {
+export class Call implements Asker {
   readonly id: InvocationId;
   /** The 16 bytes behind {@link id}. */
   readonly idBytes: Buffer;
@@ -35,8 +37,15 @@ export class Call {
   /** On the monotonic clock. */
   readonly deadlineMs: number;
   readonly timeoutMs: number;
-  readonly #settled: (outcome: CallResponse | EnokiError) => void;
+  readonly isElsewhere: boolean;
+  readonly #settled: (outcome: CallResponse | EnokiError, call: Call) => void;
   #isSettled = false;
+  #stalenessMs: number | undefined;
+  #session: Session | undefined;
+  /** When an instance was given it, on the monotonic clock. */
+  startedMs = 0;
+  /** It has read from the store's file, which the instance tells with its answer. */
+  hasReadDirectly = false;
   /** True once an instance has been given the call: from then on it may have had effects. */
   isStarted = false;
   /** Set by whoever holds the call: takes it out of the queue, or tells the instance to stop. */
@@ -49,13 +58,17 @@ export class Call {
     readonly request: CallRequest;
     readonly nowMs: number;
     readonly timeoutMs: number;
-    readonly settled: (outcome: CallResponse | EnokiError) => void;
+    readonly session?: Session | undefined;
+    readonly isElsewhere?: boolean | undefined;
+    readonly settled: (outcome: CallResponse | EnokiError, call: Call) => void;
   }) {
     this.id = options.id;
     this.idBytes = options.idBytes;
     this.request = options.request;
     this.timeoutMs = options.timeoutMs;
     this.deadlineMs = options.nowMs + options.timeoutMs;
+    this.#session = options.session;
+    this.isElsewhere = options.isElsewhere ?? false;
     this.#settled = options.settled;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
@@ -63,6 +76,23 @@ export class Call {
         new EnokiError("ENOKI_TIMEOUT", `the call took longer than ${options.timeoutMs} ms`),
       );
     }, options.timeoutMs);
+  }
+
+  /** A bound of the staleness of all its reads that this node knows the moments of; `undefined` = none. */
+  get stalenessMs(): number | undefined {
+    return this.#stalenessMs;
+  }
+
+  get session(): Session | undefined {
+    return this.#session;
+  }
+
+  noteRead(boundMs: number): void {
+    if (boundMs > (this.#stalenessMs ?? -1)) this.#stalenessMs = boundMs;
+  }
+
+  noteSeen(session: Session): void {
+    this.#session = this.#session ? mergeSessions(this.#session, session) : session;
   }
 
   get isSettled(): boolean {
@@ -75,7 +105,7 @@ export class Call {
     this.#isSettled = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#settled(outcome);
+    this.#settled(outcome, this);
     return true;
   }
 

@@ -2,6 +2,7 @@ import { join } from "node:path";
 
 import { PROTOCOL_VERSION } from "../channel/frames.js";
 import type { FunctionName, InvocationId } from "../core/ids.js";
+import type { Session } from "../core/session.js";
 import { LIMITS } from "../core/limits.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
@@ -42,7 +43,11 @@ export interface Submission {
   readonly request: CallRequest;
   /** `undefined` = the function's own. A longer one is cut to it. */
   readonly timeoutMs: number | undefined;
-  readonly settled: (outcome: CallResponse | EnokiError) => void;
+  /** What the client has seen; `undefined` = nothing. */
+  readonly session?: Session | undefined;
+  /** See `Asker`. */
+  readonly isElsewhere?: boolean | undefined;
+  readonly settled: (outcome: CallResponse | EnokiError, call: Call) => void;
 }
 
 /** Runs one function: its current revision's instances, its log and its counters. */
@@ -105,9 +110,11 @@ export class FunctionHost {
       request: submission.request,
       nowMs: this.#options.clock.monotonicMs(),
       timeoutMs: Math.min(submission.timeoutMs ?? limitMs, limitMs),
-      settled: (outcome) => {
+      session: submission.session,
+      isElsewhere: submission.isElsewhere,
+      settled: (outcome, settledCall) => {
         if (outcome instanceof EnokiError || outcome.status >= 500) this.#failuresTotal += 1;
-        settled(outcome);
+        settled(outcome, settledCall);
       },
     });
     this.#pool.submit(call);

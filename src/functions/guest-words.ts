@@ -26,6 +26,8 @@ export interface GuestFailure {
   readonly errorType: string;
   readonly message: string;
   readonly traceback: string | undefined;
+  /** It has read from the store's file before. */
+  readonly hasRead: boolean;
 }
 
 /**
@@ -92,6 +94,7 @@ export function parseFailure(payload: Buffer): GuestFailure {
     errorType: textOf(fields["errorType"]) ?? "Error",
     message: textOf(fields["message"]) ?? "",
     traceback: textOf(fields["traceback"]),
+    hasRead: fields["hasRead"] === true,
   };
 }
 

@@ -1,7 +1,7 @@
 // Why so long: a process, its calls and its end share one state that nothing else may touch.
 
 import { FRAME, FrameWriter, INVOKE_FLAG, LOG_STREAM } from "../channel/frames.js";
-import { encodeInvoke } from "../channel/invoke.js";
+import { encodeInvoke, hasReadDirectly } from "../channel/invoke.js";
 import { operationCallId } from "../channel/operations.js";
 import { ChannelError } from "../channel/payload.js";
 import { SlotTable } from "../channel/slot-table.js";
@@ -160,9 +160,11 @@ export class Instance {
     const callId = this.#calls.add(call);
     const nowMs = this.#clock.monotonicMs();
     call.isStarted = this.#line?.add(callId, nowMs) ?? true;
+    call.startedMs = nowMs;
     call.onAbandoned = () => this.#timedOut(callId);
     const timeoutMs = Math.max(0, Math.round(call.deadlineMs - nowMs));
-    const flags = isPressed && this.#line?.asksForGuard(callId) ? INVOKE_FLAG.guard : 0;
+    const guard = isPressed && this.#line?.asksForGuard(callId) ? INVOKE_FLAG.guard : 0;
+    const flags = call.isElsewhere ? INVOKE_FLAG.asksNode | guard : guard;
     encodeInvoke(this.#writer, callId, timeoutMs, call.idBytes, call.request, flags);
   }
 
@@ -229,7 +231,7 @@ export class Instance {
         this.#operations.serve(
           this.#writer,
           id,
-          this.#calls.get(operationCallId(payload))?.idBytes,
+          this.#calls.get(operationCallId(payload)),
           payload,
         );
         return;
@@ -291,13 +293,17 @@ export class Instance {
 
   #result(callId: number, payload: Buffer): void {
     const call = this.#calls.get(callId);
-    if (call) this.#free(callId, call, words.parseResult(payload));
+    if (!call) return;
+    const outcome = words.parseResult(payload);
+    call.hasReadDirectly = hasReadDirectly(payload);
+    this.#free(callId, call, outcome);
   }
 
   #failed(callId: number, payload: Buffer): void {
     const call = this.#calls.get(callId);
     if (!call) return;
     const failure = words.parseFailure(payload);
+    call.hasReadDirectly = failure.hasRead;
     if (failure.traceback !== undefined) this.#log.write("stderr", call.id, failure.traceback);
     this.#free(callId, call, words.callError(failure));
   }

@@ -1,4 +1,5 @@
 import type { FrameWriter } from "../channel/frames.js";
+import type { Asker } from "../keygroups/asker.js";
 
 /**
  * Serves the OPERATION frames of one instance from the keygroup that belongs to its function.
@@ -8,10 +9,10 @@ export interface OperationServer {
   /**
    * Answers the operation `id` on `writer`, now or at the end of the turn.
    *
-   * @param invocation 16 bytes of the invocation that asks; `undefined` outside a call
+   * @param asker the call that asks; `undefined` outside one
    * @throws ChannelError when the payload does not parse: the instance is to be ended
    */
-  serve(writer: FrameWriter, id: number, invocation: Uint8Array | undefined, payload: Buffer): void;
+  serve(writer: FrameWriter, id: number, asker: Asker | undefined, payload: Buffer): void;
   /** The instance is gone: its watches end and its pending answers are dropped. */
   close(): void;
 }

@@ -1,34 +1,45 @@
+import { EnokiError } from "../core/errors.js";
 import type { FunctionName } from "../core/ids.js";
-import { hlcFromMs } from "../core/hlc.js";
-import {
-  decodeSession,
-  encodeSession,
-  mergeSessions,
-  NEW_SESSION,
-  type Session,
-} from "../core/session.js";
-import type { SessionGate } from "../keygroups/session-gate.js";
+import type { Session, SessionEntry } from "../core/session.js";
+import type { Freshness } from "../keygroups/freshness.js";
+import { SESSION_WAIT_MS_MAX, type SessionGate } from "../keygroups/session-gate.js";
+import { readSessionToken, writeSessionToken } from "../keygroups/session-tokens.js";
 import type { Clock } from "../ports/clock.js";
+import type { Call } from "./call.js";
 
 /** What sessions of calls are made from. */
 export interface FunctionSessionsOptions {
-  /** The gate of a function's own keygroup; `undefined` if there is none here. */
-  readonly gateOf: (name: FunctionName) => SessionGate | undefined;
+  /** The function's own keygroup, where a replica of it serves here. */
+  readonly keygroupOf: (
+    name: FunctionName,
+  ) => { readonly sessions: SessionGate; readonly freshness: Freshness } | undefined;
+  /** Whether a replica on another node, to which there is a link, is known to show that. */
+  readonly isShownElsewhere: (name: FunctionName, entry: SessionEntry) => boolean;
   readonly clock: Clock;
 }
 
-/**
- * No client has seen a time that lies further ahead of this node's clock: links refuse clocks that
- * differ by more. A made-up token could otherwise let values expire before their time.
- */
-const AHEAD_MS_MAX = 10_000;
-/** How long a call waits, at most, for what its session has seen. */
-const WAIT_MS_MAX = 5000;
+/** What an answer says of the data that its call has seen. */
+export interface DataMarks {
+  /** The token of the client's session after it. */
+  readonly session?: string | undefined;
+  /** How stale reads may have been, in whole milliseconds; absent if it has read nothing. */
+  readonly staleness?: string | undefined;
+}
+
+/** What is known of a call when it has ended. */
+export type EndedCall = Pick<
+  Call,
+  "session" | "isElsewhere" | "stalenessMs" | "hasReadDirectly" | "startedMs"
+>;
+
+/** How long a call waits for the replica here while one elsewhere shows what its client has seen. */
+const HERE_MS = 2000;
 
 /**
  * Sessions of clients over calls: a call begins once its function's keygroup shows here what the
  * client has seen anywhere, and its answer carries what it has seen now. The token is a client's to
- * keep and to send with its next call, to whichever node.
+ * keep and to send with its next call, to whichever node. Where no replica serves here, it goes along
+ * with each operation instead.
  */
 export class FunctionSessions {
   readonly #options: FunctionSessionsOptions;
@@ -37,49 +48,81 @@ export class FunctionSessions {
     this.#options = options;
   }
 
+  /** Reads a token. @throws EnokiError `ENOKI_INVALID_INPUT` for one that is none */
+  read(token: string): Session {
+    return readSessionToken(token, this.#options.clock);
+  }
+
   /**
-   * Waits until a call with that token may begin; `undefined`: at once.
-   * @throws EnokiError `ENOKI_INVALID_INPUT` for a token that is none; rejects with
-   * `ENOKI_SESSION_LOST` or `ENOKI_SESSION_NOT_REACHED`
+   * Waits until a call with that session may begin; `undefined`: at once. Resolves with true if it is
+   * to use a replica on another node, which shows what the one here does not.
+   * @throws EnokiError rejects with `ENOKI_SESSION_LOST` or `ENOKI_SESSION_NOT_REACHED`
    */
   enter(
     name: FunctionName,
-    token: string,
+    session: Session,
     withinMs: number | undefined,
-  ): Promise<void> | undefined {
-    const session = this.#decode(token);
-    const gate = this.#options.gateOf(name);
-    if (!gate) return undefined;
-    gate.observe(session.hlc);
-    const entry = session.keygroups.get(gate.keygroup);
-    if (!entry) return undefined;
-    return gate.enter(entry, Math.min(withinMs ?? WAIT_MS_MAX, WAIT_MS_MAX));
-  }
-
-  /** The token of the answer; `undefined` where none is needed: nobody else has the data. */
-  leave(name: FunctionName, token: string): string | undefined {
-    const gate = this.#options.gateOf(name);
-    const isShared = gate?.isShared === true;
-    if (token === "" && !isShared) return undefined;
-    let session = token === "" ? NEW_SESSION : this.#decode(token);
-    if (isShared) session = mergeSessions(session, seenAt(gate));
-    return encodeSession(session, (keygroup) =>
-      keygroup === gate?.keygroup ? gate.stableVector : undefined,
+  ): Promise<boolean> | undefined {
+    const gate = this.#options.keygroupOf(name)?.sessions;
+    const entry = gate && session.keygroups.get(gate.keygroup);
+    const allMs = Math.min(withinMs ?? SESSION_WAIT_MS_MAX, SESSION_WAIT_MS_MAX);
+    const firstMs = Math.min(allMs, HERE_MS);
+    const entered = gate?.admit(session, firstMs);
+    if (!entered || !entry) return undefined;
+    const isShown = (): boolean => this.#options.isShownElsewhere(name, entry);
+    return elsewhereIfLate(entered, isShown, () =>
+      elsewhereIfLate(gate.enter(entry, allMs - firstMs), isShown),
     );
   }
 
-  /** Calls `then` once an answer may leave that shows what {@link leave} has told of. */
+  /** What is said of the data with the answer to a call. @throws EnokiError `ENOKI_SESSION_TOO_LARGE` */
+  marks(name: FunctionName, call: EndedCall): DataMarks {
+    const keygroup = this.#options.keygroupOf(name);
+    const { session } = call;
+    const seen = keygroup && !call.isElsewhere ? keygroup.sessions.seenAfter(session) : session;
+    return {
+      session: seen && writeSessionToken(seen, keygroup?.sessions),
+      staleness: stalenessText(call, keygroup?.freshness),
+    };
+  }
+
+  /** Calls `then` once an answer may leave that shows what {@link marks} has told of. */
   whenKept(name: FunctionName, then: () => void): void {
-    const gate = this.#options.gateOf(name);
+    const gate = this.#options.keygroupOf(name)?.sessions;
     if (gate) gate.whenKept(then);
     else then();
   }
+}
 
-  #decode(token: string): Session {
-    return decodeSession(token, hlcFromMs(this.#options.clock.nowMs() + AHEAD_MS_MAX));
+/** False once it is in here; where it comes too late, true if it is shown elsewhere, or else `again`. */
+async function elsewhereIfLate(
+  entered: Promise<void> | undefined,
+  isShown: () => boolean,
+  again?: () => Promise<boolean>,
+): Promise<boolean> {
+  try {
+    await entered;
+    return false;
+  } catch (error) {
+    if (!isLate(error)) throw error;
+    if (isShown()) return true;
+    if (again) return again();
+    throw error;
   }
 }
 
-function seenAt({ keygroup, seen }: SessionGate): Session {
-  return { hlc: seen.hlc, keygroups: new Map([[keygroup, seen.entry]]) };
+function isLate(error: unknown): boolean {
+  return error instanceof EnokiError && error.code === "ENOKI_SESSION_NOT_REACHED";
+}
+
+/**
+ * When a call has read directly, nobody was told of the moments. They lie between its start and its
+ * answer, so the greatest bound of all moments in between bounds them.
+ */
+function stalenessText(call: EndedCall, freshness: Freshness | undefined): string | undefined {
+  let boundMs = call.stalenessMs;
+  if (call.hasReadDirectly) {
+    boundMs = Math.max(boundMs ?? 0, freshness?.greatestSinceMs(call.startedMs) ?? Infinity);
+  }
+  return boundMs === undefined ? undefined : String(Math.ceil(boundMs));
 }

@@ -13,6 +13,15 @@ interface RunningCall {
   readonly id: number;
   readonly view: InvokeView;
   readonly context: CallContext;
+  /** It has read from the store's file. */
+  hasRead: boolean;
+}
+
+/** What the calls of an instance tell. */
+export interface CallsEvents {
+  /** A call has begun, which may have to ask the node for everything that it reads. */
+  begun(asksNode: boolean): void;
+  ended(callId: number, asksNode: boolean): void;
 }
 
 /** The calls of an instance, from INVOKE to RESULT or FAILED. Each is answered exactly once. */
@@ -24,13 +33,12 @@ export class Calls {
   #runtime: Runtime | undefined;
   /** Called when the last call has ended, after {@link whenIdle}. */
   #onIdle: (() => void) | undefined;
-  /** Called with the id of each call that has ended. */
-  readonly #onEnd: (callId: number) => void;
+  readonly #events: CallsEvents;
 
-  constructor(writer: FrameWriter, output: OutputWriter, onEnd: (callId: number) => void) {
+  constructor(writer: FrameWriter, output: OutputWriter, events: CallsEvents) {
     this.#writer = writer;
     this.#output = output;
-    this.#onEnd = onEnd;
+    this.#events = events;
   }
 
   /** Says how calls are handed to the author's code. */
@@ -40,6 +48,12 @@ export class Calls {
 
   /** Id of the call that the running code belongs to; 0 outside a call. */
   readonly currentId = (): number => this.#scope.current?.id ?? 0;
+
+  /** The running code has read from the store's file. */
+  readonly noteRead = (): void => {
+    const call = this.#scope.current;
+    if (call) call.hasRead = true;
+  };
 
   /** Id of the running call with this invocation id; 0 if there is none. */
   idOf(invocationId: string | undefined): number {
@@ -59,8 +73,10 @@ export class Calls {
   /** Takes INVOKE: the author's code starts at once. */
   invoke(callId: number, payload: Buffer): void {
     const view = new InvokeView(payload);
-    const call: RunningCall = { id: callId, view, context: new CallContext(view) };
+    const context = new CallContext(view);
+    const call: RunningCall = { id: callId, view, context, hasRead: false };
     this.#running.put(callId, call);
+    this.#events.begun(view.asksNode);
     this.#scope.run(call, this.#start);
   }
 
@@ -111,7 +127,7 @@ export class Calls {
     }
     if (this.#running.get(call.id) !== call) return;
     try {
-      this.#output.write(call.id, result);
+      this.#output.write(call.id, result, call.hasRead);
     } catch (error) {
       this.#fail(call, error);
       return;
@@ -121,13 +137,13 @@ export class Calls {
 
   #fail(call: RunningCall, error: unknown): void {
     if (this.#running.get(call.id) !== call) return;
-    const failure = describeError(error, codeOf(error));
+    const failure = { ...describeError(error, codeOf(error)), hasRead: call.hasRead };
     this.#writer.frame(FRAME.failed, call.id, JSON.stringify(failure));
     this.#end(call);
   }
 
   #end(call: RunningCall): void {
-    this.#onEnd(call.id);
+    this.#events.ended(call.id, call.view.asksNode);
     this.#running.delete(call.id);
     this.#scope.finish(call);
     if (this.#onIdle && this.#running.size === 0) this.#onIdle();

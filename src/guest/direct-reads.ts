@@ -31,6 +31,24 @@ export class DirectReads {
   #path: string | null = null;
   #file: LmdbFile | undefined;
   #readsInARow = 0;
+  /** Running calls that are to ask the node. */
+  #askers = 0;
+  readonly #noteRead: () => void;
+
+  /** `noteRead` is called for each read that needs no node, on behalf of the running call. */
+  constructor(noteRead: () => void = () => {}) {
+    this.#noteRead = noteRead;
+  }
+
+  /** A call has begun that is to ask the node: so do all until it has ended. */
+  pause(): void {
+    this.#askers += 1;
+  }
+
+  /** Such a call has ended. */
+  resume(): void {
+    this.#askers -= 1;
+  }
 
   /** Says where the store lies; it is opened with the first read. */
   use(path: string | null): void {
@@ -83,10 +101,13 @@ export class DirectReads {
   }
 
   #read<T>(work: (state: FileState) => T): T | typeof ASK_NODE {
-    if (!this.#path || ++this.#readsInARow > READS_IN_A_ROW_MAX) return ASK_NODE;
+    if (!this.#path || this.#askers > 0) return ASK_NODE;
+    if (++this.#readsInARow > READS_IN_A_ROW_MAX) return ASK_NODE;
     try {
       this.#file ??= new LmdbFile(this.#path);
-      return this.#file.read(work, ASK_NODE);
+      const found = this.#file.read(work, ASK_NODE);
+      if (found !== ASK_NODE) this.#noteRead();
+      return found;
     } catch {
       // The store was dropped, or is not as we know it: the node decides from now on.
       this.#path = null;

@@ -1,9 +1,9 @@
 import { EnokiError } from "../core/errors.js";
 import { LIMITS } from "../core/limits.js";
-import { encodeScan, type ScanOperation } from "../channel/operations.js";
+import { encodeScan, type Fresh, type ScanOperation } from "../channel/operations.js";
 import { decodeScanReply } from "../channel/replies.js";
 import { ASK_NODE, type DirectPage, type DirectReads } from "./direct-reads.js";
-import { checkBound, decodeValue } from "./kv-values.js";
+import { checkBound, decodeValue, parseFresh } from "./kv-values.js";
 import type { OperationPort } from "./operations.js";
 import type { Scan, ScanOptions, ScanRange } from "./types.js";
 
@@ -21,6 +21,7 @@ export class KvScan<T> implements Scan<T> {
   readonly #operations: OperationPort;
   readonly #direct: DirectReads;
   readonly #range: ScanOperation<string>;
+  readonly #fresh: Fresh | undefined;
   #remaining: number;
   #items: readonly T[] = [];
   #at = 0;
@@ -43,6 +44,7 @@ export class KvScan<T> implements Scan<T> {
     const range: ScanRange = typeof from === "object" ? from : { ...options, start: from ?? "" };
     this.#remaining = checkLimit(range.limit);
     this.#range = toOperation(range, keysOnly);
+    this.#fresh = parseFresh(range);
     this.#isDone = this.#remaining === 0;
   }
 
@@ -91,12 +93,12 @@ export class KvScan<T> implements Scan<T> {
 
   async #fetch(): Promise<void> {
     const request = this.#nextRequest();
-    const direct = this.#direct.page(request);
+    const direct = this.#fresh ? ASK_NODE : this.#direct.page(request);
     const page =
       direct !== ASK_NODE
         ? toPage<T>(direct, request.keysOnly)
         : await this.#operations.send(
-            (writer, id, callId) => encodeScan(writer, id, callId, request),
+            (writer, id, callId) => encodeScan(writer, id, callId, request, this.#fresh),
             decodePage<T>,
             request.keysOnly,
           );

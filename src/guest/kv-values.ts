@@ -2,8 +2,11 @@ import { isAscii } from "node:buffer";
 import { EnokiError } from "../core/errors.js";
 import { LIMITS } from "../core/limits.js";
 import { TAG } from "../core/value.js";
+import { ON_STALE } from "../channel/frames.js";
+import { FRESH_MS_MAX, type Fresh } from "../channel/operations.js";
 import type { JsonValue } from "../channel/values.js";
 import { parseDurationMs } from "../base/duration.js";
+import type { ReadOptions } from "./types.js";
 
 /** Nesting beyond this is refused; it also ends the walk over a circular object. */
 const DEPTH_MAX = 500;
@@ -106,6 +109,37 @@ export function parseTtlMs(ttl: unknown): number {
     throw new EnokiError("ENOKI_INVALID_INPUT", 'ttl is a duration such as "10m"');
   }
   return ttlMs;
+}
+
+const ON_STALE_NAMES: ReadonlySet<unknown> = new Set(Object.keys(ON_STALE));
+/** How long a read waits for fresher data, or asks around, unless it is told. */
+const WITHIN_MS = 5000;
+
+/**
+ * How fresh a read has to be; `undefined`: as it is here.
+ * @throws EnokiError `ENOKI_INVALID_INPUT`
+ */
+export function parseFresh(options: ReadOptions | undefined): Fresh | undefined {
+  if (!options) return undefined;
+  const { maxStaleness, onStale = "wait", within } = options;
+  if (maxStaleness === undefined) {
+    if (options.onStale === undefined && within === undefined) return undefined;
+    throw new EnokiError("ENOKI_INVALID_INPUT", "onStale and within go with maxStaleness");
+  }
+  if (!ON_STALE_NAMES.has(onStale)) {
+    throw new EnokiError("ENOKI_INVALID_INPUT", "onStale is wait, peer, serve or fail");
+  }
+  return {
+    maxStalenessMs: parseFreshMs("maxStaleness", maxStaleness),
+    onStale,
+    withinMs: within === undefined ? WITHIN_MS : parseFreshMs("within", within),
+  };
+}
+
+function parseFreshMs(option: string, duration: unknown): number {
+  const durationMs = typeof duration === "string" ? parseDurationMs(duration) : undefined;
+  if (durationMs !== undefined) return Math.min(durationMs, FRESH_MS_MAX);
+  throw new EnokiError("ENOKI_INVALID_INPUT", `${option} is a duration such as "500ms"`);
 }
 
 /** Checks an amount to add. @throws EnokiError `ENOKI_VALUE_UNSUPPORTED` */

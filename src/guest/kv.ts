@@ -17,6 +17,7 @@ import {
   decodeJsonValue,
   decodeValue,
   encodeValue,
+  parseFresh,
   parseTtlMs,
 } from "./kv-values.js";
 import { refusedOperations, type OperationPort } from "./operations.js";
@@ -28,6 +29,7 @@ import {
   type Json,
   type Kv,
   type MapOf,
+  type ReadOptions,
   type Scan,
   type ScanOptions,
   type ScanRange,
@@ -60,8 +62,10 @@ export class Keygroup implements Kv {
     this.#updater = new Updater(operations, this);
   }
 
-  get<T>(key: string, defaultValue?: unknown): Promise<T> {
+  get<T>(key: string, defaultValue?: unknown, options?: ReadOptions): Promise<T> {
     return attempt(() => {
+      const fresh = options && parseFresh(options);
+      if (fresh) return this.#keyOperation(OPERATION.get, key, decodeGet, defaultValue, fresh);
       const found = this.#direct.get(checkKey(key), defaultValue);
       return found === ASK_NODE
         ? this.#keyOperation(OPERATION.get, key, decodeGet, defaultValue)
@@ -69,8 +73,11 @@ export class Keygroup implements Kv {
     }) as Promise<T>;
   }
 
-  entry<T>(key: string): Promise<Entry<T> | undefined> {
-    return this.#keyOperation(OPERATION.entry, key, decodeEntry<T>, undefined);
+  entry<T>(key: string, options?: ReadOptions): Promise<Entry<T> | undefined> {
+    return attempt(() => {
+      const fresh = parseFresh(options);
+      return this.#keyOperation(OPERATION.entry, key, decodeEntry<T>, undefined, fresh);
+    });
   }
 
   set(key: string, value: Value, options?: SetOptions): Promise<string> {
@@ -88,21 +95,23 @@ export class Keygroup implements Kv {
     return this.#keyOperation(OPERATION.delete, key, replies.decodeFlagReply, undefined);
   }
 
-  exists(key: string): Promise<boolean> {
+  exists(key: string, options?: ReadOptions): Promise<boolean> {
     return attempt(() => {
-      const found = this.#direct.exists(checkKey(key));
+      const fresh = parseFresh(options);
+      const found = fresh ? ASK_NODE : this.#direct.exists(checkKey(key));
       return found === ASK_NODE
-        ? this.#keyOperation(OPERATION.exists, key, replies.decodeFlagReply, undefined)
+        ? this.#keyOperation(OPERATION.exists, key, replies.decodeFlagReply, undefined, fresh)
         : Promise.resolve(found);
     });
   }
 
-  async getMany<T>(keys: Iterable<string>): Promise<Map<string, T>> {
+  async getMany<T>(keys: Iterable<string>, options?: ReadOptions): Promise<Map<string, T>> {
+    const fresh = parseFresh(options);
     const unique = [...new Set(keys)].map(checkKey);
     const found = new Map<string, T>();
     for (let at = 0; at < unique.length; at += LIMITS.scanPageItemsMax) {
       const some = unique.slice(at, at + LIMITS.scanPageItemsMax);
-      const values = await this.#getSome<T>(some);
+      const values = await this.#getSome<T>(some, fresh);
       for (const [key, value] of values) found.set(key, value);
     }
     return found;
@@ -168,11 +177,14 @@ export class Keygroup implements Kv {
     return new Keygroup(refusedOperations(name), this.#ownName, undefined, this.#own);
   }
 
-  async #getSome<T>(keys: readonly string[]): Promise<Map<string, T>> {
-    const found = this.#direct.getMany(keys);
+  async #getSome<T>(
+    keys: readonly string[],
+    fresh: codec.Fresh | undefined,
+  ): Promise<Map<string, T>> {
+    const found = fresh ? ASK_NODE : this.#direct.getMany(keys);
     if (found !== ASK_NODE) return found as Map<string, T>;
     return this.#operations.send(
-      (writer, id, callId) => codec.encodeGetMany(writer, id, callId, keys),
+      (writer, id, callId) => codec.encodeGetMany(writer, id, callId, keys, fresh),
       decodeMany<T>,
       keys,
     );
@@ -183,11 +195,12 @@ export class Keygroup implements Kv {
     key: string,
     decode: (payload: Buffer, detail: D) => T,
     detail: D,
+    fresh?: codec.Fresh,
   ): Promise<T> {
     return attempt(() => {
       checkKey(key);
       return this.#operations.send(
-        (writer, id, callId) => codec.encodeKeyOperation(writer, id, callId, kind, key),
+        (writer, id, callId) => codec.encodeKeyOperation(writer, id, callId, kind, key, fresh),
         decode,
         detail,
       );

@@ -29,10 +29,16 @@ function main(): void {
   });
   const { writer } = channel;
   const output = new OutputWriter(writer);
-  const calls: Calls = new Calls(writer, output, (callId) => log.flush(callId));
+  const calls: Calls = new Calls(writer, output, {
+    begun: (asksNode) => asksNode && direct.pause(),
+    ended: (callId, asksNode) => {
+      log.flush(callId);
+      if (asksNode) direct.resume();
+    },
+  });
   const log = new LogSender(writer, calls.currentId);
   const operations = new Operations(writer, calls.currentId);
-  const direct = new DirectReads();
+  const direct = new DirectReads(calls.noteRead);
   const kv = new Keygroup(operations, () => keygroupName, direct);
   Object.assign(globalThis, { [GUEST]: { kv, EnokiError, response } });
   captureOutput(log);

@@ -13,13 +13,19 @@ export class OutputWriter {
   readonly #writer: FrameWriter;
   /** Set by LOAD. */
   outputBytesMax = Infinity;
+  /** Of the result that is written now. */
+  #hasRead = false;
 
   constructor(writer: FrameWriter) {
     this.#writer = writer;
   }
 
-  /** Writes RESULT. @throws InvalidResultError, or EnokiError `ENOKI_OUTPUT_TOO_LARGE` */
-  write(callId: number, result: unknown): void {
+  /**
+   * Writes RESULT; `hasRead`: the call has read from the store's file.
+   * @throws InvalidResultError, or EnokiError `ENOKI_OUTPUT_TOO_LARGE`
+   */
+  write(callId: number, result: unknown, hasRead: boolean): void {
+    this.#hasRead = hasRead;
     if (typeof result === "string") this.#send(callId, 0, TEXT, "", result);
     else if (result === undefined || result === null) this.#send(callId, 0, "", "", "");
     else if (result instanceof Reply) this.#writeReply(callId, result);
@@ -59,7 +65,7 @@ export class OutputWriter {
       throw new InvalidResultError("the text holds a lone surrogate, which UTF-8 cannot express");
     }
     if (body.length * 3 > this.outputBytesMax) this.#checkSize(body);
-    encodeResult(this.#writer, callId, status, contentType, headers, body);
+    encodeResult(this.#writer, callId, status, contentType, headers, body, this.#hasRead);
   }
 
   #checkSize(body: string | Uint8Array): void {

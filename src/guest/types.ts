@@ -16,12 +16,16 @@ export type Value = Json | Uint8Array | ArrayBuffer;
  */
 export type Stored = string | Uint8Array | number | boolean | null | object;
 
-/** How fresh a read must be; not yet used on one node. */
+/** How fresh a read must be. Without `maxStaleness` it shows what is here, without a wait. */
 export interface ReadOptions {
-  /** A duration such as `5s`. */
+  /** What is read was overwritten nowhere longer ago: a duration such as `5s`. */
   readonly maxStaleness?: string;
+  /**
+   * What happens if the replica here cannot say so: `wait` until it can, the default; ask another
+   * one (`peer`); `serve` what is here; `fail` at once. What is in vain ends with `ENOKI_STALE`.
+   */
   readonly onStale?: "wait" | "peer" | "serve" | "fail";
-  /** A duration such as `200ms`. */
+  /** How long is waited or asked around: a duration such as `200ms`; 5 seconds unless said. */
   readonly within?: string;
 }
 
@@ -44,8 +48,8 @@ export interface Entry<T = Stored> {
   readonly expiresAt: Date | undefined;
 }
 
-/** Bounds of a scan. */
-export interface ScanOptions {
+/** Bounds of a scan, and how fresh each of its pages must be. */
+export interface ScanOptions extends ReadOptions {
   /** Exclusive. */
   readonly end?: string;
   readonly limit?: number;
@@ -122,14 +126,14 @@ export interface Kv {
   get<T = Stored>(key: string): Promise<T | undefined>;
   get<T = Stored, D = T>(key: string, defaultValue: D, options?: ReadOptions): Promise<T | D>;
   /** The value with its version and expiry. */
-  entry<T = Stored>(key: string): Promise<Entry<T> | undefined>;
+  entry<T = Stored>(key: string, options?: ReadOptions): Promise<Entry<T> | undefined>;
   /** Stores a value and returns its version. */
   set(key: string, value: Value, options?: SetOptions): Promise<string>;
   /** Returns whether the key existed. */
   delete(key: string): Promise<boolean>;
-  exists(key: string): Promise<boolean>;
+  exists(key: string, options?: ReadOptions): Promise<boolean>;
   /** The values of several keys, 1,000 per snapshot; missing ones are not in the map. */
-  getMany<T = Stored>(keys: Iterable<string>): Promise<Map<string, T>>;
+  getMany<T = Stored>(keys: Iterable<string>, options?: ReadOptions): Promise<Map<string, T>>;
   /** Pairs in the order of their keys' UTF-8 bytes. */
   scan<T = Stored>(start?: string, options?: ScanOptions): Scan<[key: string, value: T]>;
   scan<T = Stored>(range: ScanRange): Scan<[key: string, value: T]>;

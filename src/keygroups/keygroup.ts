@@ -9,6 +9,7 @@ import type { RowWrite } from "../core/rows.js";
 import type { TypedValue } from "../core/value.js";
 import type { Clock } from "../ports/clock.js";
 import type { Storage, Transaction } from "../ports/storage.js";
+import { Freshness } from "./freshness.js";
 import { GroupCommit } from "./group-commit.js";
 import { importItems } from "./import-items.js";
 import { ItemReads } from "./item-reads.js";
@@ -59,6 +60,7 @@ export class Keygroup implements KeygroupFacade, ReplicaHost {
   readonly #waiters = new SyncWaiters();
   /** Where sessions wait for what they have seen elsewhere. */
   readonly sessions: SessionGate;
+  readonly freshness: Freshness;
   #isLeaving = false;
   /** Of replica objects that were thrown away. */
   #earlierConflicts = 0;
@@ -79,6 +81,12 @@ export class Keygroup implements KeygroupFacade, ReplicaHost {
       replica: () => this.#replica,
       timers: options.timers,
       whenShareable: (then) => this.whenShareable(then),
+    });
+    this.freshness = new Freshness({
+      keygroup: options.name,
+      boundMs: () => this.#hook?.stalenessMs() ?? 0,
+      clock: options.clock,
+      timers: options.timers,
     });
     this.reads = new ItemReads(
       options.storage,
@@ -261,6 +269,12 @@ export class Keygroup implements KeygroupFacade, ReplicaHost {
 
   attach(hook: ReplicationHook): void {
     this.#hook = hook;
+    this.heard();
+  }
+
+  heard(): void {
+    this.sessions.changed();
+    this.freshness.changed();
   }
 
   /**
@@ -306,7 +320,7 @@ export class Keygroup implements KeygroupFacade, ReplicaHost {
       },
       acknowledged: (value) => {
         change.done(value);
-        this.sessions.changed();
+        this.heard();
         if (touched.length > 0) this.#notify(touched);
       },
       failed: change.failed,

@@ -4,12 +4,14 @@ import { findJsonFault } from "../base/json-scan.js";
 import { FRAME, OPERATION } from "../channel/frames.js";
 import type { FrameWriter } from "../channel/frames.js";
 import {
+  decodeFresh,
   decodeGetMany,
   decodeJsonOperation,
   decodeKeyOperation,
   decodeScan,
   decodeSet,
   operationKind,
+  type FreshRead,
 } from "../channel/operations.js";
 import { ChannelError } from "../channel/payload.js";
 import {
@@ -27,6 +29,7 @@ import { EnokiError } from "../core/errors.js";
 import { LIMITS } from "../core/limits.js";
 import { TAG, type TypedValue } from "../core/value.js";
 import type { Logger } from "../ports/logger.js";
+import type { Asker } from "./asker.js";
 import {
   getMany,
   parseJsonOperation,
@@ -57,16 +60,11 @@ export class KeygroupOperations {
   }
 
   /** Answers operation `id` on `writer`, at once (reads) or at the end of the turn (writes). */
-  serve(
-    writer: FrameWriter,
-    id: number,
-    invocation: Uint8Array | undefined,
-    payload: Buffer,
-  ): void {
+  serve(writer: FrameWriter, id: number, asker: Asker | undefined, payload: Buffer): void {
     if (this.#isClosed) return;
     this.operationsTotal += 1;
     try {
-      this.#serve(writer, id, invocation, payload);
+      this.#serve(writer, id, asker, payload);
     } catch (error) {
       if (error instanceof ChannelError) throw error;
       this.#refuse(writer, id, error);
@@ -80,13 +78,34 @@ export class KeygroupOperations {
     this.#watches.clear();
   }
 
-  #serve(
-    writer: FrameWriter,
-    id: number,
-    invocation: Uint8Array | undefined,
-    payload: Buffer,
-  ): void {
+  #serve(writer: FrameWriter, id: number, asker: Asker | undefined, payload: Buffer): void {
     const kind = operationKind(payload);
+    switch (kind) {
+      case OPERATION.set:
+        this.#write(writer, id, setRequest(payload, asker?.idBytes), (outcome) =>
+          encodeSetReply(writer, id, outcome.results[0]?.version ?? ""),
+        );
+        return;
+      case OPERATION.delete: {
+        const request = deleteRequest(keyOf(payload), asker?.idBytes);
+        this.#write(writer, id, request, (outcome) =>
+          encodeFlagReply(writer, id, outcome.results[0]?.existed ?? false),
+        );
+        return;
+      }
+      case OPERATION.json:
+        this.#serveJson(writer, id, asker, decodeJsonOperation(payload));
+        return;
+      case OPERATION.fresh:
+        this.#serveFresh(writer, id, asker, decodeFresh(payload));
+        return;
+      default:
+        this.#serveRead(writer, id, kind, payload);
+        asker?.noteRead(this.#keygroup.freshness.boundMs);
+    }
+  }
+
+  #serveRead(writer: FrameWriter, id: number, kind: number, payload: Buffer): void {
     switch (kind) {
       case OPERATION.get:
         encodeGetReply(writer, id, this.#keygroup.reads.getBytes(keyOf(payload)));
@@ -116,21 +135,6 @@ export class KeygroupOperations {
         );
         return;
       }
-      case OPERATION.set:
-        this.#write(writer, id, setRequest(payload, invocation), (outcome) =>
-          encodeSetReply(writer, id, outcome.results[0]?.version ?? ""),
-        );
-        return;
-      case OPERATION.delete: {
-        const key = keyOf(payload);
-        this.#write(writer, id, { writes: [{ op: "delete", key }], ...by(invocation) }, (outcome) =>
-          encodeFlagReply(writer, id, outcome.results[0]?.existed ?? false),
-        );
-        return;
-      }
-      case OPERATION.json:
-        this.#serveJson(writer, id, invocation, decodeJsonOperation(payload));
-        return;
       default:
         throw new ChannelError(`unknown operation ${kind}`);
     }
@@ -156,10 +160,32 @@ export class KeygroupOperations {
     );
   }
 
+  /** Serves a read once the data are fresh enough, or says that they are not. */
+  #serveFresh(
+    writer: FrameWriter,
+    id: number,
+    asker: Asker | undefined,
+    { maxStalenessMs, onStale, withinMs, read }: FreshRead,
+  ): void {
+    const { freshness } = this.#keygroup;
+    if (onStale === "serve" || freshness.boundMs <= maxStalenessMs) {
+      this.#serve(writer, id, asker, read);
+      return;
+    }
+    // Another replica is asked by whoever knows of others.
+    if (onStale !== "wait") throw freshness.tooStale(maxStalenessMs);
+    const entered = freshness.enter(maxStalenessMs, withinMs) ?? Promise.resolve();
+    entered
+      .then(() => {
+        if (!this.#isClosed) this.#serve(writer, id, asker, read);
+      })
+      .catch((error: unknown) => this.#refuse(writer, id, error));
+  }
+
   #serveJson(
     writer: FrameWriter,
     id: number,
-    invocation: Uint8Array | undefined,
+    asker: Asker | undefined,
     request: Readonly<Record<string, unknown>>,
   ): void {
     if (request["op"] === "watch") {
@@ -177,9 +203,10 @@ export class KeygroupOperations {
     if (reply !== undefined) {
       // At once, so that what it weighs counts before the next operation is taken.
       refuseTooLarge(() => encodeJsonReply(writer, id, reply));
+      asker?.noteRead(this.#keygroup.freshness.boundMs);
       return;
     }
-    writeJsonReply(this.#keygroup, operation, by(invocation))
+    writeJsonReply(this.#keygroup, operation, by(asker?.idBytes))
       .then((reply) => {
         if (!this.#isClosed) refuseTooLarge(() => encodeJsonReply(writer, id, reply));
       })
@@ -268,6 +295,10 @@ function boundOf(field: unknown): string {
   if (typeof field !== "string" || field === "") return "";
   checkKey(Buffer.from(field));
   return field;
+}
+
+function deleteRequest(key: Buffer, invocation: Uint8Array | undefined): WriteRequest {
+  return { writes: [{ op: "delete", key }], ...by(invocation) };
 }
 
 /** A plain or conditional set of one key. */

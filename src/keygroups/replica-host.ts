@@ -36,6 +36,11 @@ export interface ReplicationHook {
   committed(update: Update): void;
   /** A transaction failed; the replica is another object and has forgotten what it held. */
   reopened(): void;
+  /**
+   * How long ago a value that is read now may have been overwritten at another member; Infinity
+   * while nothing is known of one.
+   */
+  stalenessMs(): number;
 }
 
 /** A keygroup, for those who replicate it. */
@@ -46,6 +51,8 @@ export interface ReplicaHost {
   /** The last commit. */
   readonly rows: RowReader;
   attach(hook: ReplicationHook): void;
+  /** More is known of the other members: whoever waits for that is looked after. */
+  heard(): void;
   /** Changes the replica with this turn's commit. */
   change<T>(change: ReplicaChange<T>): void;
   /**

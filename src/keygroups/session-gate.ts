@@ -2,7 +2,7 @@ import { EnokiError } from "../core/errors.js";
 import { LIMITS } from "../core/limits.js";
 import type { Replica } from "../core/replica.js";
 import type { KeygroupName } from "../core/ids.js";
-import type { SessionEntry } from "../core/session.js";
+import { mergeSessions, NEW_SESSION, type Session, type SessionEntry } from "../core/session.js";
 import type { Vector } from "../core/vector.js";
 import type { Timers } from "../ports/timers.js";
 
@@ -10,6 +10,9 @@ interface Waiter {
   readonly entry: SessionEntry;
   readonly settle: (error: EnokiError | undefined) => void;
 }
+
+/** How long is waited, at most, for what a session has seen. */
+export const SESSION_WAIT_MS_MAX = 5000;
 
 /** What a {@link SessionGate} is made from. */
 export interface SessionGateOptions {
@@ -42,10 +45,15 @@ export class SessionGate {
     return this.#options.replica().record.members.length > 1;
   }
 
-  /** What a client has seen that sees the replica now. */
-  get seen(): { readonly hlc: number; readonly entry: SessionEntry } {
+  /**
+   * What a client has seen that had seen `session` and sees the replica now. Nobody else has the data
+   * of a replica that is alone, so that needs no remembering; `undefined` = nothing does.
+   */
+  seenAfter(session: Session | undefined): Session | undefined {
+    if (!this.isShared) return session;
     const replica = this.#options.replica();
-    return { hlc: replica.hlc, entry: replica.sessionEntry() };
+    const keygroups = new Map([[this.keygroup, replica.sessionEntry()]]);
+    return mergeSessions(session ?? NEW_SESSION, { hlc: replica.hlc, keygroups });
   }
 
   /** What no session needs to remember: all members have it on stable storage. */
@@ -63,9 +71,14 @@ export class SessionGate {
     else then();
   }
 
-  /** Moves hybrid time on to what a session has seen, so that nothing that has expired comes back. */
-  observe(hlc: number): void {
-    this.#options.replica().observe(hlc);
+  /**
+   * Lets a session in: see {@link enter}. Moves hybrid time on to what it has seen, too, so that
+   * nothing that has expired comes back.
+   */
+  admit(session: Session, withinMs = SESSION_WAIT_MS_MAX): Promise<void> | undefined {
+    this.#options.replica().observe(session.hlc);
+    const entry = session.keygroups.get(this.keygroup);
+    return entry && this.enter(entry, Math.min(withinMs, SESSION_WAIT_MS_MAX));
   }
 
   /**

@@ -1,5 +1,7 @@
 import type { KeygroupName } from "../core/ids.js";
 import type { TypedValue } from "../core/value.js";
+import type { Freshness } from "./freshness.js";
+import type { SessionGate } from "./session-gate.js";
 
 /** How concurrent versions of a plain value are treated (design: last writer wins, keep all, join). */
 export type ConflictPolicy = "lww" | "siblings" | "merge";
@@ -134,6 +136,10 @@ export interface KeygroupFacade {
   readonly name: KeygroupName;
   /** False while a replica here has not caught up yet: its data are not to be read. */
   readonly isServing: boolean;
+  /** Where sessions wait for what they have seen elsewhere. */
+  readonly sessions: SessionGate;
+  /** How stale reads may be. */
+  readonly freshness: Freshness;
   /** Counts the keys, which takes long in a large keygroup; other work goes on meanwhile. */
   describe(): Promise<KeygroupDescription>;
   get(key: string): TypedValue | undefined;

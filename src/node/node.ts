@@ -4,18 +4,26 @@ import { getRequestListener } from "@hono/node-server";
 import { createServer } from "node:http";
 
 import type { Functions } from "../functions/functions.js";
-import { FunctionSessions } from "../functions/sessions.js";
+import type { FunctionSessions } from "../functions/sessions.js";
 import type { Outbox } from "../functions/outbox/outbox.js";
 import { createAdminApp } from "../gateway/admin/app.js";
+import type { AdminDeps } from "../gateway/admin/deps.js";
+import {
+  createForwarding,
+  serveForwarded,
+  type DataForwarding,
+} from "../gateway/admin/forwarding.js";
 import { cutIdleBodies } from "../gateway/admin/idle-body.js";
 import { createTokenCheck } from "../gateway/auth.js";
 import { createFunctionPort } from "../gateway/functions/function-port.js";
+import type { ClusterKeygroups } from "../keygroups/members/cluster-keygroups.js";
 import type { NodeKeygroups } from "../keygroups/node-keygroups.js";
 import { systemClock } from "../ports/clock.js";
 import type { Launcher } from "../ports/runtime.js";
 import type { Storage } from "../ports/storage.js";
 import { acquireGuardian, type Guardian } from "../runtimes/guardian.js";
 import { probePython } from "../runtimes/probes.js";
+import type { NodeName } from "../core/ids.js";
 import type { NodeCluster } from "./cluster.js";
 import { closeServer, listen, urlHost } from "./listen.js";
 import { createNodeMetrics } from "./metrics.js";
@@ -40,6 +48,8 @@ export class EnokiNode {
   readonly replicatorOf: NodeParts["replicatorOf"];
   /** `undefined`: the node stands alone. */
   readonly cluster: NodeCluster | undefined;
+  /** The keygroups, where the node is part of a cluster. */
+  readonly members: ClusterKeygroups | undefined;
   readonly outbox: Outbox;
   readonly launcher: Launcher;
   readonly #guardian: Guardian;
@@ -49,6 +59,7 @@ export class EnokiNode {
   #addresses: NodeAddresses = { functions: null, admin: null };
   #isReady = false;
   readonly #draining: AbortController;
+  readonly #sessions: FunctionSessions;
   readonly #deployment: NodeParts["deployment"];
   readonly #overview: NodeParts["overview"];
   #closing: Promise<void> | undefined;
@@ -60,12 +71,14 @@ export class EnokiNode {
     this.keygroups = parts.keygroups;
     this.replicatorOf = parts.replicatorOf;
     this.cluster = parts.cluster;
+    this.members = parts.members;
     this.outbox = parts.outbox;
     this.launcher = parts.launcher;
     this.#guardian = parts.guardian;
     this.#nodeStore = parts.nodeStore;
     this.#bootId = parts.bootId;
     this.#draining = parts.draining;
+    this.#sessions = parts.sessions;
     this.#deployment = parts.deployment;
     this.#overview = parts.overview;
   }
@@ -119,12 +132,10 @@ export class EnokiNode {
     const functionPort = createFunctionPort({
       find: (name) => this.functions.find(name),
       nextId: nextInvocationId,
-      enqueue: (host, fresh, request) => this.outbox.enqueue(host, fresh, request),
+      enqueue: (host, fresh, request, session) =>
+        this.outbox.enqueue(host, fresh, request, session),
       outcome: (id) => this.outbox.outcome(id),
-      sessions: new FunctionSessions({
-        gateOf: (name) => this.keygroups.get(keygroupOf(name))?.sessions,
-        clock: systemClock,
-      }),
+      sessions: this.#sessions,
       bodyLimitBytes: settings.bodyLimitBytes,
       arrivalMs: settings.callArrivalMs,
       arePublic: !settings.functionsNeedToken,
@@ -134,7 +145,7 @@ export class EnokiNode {
     });
     const functions = await this.#open(functionPort, settings.functionPort, "--function-port");
     const metrics = createNodeMetrics(this);
-    const app = createAdminApp({
+    const deps: AdminDeps = {
       functions: this.#deployment?.functions ?? this.functions,
       invocations: this.outbox,
       keygroups: this.keygroups,
@@ -148,12 +159,31 @@ export class EnokiNode {
       functionUrl: () => this.#addresses.functions ?? "",
       allowUploadUrl: settings.allowUploadUrl,
       logger: settings.logger,
-    });
+    };
+    const app = createAdminApp({ ...deps, forwarding: this.#forwarding(deps) });
     const adminPort = createServer(getRequestListener((request) => app.fetch(request)));
     cutIdleBodies(adminPort, settings.adminBodyIdleMs);
     this.#addresses = { functions, admin: null };
     const admin = await this.#open(adminPort, settings.adminPort, "--admin-port");
     this.#addresses = { functions, admin };
+  }
+
+  /** Takes requests about data to other nodes, and answers theirs. */
+  #forwarding(deps: AdminDeps): DataForwarding | undefined {
+    const { members, cluster } = this;
+    if (!members || !cluster) return undefined;
+    const { requests } = cluster;
+    const local = createAdminApp({ ...deps, adminToken: undefined });
+    serveForwarded({
+      requests,
+      mayAsk: (name, peer) => members.mayAsk(name, peer),
+      answer: (request) => local.fetch(request),
+    });
+    return createForwarding({
+      requests,
+      members: (name, seen) => members.serversOf(name, seen),
+      hasPart: (name) => members.mayAsk(name, this.settings.name as NodeName),
+    });
   }
 
   async #open(server: Server, port: number | undefined, flag: string): Promise<string | null> {

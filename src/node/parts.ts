@@ -13,7 +13,9 @@ import { Functions } from "../functions/functions.js";
 import { createInvocationIds } from "../functions/invocation-ids.js";
 import { Outbox } from "../functions/outbox/outbox.js";
 import { FunctionRegistry } from "../functions/registry.js";
+import { FunctionSessions } from "../functions/sessions.js";
 import type { KeygroupsOptions } from "../keygroups/keygroup-stores.js";
+import type { ClusterKeygroups } from "../keygroups/members/cluster-keygroups.js";
 import { Keygroups } from "../keygroups/keygroups.js";
 import type { KeygroupOverview } from "../keygroups/overview/overview.js";
 import type { Replicator } from "../keygroups/replication/replicator.js";
@@ -44,10 +46,13 @@ export interface NodeParts {
   readonly keygroups: NodeKeygroups;
   /** Keygroups over all their members; `undefined`: the node stands alone. */
   readonly overview: KeygroupOverview | undefined;
+  /** The same, where the node is part of a cluster. */
+  readonly members: ClusterKeygroups | undefined;
   /** `undefined`: the node stands alone. */
   readonly cluster: NodeCluster | undefined;
   readonly deployment: Deployment | undefined;
   readonly outbox: Outbox;
+  readonly sessions: FunctionSessions;
   readonly launcher: Launcher;
   readonly guardian: Guardian;
   readonly nodeStore: Storage;
@@ -129,6 +134,8 @@ export async function openParts(settings: NodeSettings, guardian: Guardian): Pro
       requests: cluster.requests,
       serving: (name) => members.get(name),
       mayAsk: (name, peer) => members.mayAsk(name, peer),
+      clock,
+      timers: systemTimers,
       logger,
     });
   }
@@ -194,8 +201,9 @@ export async function openParts(settings: NodeSettings, guardian: Guardian): Pro
           ? new parts.RoutedOperations({
               keygroup: keygroupOf(name),
               serving: () => members.get(keygroupOf(name)),
-              members: () => members.serversOf(keygroupOf(name)),
+              members: (seen) => members.serversOf(keygroupOf(name), seen),
               requests: cluster.requests,
+              clock,
               logger,
             })
           : new KeygroupOperations(keygroups.find(keygroupOf(name)), logger),
@@ -226,8 +234,14 @@ export async function openParts(settings: NodeSettings, guardian: Guardian): Pro
       timers: systemTimers,
       logger,
     });
+  const sessions = new FunctionSessions({
+    keygroupOf: (name) => keygroups.get(keygroupOf(name)),
+    isShownElsewhere: (name, seen) => members?.isShownElsewhere(keygroupOf(name), seen) === true,
+    clock,
+  });
   const outbox: Outbox = new Outbox({
     find: (name) => functions.find(name),
+    sessions,
     storeOf: (name) => keygroups.find(keygroupOf(name)),
     clock,
     logger,
@@ -244,9 +258,11 @@ export async function openParts(settings: NodeSettings, guardian: Guardian): Pro
     functions,
     keygroups,
     overview,
+    members,
     cluster,
     deployment,
     outbox,
+    sessions,
     launcher,
     guardian,
     nodeStore,

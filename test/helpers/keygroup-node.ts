@@ -1,6 +1,7 @@
 import { Directory } from "../../src/cluster/directory.js";
 import { FrameReader, FrameWriter } from "../../src/channel/frames.js";
 import { parseNodeName, type KeygroupName } from "../../src/core/ids.js";
+import type { Asker } from "../../src/keygroups/asker.js";
 import { ClusterKeygroups } from "../../src/keygroups/members/cluster-keygroups.js";
 import { KeygroupOverview } from "../../src/keygroups/overview/overview.js";
 import { serveOperations } from "../../src/keygroups/remote/operation-service.js";
@@ -24,8 +25,14 @@ export interface KeygroupNode {
   readonly overview: KeygroupOverview;
   /** What was exported when replicas were given up: lines by file. */
   readonly exports: Map<string, string[]>;
-  /** The answer to an operation of a function of that name on this node. */
-  ask(keygroup: KeygroupName, encode: (guest: FrameWriter) => void): Promise<Buffer>;
+  /** The answer to an operation of a function of that name on this node, for a call if one asks. */
+  ask(
+    keygroup: KeygroupName,
+    encode: (guest: FrameWriter) => void,
+    asker?: Asker,
+  ): Promise<Buffer>;
+  /** The operations of one instance of a function of that name on this node. */
+  operations(keygroup: KeygroupName): RoutedOperations;
   close(): Promise<void>;
 }
 
@@ -80,9 +87,20 @@ export async function openKeygroupNode(parts: KeygroupNodeParts): Promise<Keygro
     requests,
     serving: (name) => keygroups.get(name),
     mayAsk: (name, peer) => keygroups.mayAsk(name, peer),
+    clock: systemClock,
+    timers,
     logger,
   });
   const overview = new KeygroupOverview({ node, keygroups, directory, requests });
+  const operationsOf = (keygroup: KeygroupName): RoutedOperations =>
+    new RoutedOperations({
+      keygroup,
+      serving: () => keygroups.get(keygroup),
+      members: (seen) => keygroups.serversOf(keygroup, seen),
+      requests,
+      clock: systemClock,
+      logger,
+    });
   directory.start({ addresses: [], version: "0", platform: "test", labels: {}, storage: "memory" });
   await directory.ready();
   await keygroups.open();
@@ -91,17 +109,12 @@ export async function openKeygroupNode(parts: KeygroupNodeParts): Promise<Keygro
     directory,
     overview,
     exports,
-    ask: (keygroup, encode) => {
-      const operations = new RoutedOperations({
-        keygroup,
-        serving: () => keygroups.get(keygroup),
-        members: () => keygroups.serversOf(keygroup),
-        requests,
-        logger,
-      });
+    operations: operationsOf,
+    ask: (keygroup, encode, asker) => {
+      const operations = operationsOf(keygroup);
       return new Promise((resolve) => {
         const back = framesTo((_type, _id, payload) => resolve(payload));
-        encode(framesTo((_type, id, payload) => operations.serve(back, id, undefined, payload)));
+        encode(framesTo((_type, id, payload) => operations.serve(back, id, asker, payload)));
       });
     },
     close: async () => {
@@ -115,7 +128,7 @@ export async function openKeygroupNode(parts: KeygroupNodeParts): Promise<Keygro
 }
 
 /** A writer whose frames are read at once. */
-function framesTo(onFrame: (type: number, id: number, payload: Buffer) => void): FrameWriter {
+export function framesTo(onFrame: (type: number, id: number, payload: Buffer) => void): FrameWriter {
   const reader = new FrameReader();
   const write = (chunk: Uint8Array): void => reader.push(Buffer.from(chunk), onFrame);
   return new FrameWriter({ write, writableLength: 0 }, { schedule: (flush) => flush() });

@@ -1,11 +1,13 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 
-/** A way to a TCP service that can be cut and healed, for one client alone. */
+/** A way to a TCP service that can be cut and healed, and that may take time, for one client alone. */
 export class TcpProxy {
   readonly #server: Server;
   readonly #target: () => number;
   readonly #pairs = new Set<readonly [Socket, Socket]>();
   #isCut = false;
+  /** How long each piece is under way, in either direction. */
+  delayMs = 0;
   /** Told of every piece that a client sends; it may cut in answer. */
   onRequest: ((text: string) => void) | undefined;
 
@@ -58,7 +60,8 @@ export class TcpProxy {
     for (const [from, to] of [pair, [service, client] as const]) {
       from.on("data", (chunk) => {
         if (from === client) this.onRequest?.(chunk.toString("latin1"));
-        to.write(chunk);
+        if (this.delayMs === 0) to.write(chunk);
+        else setTimeout(() => to.writable && to.write(chunk), this.delayMs);
       });
       from.on("error", () => {});
       from.on("close", () => {

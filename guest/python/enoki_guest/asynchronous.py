@@ -5,6 +5,8 @@ import sys
 from _thread import get_ident
 from socket import MSG_DONTWAIT
 
+from enoki_kv.direct_reads import reads
+
 from .channel import CALL
 from .function import failed
 from .protocol import CANCEL, CONCURRENCY_ASYNC, INVOKE, PING, PONG, READY, STOP, frame
@@ -26,6 +28,7 @@ class _Server:
         self._function = function
         self._logs = logs
         self._tasks = {}  # call id → task
+        self._readers = set()  # ids of calls that have read the store's file
         self._is_scheduled = False
         self._is_stopping = False
         self._stopped = None
@@ -34,6 +37,7 @@ class _Server:
         channel = self._channel
         self._loop = channel.loop = asyncio.get_running_loop()
         channel.loop_thread = get_ident()
+        reads.note = lambda: self._readers.add(CALL.get())
         self._stopped = self._loop.create_future()
         self._loop.add_reader(channel.fileno(), self._readable)
         channel.on_inbox = self._schedule
@@ -77,7 +81,7 @@ class _Server:
 
     async def _call(self, id, payload):
         CALL.set(id)
-        answer = await self._function.run_async(id, payload)
+        answer = await self._function.run_async(id, payload, self._readers)
         self._answer(id, answer)
 
     def _answer_cancelled(self, id):

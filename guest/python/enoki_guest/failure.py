@@ -31,8 +31,8 @@ class NoHandler(Exception):
     code = "ENOKI_NO_ENTRY"
 
 
-def describe(error, code):
-    """The JSON payload of FAILED and LOAD_FAILED for an exception."""
+def describe(error, code, has_read=False):
+    """The JSON payload of FAILED and LOAD_FAILED for an exception; `has_read`: of a call that read the store's file."""
     from json import dumps
 
     if isinstance(error, (InvalidInput, InvalidResult, OutputTooLarge, NoHandler)):
@@ -50,6 +50,7 @@ def describe(error, code):
             "message": message[:_MESSAGE_CHARS_MAX],
             "traceback": _traceback(error)[-_TRACEBACK_CHARS_MAX:],
             "code": code,
+            "hasRead": has_read,
         }
     ).encode()
 

@@ -1,10 +1,12 @@
 """A loaded function: how its handler wants to be called, and one call from INVOKE to RESULT or FAILED."""
 
+from enoki_kv.direct_reads import reads
+
 from .context import Context, title_case_headers
 from .failure import InvalidInput, NoHandler, describe
 from .inputs import BYTES, TEXT, to_input
 from .loader import TINYFAAS_RUNTIMES
-from .protocol import FAILED, INVOCATION, INVOCATION_SIZE, frame
+from .protocol import ASKS_NODE, FAILED, FLAGS_AT, HAS_READ, INVOCATION, INVOCATION_SIZE, frame
 from .results import to_result
 
 _CO_VARARGS = 0x04
@@ -52,6 +54,9 @@ class Function:
 
     def run(self, id, payload):
         """Runs a plain handler; returns the frame that answers the call."""
+        asks_node = payload[FLAGS_AT] & ASKS_NODE
+        reads.used = False
+        reads.askers += asks_node
         try:
             value = self.handler(*self.arguments(payload))
             if hasattr(value, "__await__"):
@@ -59,21 +64,29 @@ class Function:
                 from asyncio import run
 
                 value = run(_awaited(value))
-            return to_result(id, value, self._output_bytes_max)
+            return to_result(id, value, self._output_bytes_max, HAS_READ if reads.used else 0)
         except BaseException as error:
-            return failed(id, error)
+            return failed(id, error, reads.used)
+        finally:
+            reads.askers -= asks_node
 
-    async def run_async(self, id, payload):
-        """Awaits an async handler; returns the frame that answers the call."""
+    async def run_async(self, id, payload, readers):
+        """Awaits an async handler; returns the frame that answers the call. `readers`: ids of calls that have read."""
+        asks_node = payload[FLAGS_AT] & ASKS_NODE
+        reads.askers += asks_node
         try:
-            return to_result(id, await self.handler(*self.arguments(payload)), self._output_bytes_max)
+            value = await self.handler(*self.arguments(payload))
+            return to_result(id, value, self._output_bytes_max, HAS_READ if id in readers else 0)
         except BaseException as error:
-            return failed(id, error)
+            return failed(id, error, id in readers)
+        finally:
+            readers.discard(id)
+            reads.askers -= asks_node
 
 
-def failed(id, error):
+def failed(id, error, has_read=False):
     """The FAILED frame for an exception, even for SystemExit: it ends the call, not the instance."""
-    return frame(FAILED, id, describe(error, "ENOKI_FUNCTION_ERROR"))
+    return frame(FAILED, id, describe(error, "ENOKI_FUNCTION_ERROR", has_read))
 
 
 async def _awaited(value):

@@ -46,6 +46,11 @@ INVOCATION_SIZE = INVOCATION.size
 # Where the flags are, and the one that says that calls may come before this one is answered.
 FLAGS_AT = 4
 GUARD = 2
+# The flag of a call that asks the node for everything that it reads.
+ASKS_NODE = 4
+
+# Beside the status of a RESULT: the call has read from the store's file.
+HAS_READ = 0x8000
 
 # A frame header, then status, length of the content type, length of the headers.
 RESULT_HEAD = Struct("<IBIHHI")

@@ -15,15 +15,15 @@ _encode = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")
 _pack = RESULT_HEAD.pack
 
 
-def to_result(id, value, bytes_max):
-    """The RESULT frame of call `id`; raises InvalidResult or OutputTooLarge."""
+def to_result(id, value, bytes_max, flags=0):
+    """The RESULT frame of call `id`, with `flags` beside its status; raises InvalidResult or OutputTooLarge."""
     if type(value) is str:
         try:
             body = value.encode()
         except UnicodeEncodeError as error:
             raise InvalidResult(f"the text cannot be sent as UTF-8: {error}") from None
         if len(body) <= bytes_max:
-            return _pack(RESULT_COUNTED + 25 + len(body), RESULT, id, 200, 25, 0) + _TEXT + body
+            return _pack(RESULT_COUNTED + 25 + len(body), RESULT, id, 200 | flags, 25, 0) + _TEXT + body
     status, content_type, headers = 200, None, b""
     if isinstance(value, Response):
         status, content_type, headers = _head(value)
@@ -35,7 +35,7 @@ def to_result(id, value, bytes_max):
         content_type = kind
     length = RESULT_COUNTED + len(content_type) + len(headers) + len(body)
     return b"".join(
-        (_pack(length, RESULT, id, status, len(content_type), len(headers)), content_type, headers, body)
+        (_pack(length, RESULT, id, status | flags, len(content_type), len(headers)), content_type, headers, body)
     )
 
 

@@ -3,8 +3,10 @@ import type { FunctionName, InvocationId } from "../../core/ids.js";
 import { LIMITS } from "../../core/limits.js";
 import type { Clock } from "../../ports/clock.js";
 import type { Logger } from "../../ports/logger.js";
-import type { CallResponse } from "../call.js";
+import type { Session } from "../../core/session.js";
+import type { Call, CallResponse } from "../call.js";
 import type { FunctionHost } from "../function-host.js";
+import type { DataMarks, FunctionSessions } from "../sessions.js";
 import type { InvocationSummary } from "../types.js";
 import { DeadLetters } from "./dead-letters.js";
 import { DueQueue } from "./due-queue.js";
@@ -20,6 +22,7 @@ export interface DeliveriesOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly random: () => number;
+  readonly sessions: FunctionSessions;
 }
 
 /** Calls of one function that the outbox keeps running at once. */
@@ -130,8 +133,8 @@ export class Deliveries {
     if (!entry) return;
     this.#count(this.#running, entry.function, 1);
     tracked.summary = { ...tracked.summary, state: "running" };
-    const settled = (outcome: CallResponse | EnokiError): void => {
-      this.#settled(tracked, id, entry, outcome).catch((error: unknown) => {
+    const settled = (outcome: CallResponse | EnokiError, marks: DataMarks = {}): void => {
+      this.#settled(tracked, id, entry, outcome, marks).catch((error: unknown) => {
         this.#options.logger.error({ error: String(error), id }, "a result could not be stored");
         // Delivery is at least once: without a stored end it is as if the call had not been made.
         this.#again(tracked, id, entry, UNSTORED_PAUSE_MS);
@@ -144,15 +147,40 @@ export class Deliveries {
       );
       return;
     }
-    const { request } = entry;
-    host.submit({
-      id,
-      idBytes: Buffer.from(id, "hex"),
-      // The same on every try: a function can tell that it has seen the call before.
-      request: { ...request, idempotencyKey: request.idempotencyKey || id },
-      timeoutMs: undefined,
-      settled,
-    });
+    this.#submit(host, id, entry, settled);
+  }
+
+  /** Calls the function once what the caller had seen is there. */
+  #submit(
+    host: FunctionHost,
+    id: InvocationId,
+    { request, session: token }: rows.StoredEntry,
+    settled: (outcome: CallResponse | EnokiError, marks?: DataMarks) => void,
+  ): void {
+    const { sessions } = this.#options;
+    const submit = (session: Session | undefined, isElsewhere: boolean): void => {
+      host.submit({
+        id,
+        idBytes: Buffer.from(id, "hex"),
+        // The same on every try: a function can tell that it has seen the call before.
+        request: { ...request, idempotencyKey: request.idempotencyKey || id },
+        timeoutMs: undefined,
+        session,
+        isElsewhere,
+        settled: (outcome, call) => settled(outcome, marksOf(sessions, host, call)),
+      });
+    };
+    if (token === undefined) {
+      submit(undefined, false);
+      return;
+    }
+    try {
+      const session = sessions.read(token);
+      const entered = sessions.enter(host.name, session, undefined) ?? Promise.resolve(false);
+      entered.then((isElsewhere) => submit(session, isElsewhere)).catch(settled);
+    } catch (error) {
+      settled(error as EnokiError);
+    }
   }
 
   /** The stored invocation; one that cannot be read now is put off. */
@@ -173,16 +201,20 @@ export class Deliveries {
     id: InvocationId,
     entry: rows.StoredEntry,
     outcome: CallResponse | EnokiError,
+    marks: DataMarks,
   ): Promise<void> {
     try {
       if (!this.#isTracked(tracked, id)) return;
-      if (isPostponed(outcome) || this.#isCutOff(outcome))
+      if (isPostponed(outcome) || this.#isCutOff(outcome)) {
         this.#again(tracked, id, entry, POSTPONE_MS);
-      else if (outcome instanceof EnokiError && outcome.code === "ENOKI_FUNCTION_NOT_FOUND") {
-        await this.#finish(tracked, id, { ...entry, tries: entry.tries + 1 }, outcome, true);
-      } else if (!isRetried(outcome)) {
-        await this.#finish(tracked, id, { ...entry, tries: entry.tries + 1 }, outcome, false);
-      } else await this.#failed(tracked, id, { ...entry, tries: entry.tries + 1 }, outcome);
+        return;
+      }
+      const tried = { ...entry, tries: entry.tries + 1 };
+      const isGone =
+        outcome instanceof EnokiError && outcome.code === "ENOKI_FUNCTION_NOT_FOUND";
+      if (isGone || !isRetried(outcome)) {
+        await this.#finish(tracked, id, tried, outcome, marks, isGone);
+      } else await this.#failed(tracked, id, tried, outcome, marks);
     } finally {
       this.#count(this.#running, entry.function, -1);
       this.#pump(entry.function);
@@ -201,9 +233,10 @@ export class Deliveries {
     id: InvocationId,
     tried: rows.StoredEntry,
     outcome: CallResponse | EnokiError,
+    marks: DataMarks,
   ): Promise<void> {
     if (tried.tries >= LIMITS.asyncTriesMax) {
-      await this.#finish(tracked, id, tried, outcome, true);
+      await this.#finish(tracked, id, tried, outcome, marks, true);
       return;
     }
     const pauseMs = retryPauseMs(tried.tries, this.#options.random());
@@ -231,6 +264,7 @@ export class Deliveries {
     id: InvocationId,
     tried: rows.StoredEntry,
     outcome: CallResponse | EnokiError,
+    marks: DataMarks,
     isDead: boolean,
   ): Promise<void> {
     const { store } = tracked;
@@ -242,6 +276,7 @@ export class Deliveries {
       finishedAtMs,
       tries: tried.tries,
       outcome: outcome instanceof EnokiError ? rows.failureOf(outcome) : outcome,
+      marks,
     };
     const dead = { ...tried, isDead: true, finishedAtMs, lastError: lastErrorOf(outcome) };
     const encoded = rows.encodeResult(result);
@@ -291,6 +326,16 @@ export class Deliveries {
 
   #count(counts: Map<string, number>, name: string, change: number): void {
     counts.set(name, Math.max(0, (counts.get(name) ?? 0) + change));
+  }
+}
+
+/** What is said of the data with a result; a session that no token holds is left out. */
+function marksOf(sessions: FunctionSessions, host: FunctionHost, call: Call): DataMarks {
+  try {
+    return sessions.marks(host.name, call);
+  } catch (error) {
+    if (error instanceof EnokiError) return {};
+    throw error;
   }
 }
 

@@ -10,6 +10,7 @@ import type { CallRequest, CallResponse } from "../call.js";
 import type { InvocationsFacade } from "../facade.js";
 import type { FunctionHost } from "../function-host.js";
 import type { FreshInvocationId } from "../invocation-ids.js";
+import type { DataMarks, FunctionSessions } from "../sessions.js";
 import type { InvocationState, InvocationSummary } from "../types.js";
 import { Deliveries, type Tracked } from "./deliveries.js";
 import type { OutboxStore } from "./outbox-store.js";
@@ -25,6 +26,7 @@ export interface OutboxOptions {
   readonly logger: Logger;
   readonly random: () => number;
   readonly nextId: () => FreshInvocationId;
+  readonly sessions: FunctionSessions;
 }
 
 /**
@@ -64,15 +66,17 @@ export class Outbox implements InvocationsFacade {
 
   /**
    * Stores an invocation and gives its id, or that of the first invocation with the same
-   * idempotency key. @throws EnokiError `ENOKI_OUTBOX_FULL`
+   * idempotency key. It runs once what `session`, a token, has seen is there. @throws EnokiError `ENOKI_OUTBOX_FULL`
    */
   async enqueue(
     host: FunctionHost,
     fresh: FreshInvocationId,
     request: CallRequest,
+    session = "",
   ): Promise<InvocationId> {
     const store = this.#options.storeOf(host.name);
-    const entry = this.#newEntry(host.name, request);
+    const fromCaller = this.#newEntry(host.name, request);
+    const entry = session === "" ? fromCaller : { ...fromCaller, session };
     const id = await store.commitLocal((transaction) => {
       const { writes, value } = this.#storeNew(transaction, fresh.id, entry);
       return { writes, value };
@@ -120,12 +124,15 @@ export class Outbox implements InvocationsFacade {
   /** What a caller is told about an id. @throws EnokiError `ENOKI_INVOCATION_NOT_FOUND` */
   outcome(
     text: string,
-  ): { state: "waiting" } | { state: "done"; response: CallResponse | EnokiError } {
+  ):
+    | { state: "waiting" }
+    | { state: "done"; response: CallResponse | EnokiError; marks: DataMarks } {
     const id = parseInvocationId(text);
     const result = this.#shelf.read(id);
     if (result) {
-      const { outcome } = result;
-      return { state: "done", response: "code" in outcome ? rows.errorOf(outcome) : outcome };
+      const { outcome, marks = {} } = result;
+      const response = "code" in outcome ? rows.errorOf(outcome) : outcome;
+      return { state: "done", response, marks };
     }
     const tracked = this.#deliveries.get(id);
     if (tracked?.summary.state === "dead") return this.#deadOutcome(tracked, id);
@@ -239,10 +246,10 @@ export class Outbox implements InvocationsFacade {
   #deadOutcome(
     tracked: Tracked,
     id: InvocationId,
-  ): { state: "done"; response: CallResponse | EnokiError } {
+  ): { state: "done"; response: EnokiError; marks: DataMarks } {
     const row = tracked.store.rows.get(rows.entryKey(id));
     const failure = row && rows.decodeEntry(row).lastError;
-    if (failure) return { state: "done", response: rows.errorOf(failure) };
+    if (failure) return { state: "done", response: rows.errorOf(failure), marks: {} };
     throw new EnokiError("ENOKI_INVOCATION_NOT_FOUND", `the result of ${id} is no longer kept`);
   }
 

@@ -2,6 +2,7 @@ import { ROW_PREFIX, type RowWrite } from "../../core/rows.js";
 import { EnokiError, isErrorCode, type ErrorCode } from "../../core/errors.js";
 import type { InvocationId } from "../../core/ids.js";
 import type { CallRequest, CallResponse } from "../call.js";
+import type { DataMarks } from "../sessions.js";
 
 /**
  * The outbox's rows among a keygroup's local rows (`docs/internals/storage-format.md`):
@@ -28,6 +29,8 @@ export interface StoredEntry {
   readonly isDead: boolean;
   readonly finishedAtMs: number;
   readonly lastError: StoredFailure | undefined;
+  /** The token that came with the call; absent without one. */
+  readonly session?: string | undefined;
 }
 
 /** What is stored of an invocation that ended, well or not. */
@@ -38,6 +41,8 @@ export interface StoredResult {
   readonly finishedAtMs: number;
   readonly tries: number;
   readonly outcome: CallResponse | StoredFailure;
+  /** What is said of the data with it. */
+  readonly marks?: DataMarks | undefined;
 }
 
 /** Bounds of all rows of one kind. */

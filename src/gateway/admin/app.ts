@@ -3,10 +3,9 @@ import { Hono } from "hono";
 import { EnokiError } from "../../core/errors.js";
 import type { Logger } from "../../ports/logger.js";
 import { createTokenCheck, refuseForeignPages } from "../auth.js";
-import { problemResponse } from "../problem.js";
 import type { AdminDeps } from "./deps.js";
 import { describeApi, OPENAPI_PATH } from "./openapi.js";
-import { json } from "./responses.js";
+import { json, problem } from "./responses.js";
 import { matchesTemplate, route, splitUrl, type AdminRoute } from "./route.js";
 import { functionRoutes } from "./routes/functions.js";
 import { invocationRoutes } from "./routes/invocations.js";
@@ -74,7 +73,7 @@ export function createAdminApp(deps: AdminDeps): Hono {
   app.notFound(({ req }) => answerUnknown(routes, req.raw));
   app.onError((error) => {
     logBug(deps.logger, error);
-    return toResponse(error);
+    return problem(error);
   });
   return app;
 }
@@ -92,21 +91,16 @@ function answerUnknown(routes: readonly AdminRoute[], request: Request): Respons
   if (own) return own;
   if (rows.length > 0) {
     const allow = rows.flatMap(({ method }) => (method === "GET" ? ["GET", "HEAD"] : [method]));
-    return toResponse(
+    return problem(
       new EnokiError("ENOKI_METHOD_NOT_ALLOWED", `${path} takes ${allow.join(", ")}`, { allow }),
     );
   }
   if (/^\/v1\/keygroups\/[^/]+\/keys\/$/.test(path)) {
     // why: URLs have no way to say "", "." or ".."; clients turn all of them into this path.
     const detail = "a key is never empty; the keys . and .. go through …/operations";
-    return toResponse(new EnokiError("ENOKI_INVALID_KEY", detail));
+    return problem(new EnokiError("ENOKI_INVALID_KEY", detail));
   }
-  return toResponse(new EnokiError("ENOKI_NOT_FOUND", `there is no ${path}`));
-}
-
-function toResponse(error: unknown): Response {
-  const { status, headers, body } = problemResponse(error);
-  return new Response(body, { status, headers });
+  return problem(new EnokiError("ENOKI_NOT_FOUND", `there is no ${path}`));
 }
 
 function logBug(logger: Logger, error: unknown): void {

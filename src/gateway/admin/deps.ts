@@ -3,6 +3,7 @@ import type { FunctionsFacade, InvocationsFacade } from "../../functions/facade.
 import type { KeygroupOverview } from "../../keygroups/overview/overview.js";
 import type { KeygroupsFacade } from "../../keygroups/types.js";
 import type { KeygroupName } from "../../core/ids.js";
+import type { DataForwarding } from "./forwarding.js";
 import type { GuestKind, Isolation } from "../../ports/runtime.js";
 
 /** What a node tells about itself (`GET /v1/node`). */
@@ -32,6 +33,8 @@ export interface AdminDeps {
   readonly keygroups: KeygroupsFacade;
   /** Keygroups over all their members; `undefined`: the node stands alone. */
   readonly overview: Pick<KeygroupOverview, "replication" | "key"> | undefined;
+  /** Other nodes that may have what is not here; `undefined` = there is none. */
+  readonly forwarding?: DataForwarding | undefined;
   /** @throws EnokiError `ENOKI_KEYGROUP_IN_USE`, `ENOKI_KEYGROUP_NOT_FOUND` */
   readonly removeKeygroup: (name: KeygroupName) => Promise<void>;
   readonly node: () => NodeInfo;

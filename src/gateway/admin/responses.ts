@@ -1,3 +1,5 @@
+import { problemResponse } from "../problem.js";
+
 /** A JSON response. */
 export function json(body: unknown, status = 200, headers: Record<string, string> = {}): Response {
   return new Response(JSON.stringify(body), {
@@ -14,4 +16,10 @@ export function text(body: string, status = 200): Response {
 /** 204. */
 export function noContent(): Response {
   return new Response(null, { status: 204 });
+}
+
+/** The problem document of what was thrown. */
+export function problem(error: unknown): Response {
+  const { status, headers, body } = problemResponse(error);
+  return new Response(body, { status, headers });
 }

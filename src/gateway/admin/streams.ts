@@ -17,7 +17,7 @@ function streamHeaders(contentType: string): Record<string, string> {
 }
 
 /** The last line of a stream that did not end as it should. */
-function errorLine(error: unknown): string {
+export function errorLine(error: unknown): string {
   const known =
     error instanceof EnokiError ? error : new EnokiError("ENOKI_INTERNAL", "see the node's log");
   return JSON.stringify({ error: { code: known.code, message: known.message } });

@@ -2,9 +2,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 
 import { EnokiError } from "../../core/errors.js";
 import { LIMITS } from "../../core/limits.js";
-import type { CallRequest, CallResponse } from "../../functions/call.js";
+import type { Session } from "../../core/session.js";
+import type { Call, CallRequest, CallResponse } from "../../functions/call.js";
 import type { FunctionHost } from "../../functions/function-host.js";
-import type { FunctionSessions } from "../../functions/sessions.js";
+import type { DataMarks, FunctionSessions } from "../../functions/sessions.js";
 import type { FreshInvocationId } from "../../functions/invocation-ids.js";
 import type { Logger } from "../../ports/logger.js";
 import { problemResponse } from "../problem.js";
@@ -15,7 +16,11 @@ import { parseTarget, type RequestTarget } from "./request-target.js";
 /** What the gateway answers for an invocation id. */
 export type StoredOutcome =
   | { readonly state: "waiting" }
-  | { readonly state: "done"; readonly response: CallResponse | EnokiError };
+  | {
+      readonly state: "done";
+      readonly response: CallResponse | EnokiError;
+      readonly marks: DataMarks;
+    };
 
 /** What the function port is built from. */
 export interface FunctionPortOptions {
@@ -26,6 +31,8 @@ export interface FunctionPortOptions {
     host: FunctionHost,
     fresh: FreshInvocationId,
     request: CallRequest,
+    /** The token that came with it; `""` = none. */
+    session: string,
   ) => Promise<string>;
   /** @throws EnokiError `ENOKI_INVOCATION_NOT_FOUND` */
   readonly outcome: (id: string) => StoredOutcome;
@@ -49,6 +56,8 @@ const RESERVED_PREFIX = "_";
 const INVOCATIONS_PATH = "/_enoki/invocations/";
 const ID_HEADER = "Enoki-Invocation-Id";
 const SESSION_HEADER = "Enoki-Session";
+const STALENESS_HEADER = "Enoki-Staleness-Ms";
+const NO_MARKS: DataMarks = {};
 /** Bodies up to this size leave in the same system call as their head. */
 const JOINED_BODY_BYTES_MAX = 16 * 1024;
 /** Headers that a function may not set itself: they belong to the connection. */
@@ -136,23 +145,21 @@ function invoke(
     headers: head.joined,
     body,
   };
+  const session = head.session === "" ? undefined : options.sessions.read(head.session);
   if (head.isAsync) {
-    accept(options, host, response, fresh, callRequest);
+    accept(options, host, response, fresh, callRequest, head.session);
     return;
   }
-  const { session } = head;
-  if (session === "") {
-    submit(options, host, response, fresh, callRequest, head);
-    return;
-  }
-  const entered = options.sessions.enter(host.name, session, head.timeoutMs);
+  const run = (isElsewhere: boolean): void =>
+    submit(options, host, response, fresh, callRequest, head.timeoutMs, session, isElsewhere);
+  const entered = session && options.sessions.enter(host.name, session, head.timeoutMs);
   if (!entered) {
-    submit(options, host, response, fresh, callRequest, head);
+    run(false);
     return;
   }
   entered.then(
-    () => {
-      if (!response.destroyed) submit(options, host, response, fresh, callRequest, head);
+    (isElsewhere) => {
+      if (!response.destroyed) run(isElsewhere);
     },
     (error: unknown) => sendError(options, response, error, fresh.id),
   );
@@ -164,20 +171,24 @@ function submit(
   response: ServerResponse,
   fresh: FreshInvocationId,
   request: CallRequest,
-  { timeoutMs, session }: RequestHead,
+  timeoutMs: number | undefined,
+  session: Session | undefined,
+  isElsewhere: boolean,
 ): void {
   const call = host.submit({
     id: fresh.id,
     idBytes: fresh.bytes,
     request,
     timeoutMs,
-    settled: (outcome) => {
-      const seen = sessionAfter(options, host, session);
+    session,
+    isElsewhere,
+    settled: (outcome, settledCall) => {
+      const marks = marksAfter(options, host, settledCall);
       options.sessions.whenKept(host.name, () => {
-        if (seen instanceof EnokiError) sendError(options, response, seen, fresh.id);
+        if (marks instanceof EnokiError) sendError(options, response, marks, fresh.id);
         else if (outcome instanceof EnokiError) {
-          sendError(options, response, outcome, fresh.id, seen);
-        } else sendResult(response, outcome, fresh.id, seen);
+          sendError(options, response, outcome, fresh.id, marks);
+        } else sendResult(response, outcome, fresh.id, marks);
       });
     },
   });
@@ -188,13 +199,13 @@ function submit(
 }
 
 /** What the client has seen after a call, also one that failed: it may have written. */
-function sessionAfter(
+function marksAfter(
   { sessions }: FunctionPortOptions,
   host: FunctionHost,
-  session: string,
-): string | undefined | EnokiError {
+  call: Call,
+): DataMarks | EnokiError {
   try {
-    return sessions.leave(host.name, session);
+    return sessions.marks(host.name, call);
   } catch (error) {
     if (error instanceof EnokiError) return error;
     throw error;
@@ -207,8 +218,9 @@ function accept(
   response: ServerResponse,
   fresh: FreshInvocationId,
   request: CallRequest,
+  session: string,
 ): void {
-  options.enqueue(host, fresh, request).then(
+  options.enqueue(host, fresh, request, session).then(
     (id) => {
       response.writeHead(202, [
         ID_HEADER,
@@ -266,15 +278,16 @@ function answerPlatform(
     response.end();
     return;
   }
-  if (outcome.response instanceof EnokiError) sendError(options, response, outcome.response, id);
-  else sendResult(response, outcome.response, id);
+  const { marks, response: stored } = outcome;
+  if (stored instanceof EnokiError) sendError(options, response, stored, id, marks);
+  else sendResult(response, stored, id, marks);
 }
 
 function sendResult(
   response: ServerResponse,
   result: CallResponse,
   id: string,
-  session?: string,
+  { session, staleness }: DataMarks,
 ): void {
   if (response.headersSent || response.destroyed) return;
   const { body, contentType } = result;
@@ -293,6 +306,7 @@ function sendResult(
   }
   const headers: string[] = [ID_HEADER, id];
   if (session !== undefined) headers.push(SESSION_HEADER, session);
+  if (staleness !== undefined) headers.push(STALENESS_HEADER, staleness);
   if (contentType !== "") headers.push("Content-Type", contentType);
   if (result.headers !== "") pushHeaders(headers, result.headers);
   // 204 and 304 have no body by definition; a length would break the framing of some clients.
@@ -328,7 +342,7 @@ function sendError(
   response: ServerResponse,
   error: unknown,
   id?: string,
-  session?: string,
+  { session, staleness }: DataMarks = NO_MARKS,
 ): void {
   if (response.headersSent || response.destroyed) return;
   if (!(error instanceof EnokiError)) {
@@ -342,6 +356,7 @@ function sendError(
     ...headers,
     ...(id !== undefined && { [ID_HEADER]: id }),
     ...(session !== undefined && { [SESSION_HEADER]: session }),
+    ...(staleness !== undefined && { [STALENESS_HEADER]: staleness }),
   });
   response.end(body);
 }

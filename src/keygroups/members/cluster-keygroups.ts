@@ -4,6 +4,7 @@ import type { KeygroupDefaults } from "../../cluster/keygroup-changes.js";
 import { type KeygroupMember, type KeygroupRecord, memberOn } from "../../cluster/records.js";
 import { EnokiError } from "../../core/errors.js";
 import type { FunctionName, KeygroupName, NodeName } from "../../core/ids.js";
+import type { SessionEntry } from "../../core/session.js";
 import type { Keygroup } from "../keygroup.js";
 import type { NodeKeygroups } from "../node-keygroups.js";
 import type { KeygroupConfig } from "../types.js";
@@ -87,18 +88,33 @@ export class ClusterKeygroups implements NodeKeygroups {
     return this.#replicas.get(name);
   }
 
-  /** Linked members on other nodes that may serve, the nearest first; those that say so go before. */
-  serversOf(name: KeygroupName): NodeName[] {
+  /**
+   * Linked members on other nodes that may serve, the nearest first; those that say so go before, and
+   * those that are known to show `seen` before all.
+   */
+  serversOf(name: KeygroupName, seen?: SessionEntry): NodeName[] {
     const { directory, router } = this.#options;
-    const peers = this.#replicas.get(name)?.replicator?.metrics().peers ?? [];
+    const replicator = this.#replicas.get(name)?.replicator;
+    const peers = replicator?.metrics().peers ?? [];
     const serving = new Set(peers.filter((peer) => peer.isServing).map(({ node }) => node));
+    const showing = new Set(seen && replicator?.showing(seen));
     const members = directory.view.keygroup(name)?.members ?? [];
     return members
       .map(({ node }) => node)
       .filter((node) => node !== this.#node)
-      .map((node) => ({ node, isServing: serving.has(node), awayMs: router.roundTripMs(node) }))
-      .sort((a, b) => Number(b.isServing) - Number(a.isServing) || (a.awayMs < b.awayMs ? -1 : 1))
+      .map((node) => ({
+        node,
+        rank: Number(serving.has(node)) + 2 * Number(showing.has(node)),
+        awayMs: router.roundTripMs(node),
+      }))
+      .sort((a, b) => b.rank - a.rank || (a.awayMs < b.awayMs ? -1 : 1))
       .map(({ node }) => node);
+  }
+
+  /** Whether a linked member on another node is known to show that. */
+  isShownElsewhere(name: KeygroupName, seen: SessionEntry): boolean {
+    const showing = this.#replicas.get(name)?.replicator?.showing(seen) ?? [];
+    return showing.length > 0;
   }
 
   /** True for nodes that are members, or run the function of that name. */

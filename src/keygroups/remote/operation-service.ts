@@ -2,11 +2,23 @@ import type { FrameSink } from "../../channel/frame-writer.js";
 import { ChannelError, FrameWriter } from "../../channel/frames.js";
 import { EnokiError } from "../../core/errors.js";
 import type { KeygroupName, NodeName } from "../../core/ids.js";
+import type { Session } from "../../core/session.js";
 import type { PeerRequests } from "../../peers/requests.js";
+import type { Clock } from "../../ports/clock.js";
 import type { Logger } from "../../ports/logger.js";
+import type { Timers } from "../../ports/timers.js";
+import type { Asker } from "../asker.js";
 import type { Keygroup } from "../keygroup.js";
 import { KeygroupOperations } from "../operation-server.js";
-import { decodeOperation, OPERATION_METHOD } from "./operation-request.js";
+import { readSessionToken, writeSessionToken } from "../session-tokens.js";
+import {
+  decodeOperation,
+  encodeAnswer,
+  OPERATION_METHOD,
+  WATCH_METHOD,
+  type OperationRequest,
+} from "./operation-request.js";
+import { watchFrames } from "./watch-service.js";
 
 /** What answers operations of other nodes. */
 export interface OperationServiceOptions {
@@ -15,6 +27,8 @@ export interface OperationServiceOptions {
   readonly serving: (name: KeygroupName) => Keygroup | undefined;
   /** True if functions on that node may use the keygroup. */
   readonly mayAsk: (name: KeygroupName, peer: NodeName) => boolean;
+  readonly clock: Clock;
+  readonly timers: Timers;
   readonly logger: Logger;
 }
 
@@ -24,32 +38,87 @@ const ID_BYTES = 4;
 
 /**
  * Serves operations of functions on other nodes from the replicas here, each in one turn: nothing is
- * locked while an answer travels. The answer is the frame that an instance here would get.
+ * locked while an answer travels. The answer is the frame that an instance here would get, once the
+ * replica shows what the caller's session has seen, and what it has seen then.
  */
 export function serveOperations(options: OperationServiceOptions): void {
-  const { requests, serving, mayAsk, logger } = options;
+  const { requests, clock, timers, logger } = options;
   let replies: Replies | undefined;
   const servers = new WeakMap<Keygroup, KeygroupOperations>();
-  requests.serve(OPERATION_METHOD, ({ peer, body }) => {
-    const { keygroup: name, invocation, payload } = decodeOperation(body);
-    if (!mayAsk(name, peer)) {
-      throw new EnokiError("ENOKI_FORBIDDEN", `"${peer}" has no part in keygroup "${name}"`);
-    }
-    const keygroup = serving(name);
-    if (!keygroup) {
-      throw new EnokiError("ENOKI_PEER_UNREACHABLE", `keygroup "${name}" is not served here`);
-    }
+  requests.serve(OPERATION_METHOD, ({ peer, body, timeoutMs }) => {
+    const request = decodeOperation(body);
+    const keygroup = findServing(options, request.keygroup, peer);
     const server = servers.get(keygroup) ?? new KeygroupOperations(keygroup, logger);
     servers.set(keygroup, server);
-    replies ??= new Replies();
-    return replies.next((writer, id) => server.serve(writer, id, invocation, payload));
+    const frames = (replies ??= new Replies());
+    const answer = (): Promise<Uint8Array> => answerWith(frames, server, keygroup, request);
+    if (request.session === "") return answer();
+    const session = readSessionToken(request.session, clock);
+    const entered = keygroup.sessions.admit(session, timeoutMs);
+    return entered ? entered.then(answer) : answer();
   });
+  requests.serve(WATCH_METHOD, ({ peer, body, signal }) => {
+    const { keygroup: name, payload } = decodeOperation(body);
+    const keygroup = findServing(options, name, peer);
+    const isServed = (): boolean => options.serving(name) === keygroup;
+    return watchFrames({ keygroup, payload, signal, isServed, timers, logger });
+  });
+}
+
+function findServing(
+  { serving, mayAsk }: OperationServiceOptions,
+  name: KeygroupName,
+  peer: NodeName,
+): Keygroup {
+  if (!mayAsk(name, peer)) {
+    throw new EnokiError("ENOKI_FORBIDDEN", `"${peer}" has no part in keygroup "${name}"`);
+  }
+  const keygroup = serving(name);
+  if (keygroup) return keygroup;
+  throw new EnokiError("ENOKI_PEER_UNREACHABLE", `keygroup "${name}" is not served here`);
+}
+
+async function answerWith(
+  replies: Replies,
+  server: KeygroupOperations,
+  { sessions }: Keygroup,
+  { invocation, payload }: OperationRequest,
+): Promise<Uint8Array> {
+  const asker = new RemoteAsker(invocation);
+  const reply = await replies.next((writer, id) => server.serve(writer, id, asker, payload));
+  const seen = sessions.seenAfter(undefined);
+  await new Promise<void>((resolve) => {
+    sessions.whenKept(resolve);
+  });
+  return encodeAnswer({
+    ...reply,
+    stalenessMs: asker.stalenessMs,
+    session: seen === undefined ? "" : writeSessionToken(seen, sessions),
+  });
+}
+
+/** A call on another node: keeps what its one operation has read. */
+class RemoteAsker implements Asker {
+  readonly idBytes: Uint8Array | undefined;
+  readonly session: Session | undefined = undefined;
+  readonly isElsewhere = false;
+  stalenessMs: number | undefined;
+
+  constructor(idBytes: Uint8Array | undefined) {
+    this.idBytes = idBytes;
+  }
+
+  noteRead(boundMs: number): void {
+    this.stalenessMs = Math.max(this.stalenessMs ?? 0, boundMs);
+  }
+
+  noteSeen(): void {}
 }
 
 /** Takes frames that are written for an instance, one by one, for whoever waits for each. */
 class Replies implements FrameSink {
   readonly writableLength = 0;
-  readonly #waiting = new Map<number, (reply: Uint8Array) => void>();
+  readonly #waiting = new Map<number, (reply: Reply) => void>();
   readonly #writer: FrameWriter;
   #chunks: Uint8Array[] = [];
   #lastId = 0;
@@ -68,7 +137,7 @@ class Replies implements FrameSink {
   }
 
   /** Resolves with the type and the payload of the frame that `serve` has written. */
-  async next(serve: (writer: FrameWriter, id: number) => void): Promise<Uint8Array> {
+  async next(serve: (writer: FrameWriter, id: number) => void): Promise<Reply> {
     this.#lastId = (this.#lastId + 1) % 2 ** 32;
     const id = this.#lastId;
     return new Promise((resolve, reject) => {
@@ -87,11 +156,13 @@ class Replies implements FrameSink {
     const frame = Buffer.concat(this.#chunks);
     this.#chunks = [];
     const id = frame.readUInt32LE(LENGTH_BYTES + 1);
-    const reply = Buffer.concat([
-      frame.subarray(LENGTH_BYTES, LENGTH_BYTES + 1),
-      frame.subarray(LENGTH_BYTES + 1 + ID_BYTES),
-    ]);
-    this.#waiting.get(id)?.(reply);
+    const type = frame[LENGTH_BYTES] as number;
+    this.#waiting.get(id)?.({ type, payload: frame.subarray(LENGTH_BYTES + 1 + ID_BYTES) });
     this.#waiting.delete(id);
   }
+}
+
+interface Reply {
+  readonly type: number;
+  readonly payload: Buffer;
 }

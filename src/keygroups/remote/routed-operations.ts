@@ -1,55 +1,72 @@
 import { OPERATION, type FrameWriter } from "../../channel/frames.js";
-import { decodeJsonOperation, operationKind } from "../../channel/operations.js";
-import { encodeErrorReply } from "../../channel/replies.js";
+import {
+  decodeFresh,
+  decodeJsonOperation,
+  failingIfStale,
+  operationKind,
+  type FreshRead,
+} from "../../channel/operations.js";
+import { encodeErrorReply, encodeJsonReply } from "../../channel/replies.js";
 import { EnokiError } from "../../core/errors.js";
 import type { KeygroupName, NodeName } from "../../core/ids.js";
+import type { Session, SessionEntry } from "../../core/session.js";
 import type { PeerRequests } from "../../peers/requests.js";
+import type { Clock } from "../../ports/clock.js";
 import type { Logger } from "../../ports/logger.js";
+import type { Asker } from "../asker.js";
 import type { Keygroup } from "../keygroup.js";
 import { KeygroupOperations } from "../operation-server.js";
-import { encodeOperation, OPERATION_METHOD } from "./operation-request.js";
+import { readSessionToken, writeSessionToken } from "../session-tokens.js";
+import { askMembers } from "./ask-members.js";
+import { encodeOperation, type OperationAnswer } from "./operation-request.js";
+import { RoutedWatches } from "./routed-watches.js";
 
 /** What operations of a function go by. */
 export interface RoutedOperationsOptions {
   readonly keygroup: KeygroupName;
   /** The keygroup, if its replica here serves now. */
   readonly serving: () => Keygroup | undefined;
-  /** Linked members that may serve, the best one first. */
-  readonly members: () => readonly NodeName[];
+  /** Linked members that may serve, the best one first: those that are known to show `seen` before others. */
+  readonly members: (seen?: SessionEntry) => readonly NodeName[];
   readonly requests: PeerRequests;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** How long the answer of another node is waited for. */
-const TIMEOUT_MS = 10_000;
-
 /**
- * Serves one instance's operations where the data are: here, while a replica here serves, and else at
- * the nearest member that does. They are sent one behind the other, without a wait in between.
+ * Serves one instance's operations where the data are: here, while a replica here serves and shows
+ * what the caller has seen, and else at the nearest member that does. They are sent one behind the
+ * other, without a wait in between.
  */
 export class RoutedOperations {
   readonly #options: RoutedOperationsOptions;
+  readonly #watches: RoutedWatches;
   #local: { readonly keygroup: Keygroup; readonly operations: KeygroupOperations } | undefined;
   #isClosed = false;
 
   constructor(options: RoutedOperationsOptions) {
     this.#options = options;
+    this.#watches = new RoutedWatches(options);
   }
 
-  serve(
-    writer: FrameWriter,
-    id: number,
-    invocation: Uint8Array | undefined,
-    payload: Buffer,
-  ): void {
+  serve(writer: FrameWriter, id: number, asker: Asker | undefined, payload: Buffer): void {
     if (this.#isClosed) return;
-    const keygroup = this.#options.serving();
-    if (keygroup) this.#here(keygroup).serve(writer, id, invocation, payload);
-    else this.#send(writer, id, invocation, payload);
+    const here = asker?.isElsewhere === true ? undefined : this.#options.serving();
+    const kind = operationKind(payload);
+    if (kind === OPERATION.fresh) {
+      this.#serveFresh(writer, id, asker, payload, here);
+    } else if (here && !(kind === OPERATION.json && this.#watches.size > 0)) {
+      this.#here(here).serve(writer, id, asker, payload);
+    } else {
+      if (kind === OPERATION.json && this.#serveWatch(writer, id, payload, here)) return;
+      if (here) this.#here(here).serve(writer, id, asker, payload);
+      else this.#send(writer, id, asker, payload);
+    }
   }
 
   close(): void {
     this.#isClosed = true;
+    this.#watches.close();
     this.#local?.operations.close();
   }
 
@@ -62,55 +79,103 @@ export class RoutedOperations {
     return this.#local.operations;
   }
 
+  /** A read that may be too stale here goes to one member after the other, if that is wanted. */
+  #serveFresh(
+    writer: FrameWriter,
+    id: number,
+    asker: Asker | undefined,
+    payload: Buffer,
+    here: Keygroup | undefined,
+  ): void {
+    const fresh = decodeFresh(payload);
+    const isFresh = here && here.freshness.boundMs <= fresh.maxStalenessMs;
+    if (here && (isFresh || fresh.onStale !== "peer")) {
+      this.#here(here).serve(writer, id, asker, payload);
+      return;
+    }
+    const asked = fresh.onStale === "peer" ? failingIfStale(payload) : payload;
+    this.#send(writer, id, asker, asked, fresh, here?.freshness.tooStale(fresh.maxStalenessMs));
+  }
+
+  /** Watches and ends of watches where they are: true if it was one that is not here. */
+  #serveWatch(
+    writer: FrameWriter,
+    id: number,
+    payload: Buffer,
+    here: Keygroup | undefined,
+  ): boolean {
+    const { op, watch } = decodeJsonOperation(payload);
+    if (op === "watch" && !here) this.#watches.start(writer, id, payload);
+    else if (op === "unwatch" && (!here || this.#watches.has(watch))) {
+      this.#watches.end(watch);
+      encodeJsonReply(writer, id, {});
+    } else return false;
+    return true;
+  }
+
   #send(
     writer: FrameWriter,
     id: number,
-    invocation: Uint8Array | undefined,
+    asker: Asker | undefined,
     payload: Buffer,
+    fresh?: FreshRead,
+    staleHere?: EnokiError,
   ): void {
-    const refuse = (error: unknown): void => {
-      if (this.#isClosed) return;
-      if (!(error instanceof EnokiError)) throw error;
-      encodeErrorReply(writer, id, {
-        ...error.extra,
-        code: error.code,
-        message: error.message,
-      });
-    };
-    if (isWatch(payload)) {
-      refuse(new EnokiError("ENOKI_UNSUPPORTED", "a watch needs a replica on the function's node"));
-      return;
-    }
-    const { keygroup } = this.#options;
-    this.#ask(encodeOperation({ keygroup, invocation, payload })).then((reply) => {
-      if (this.#isClosed) return;
-      writer.begin(reply[0] as number, id);
-      writer.bytes(reply.subarray(1));
-      writer.end();
-    }, refuse);
+    this.#ask(asker, payload, fresh, staleHere).then(
+      ({ type, payload: reply }) => {
+        if (this.#isClosed) return;
+        writer.begin(type, id);
+        writer.bytes(reply);
+        writer.end();
+      },
+      (error: unknown) => {
+        if (this.#isClosed) return;
+        encodeErrorReply(writer, id, describe(error));
+      },
+    );
   }
 
-  /** Asks one member after the other, as long as it is certain that nothing was done. */
-  async #ask(body: Uint8Array): Promise<Uint8Array> {
-    const { keygroup, members, requests } = this.#options;
-    for (const member of members()) {
-      try {
-        return await requests.request(member, OPERATION_METHOD, body, {
-          timeoutMs: TIMEOUT_MS,
-          lane: "update",
-        });
-      } catch (error) {
-        const isUndone = error instanceof EnokiError && error.code === "ENOKI_PEER_UNREACHABLE";
-        if (!isUndone) throw error;
-      }
-    }
-    const detail = `no member that serves keygroup "${keygroup}" can be reached`;
-    throw new EnokiError("ENOKI_PEER_UNREACHABLE", detail);
+  async #ask(
+    asker: Asker | undefined,
+    payload: Buffer,
+    fresh: FreshRead | undefined,
+    staleHere: EnokiError | undefined,
+  ): Promise<OperationAnswer> {
+    const { keygroup, members, requests, clock } = this.#options;
+    const session = asker?.session;
+    const body = encodeOperation({
+      keygroup,
+      invocation: asker?.idBytes,
+      session: session ? writeSessionToken(only(session, keygroup), undefined) : "",
+      payload,
+    });
+    const answer = await askMembers({
+      members: members(session?.keygroups.get(keygroup)),
+      requests,
+      body,
+      withinMs: fresh?.withinMs ?? 0,
+      isStaleElsewhere: fresh?.onStale === "peer",
+      refusal: staleHere ?? unreachable(keygroup),
+    });
+    if (answer.stalenessMs !== undefined) asker?.noteRead(answer.stalenessMs);
+    if (answer.session !== "") asker?.noteSeen(readSessionToken(answer.session, clock));
+    return answer;
   }
 }
 
-function isWatch(payload: Buffer): boolean {
-  if (operationKind(payload) !== OPERATION.json) return false;
-  const { op } = decodeJsonOperation(payload);
-  return op === "watch" || op === "unwatch";
+/** What of a session concerns one keygroup. */
+function only({ hlc, keygroups }: Session, keygroup: KeygroupName): Session {
+  const entry = keygroups.get(keygroup);
+  return { hlc, keygroups: new Map(entry && [[keygroup, entry]]) };
+}
+
+function unreachable(keygroup: KeygroupName): EnokiError {
+  const detail = `no member that serves keygroup "${keygroup}" can be reached`;
+  return new EnokiError("ENOKI_PEER_UNREACHABLE", detail);
+}
+
+/** What a function is told of an error that another node, or nobody, answered with. */
+function describe(error: unknown): { readonly code: string; readonly message: string } {
+  if (!(error instanceof EnokiError)) throw error;
+  return { ...error.extra, code: error.code, message: error.message };
 }

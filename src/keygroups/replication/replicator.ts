@@ -1,5 +1,6 @@
 import type { Dot } from "../../core/dot.js";
 import type { KeygroupName, NodeName } from "../../core/ids.js";
+import type { SessionEntry } from "../../core/session.js";
 import { StalenessTracker } from "../../core/staleness.js";
 import type { ReceiveEffects, Update } from "../../core/update.js";
 import { decodeMessage } from "../../core/wire/messages.js";
@@ -109,7 +110,10 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
       heartbeats: this.#heartbeats,
       staleness: this.#staleness,
       isMember: () => this.#isMember(),
-      heard: () => this.#departure.heard(),
+      heard: () => {
+        this.#departure.heard();
+        host.heard();
+      },
     });
     host.attach(this);
     this.#leaveRouter = router.add(this.name, this);
@@ -153,6 +157,15 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
   stalenessMs(): number {
     const { clock, host } = this.#context;
     return this.#staleness.boundMs(clock.monotonicMs(), host.replica.vector);
+  }
+
+  /** The nodes of linked members that serve and are known to have applied what a session has seen. */
+  showing({ generation, seen }: SessionEntry): NodeName[] {
+    if (generation !== this.#context.host.replica.identity.generation) return [];
+    return [...this.#peers]
+      .filter(({ isUp, heartbeat }) => isUp && heartbeat?.isServing === true)
+      .filter(({ heartbeat }) => heartbeat?.applied.coversAll(seen))
+      .map(({ node }) => node);
   }
 
   /** True if one of these members is known to have that commit on stable storage. */
@@ -242,6 +255,7 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
   #act(membership: KeygroupMembership, waiting: readonly (() => void)[]): void {
     this.#staleness.adopt(recordOf(membership));
     for (const peer of this.#peers.adopt(membership)) this.#gone(peer);
+    this.#context.host.heard();
     if (!this.#isMember()) {
       this.#events.removed();
       return;

@@ -10,6 +10,8 @@ import type { Call, CallRequest, CallResponse } from "../../../src/functions/cal
 import type { FunctionHost, Submission } from "../../../src/functions/function-host.js";
 import { createInvocationIds } from "../../../src/functions/invocation-ids.js";
 import type { OutboxStore } from "../../../src/functions/outbox/outbox-store.js";
+import type { DataMarks, FunctionSessions } from "../../../src/functions/sessions.js";
+import { decodeSession, encodeSession, type Session } from "../../../src/core/session.js";
 import { Outbox } from "../../../src/functions/outbox/outbox.js";
 import {
   encodeEntry,
@@ -57,6 +59,23 @@ class FakeStore implements OutboxStore {
 }
 
 /** Keeps what it is asked to run until the test says how it ended. */
+const ENDED = {} as Call;
+
+/** Where a call needs to wait for nothing, and says what a test wants. */
+class FakeSessions {
+  marksNext: DataMarks = {};
+  /** What the next calls with a session wait for. */
+  entered: Promise<boolean> | undefined;
+
+  read = (token: string): Session => decodeSession(token, Infinity);
+  enter = (): Promise<boolean> | undefined => this.entered;
+  marks = (): DataMarks => this.marksNext;
+
+  get asSessions(): FunctionSessions {
+    return this as unknown as FunctionSessions;
+  }
+}
+
 class FakeHost {
   readonly name = "fn" as FunctionName;
   readonly submitted: Submission[] = [];
@@ -71,7 +90,7 @@ class FakeHost {
   async end(outcome: CallResponse | EnokiError = RESPONSE): Promise<Submission> {
     const submission = this.submitted.shift();
     if (!submission) throw new Error("nothing runs");
-    submission.settled(outcome);
+    submission.settled(outcome, ENDED);
     await vi.advanceTimersByTimeAsync(0);
     return submission;
   }
@@ -84,6 +103,7 @@ class FakeHost {
 /** An outbox with one function and one store. */
 class Bench {
   readonly host = new FakeHost();
+  readonly sessions = new FakeSessions();
   readonly store: FakeStore;
   readonly outbox: Outbox;
   isDeployed = true;
@@ -97,6 +117,7 @@ class Bench {
       logger: silentLogger,
       random: () => 1,
       nextId,
+      sessions: this.sessions.asSessions,
     });
     this.outbox.open([this.store]);
   }
@@ -138,7 +159,7 @@ describe("an accepted invocation", () => {
     expect(outbox.show(id).state).toBe("running");
     expect(outbox.outcome(id)).toEqual({ state: "waiting" });
     await host.end();
-    expect(outbox.outcome(id)).toEqual({ state: "done", response: RESPONSE });
+    expect(outbox.outcome(id)).toEqual({ state: "done", marks: {}, response: RESPONSE });
     expect(outbox.show(id)).toMatchObject({ state: "done", tries: 1, status: 200 });
   });
 
@@ -173,6 +194,7 @@ describe("an accepted invocation", () => {
     const again = bench.reopen();
     expect(again.outbox.outcome(id)).toEqual({
       state: "done",
+      marks: {},
       response: { ...RESPONSE, status: 201, headers: "a\0b\0" },
     });
     expect(await again.enqueue({ idempotencyKey: "k" })).toBe(id);
@@ -180,6 +202,41 @@ describe("an accepted invocation", () => {
     expect(() => again.outbox.outcome(id)).toThrow(id);
     expect(await again.enqueue({ idempotencyKey: "k" })).not.toBe(id);
     expect(again.store.rows.range({})).toHaveLength(2);
+  });
+
+  test("waits for what its caller had seen, over a restart too, and says with its result what it has seen", async () => {
+    const bench = await Bench.open();
+    const session = encodeSession({ hlc: 7, keygroups: new Map() });
+    let enter = (_isElsewhere: boolean): void => {};
+    const id = await bench.outbox.enqueue(bench.host.asHost, nextId(), REQUEST, session);
+    await soon();
+    expect(bench.host.submitted[0]?.session?.hlc).toBe(7);
+    const again = bench.reopen();
+    again.sessions.entered = new Promise((resolve) => (enter = resolve));
+    await soon();
+    expect([again.host.tries, again.outbox.show(id).state]).toEqual([0, "running"]);
+    enter(true);
+    await soon();
+    expect(again.host.submitted[0]).toMatchObject({ session: { hlc: 7 }, isElsewhere: true });
+    again.sessions.marksNext = { session, staleness: "12" };
+    await again.host.end();
+    const told = { state: "done", marks: { session, staleness: "12" }, response: RESPONSE };
+    expect(again.outbox.outcome(id)).toEqual(told);
+    expect(again.reopen().outbox.outcome(id)).toEqual(told);
+  });
+
+  test("whose caller's session comes too late is tried again, and a lost session is final", async () => {
+    const { outbox, host, sessions } = await Bench.open();
+    const session = encodeSession({ hlc: 7, keygroups: new Map() });
+    sessions.entered = Promise.reject(new EnokiError("ENOKI_SESSION_NOT_REACHED"));
+    const id = await outbox.enqueue(host.asHost, nextId(), REQUEST, session);
+    await soon();
+    expect([host.tries, outbox.show(id)]).toMatchObject([0, { state: "queued", tries: 1 }]);
+    sessions.entered = Promise.resolve(false);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(host.tries).toBe(1);
+    await host.end();
+    expect(outbox.show(id)).toMatchObject({ state: "done", tries: 2 });
   });
 
   test("gives the first one's id to a repeated idempotency key, and runs once", async () => {
@@ -280,7 +337,7 @@ describe("an invocation that fails", () => {
     store.failure = undefined;
     await vi.advanceTimersByTimeAsync(1000);
     await host.end();
-    expect(outbox.outcome(id)).toEqual({ state: "done", response: RESPONSE });
+    expect(outbox.outcome(id)).toEqual({ state: "done", marks: {}, response: RESPONSE });
   });
 });
 
@@ -296,7 +353,7 @@ describe("a dead letter", () => {
     expect(await again.outbox.replay(id)).toMatchObject({ state: "queued", tries: 0 });
     await soon();
     await again.host.end();
-    expect(again.outbox.outcome(id)).toEqual({ state: "done", response: RESPONSE });
+    expect(again.outbox.outcome(id)).toEqual({ state: "done", marks: {}, response: RESPONSE });
   });
 
   test("is gone with its idempotency key once it is forgotten", async () => {
@@ -391,7 +448,7 @@ describe("a store that fails", () => {
     const submission = host.submitted.shift()!;
     outbox.dropStore("fn");
     store.failure = new EnokiError("ENOKI_KEYGROUP_NOT_FOUND");
-    submission.settled(new EnokiError("ENOKI_FUNCTION_ERROR"));
+    submission.settled(new EnokiError("ENOKI_FUNCTION_ERROR"), ENDED);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(host.tries).toBe(1);
     expect(() => outbox.show(id)).toThrow(id);

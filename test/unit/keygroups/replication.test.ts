@@ -12,6 +12,7 @@ import type { KeygroupMembership } from "../../../src/keygroups/replication/memb
 import { Replicator } from "../../../src/keygroups/replication/replicator.js";
 import { ReplicationRouter } from "../../../src/keygroups/replication/router.js";
 import type { LinkEvents, LinkLane, Links } from "../../../src/ports/links.js";
+import { systemClock } from "../../../src/ports/clock.js";
 import { silentLogger } from "../../../src/ports/logger.js";
 import { systemTimers } from "../../../src/ports/timers.js";
 import { createTurn } from "../../../src/ports/turn.js";
@@ -227,11 +228,23 @@ describe("a replicated keygroup", () => {
 
 describe("a session", () => {
   const name = "kg" as FunctionName;
-  const doorOf = (member: Member, nowMs = Date.now()): FunctionSessions =>
-    new FunctionSessions({
-      gateOf: () => member.keygroup.sessions,
-      clock: { nowMs: () => nowMs, monotonicMs: () => 0 },
+  /** Calls at one member: with a token they enter, and they leave with another. */
+  const doorOf = (member: Member) => {
+    const sessions = new FunctionSessions({
+      keygroupOf: () => member.keygroup,
+      isShownElsewhere: () => false,
+      clock: systemClock,
     });
+    const call = { isElsewhere: false, stalenessMs: undefined, hasReadDirectly: false, startedMs: 0 };
+    return {
+      enter: (token: string, withinMs: number) =>
+        sessions.enter(name, sessions.read(token), withinMs),
+      leave: (token: string) => {
+        const session = token === "" ? undefined : sessions.read(token);
+        return sessions.marks(name, { ...call, session }).session;
+      },
+    };
+  };
 
   test("waits at another replica until that shows what it has seen", async () => {
     const { network, a, b } = await openPair();
@@ -239,23 +252,23 @@ describe("a session", () => {
     let token = "";
     for (let n = 1; n <= 3; n++) {
       await set(a, "k", `${n}`);
-      token = doorOf(a).leave(name, token) ?? "";
+      token = doorOf(a).leave(token) ?? "";
     }
     expect(get(b, "k"), "without its token it would read what is old").toBeUndefined();
-    const entered = doorOf(b).enter(name, token, 5000);
+    const entered = doorOf(b).enter(token, 5000);
     expect(entered).toBeInstanceOf(Promise);
     network.takes = () => true;
     await entered;
     expect(get(b, "k")).toBe("3");
-    expect(doorOf(b).enter(name, token, 5000), "now it need not wait").toBeUndefined();
+    expect(doorOf(b).enter(token, 5000), "now it need not wait").toBeUndefined();
   });
 
   test("is told after its time that what it has seen did not come, and nothing is run", async () => {
     const { network, a, b } = await openPair();
     network.takes = () => false;
     await set(a, "k", "1");
-    const token = doorOf(a).leave(name, "") ?? "";
-    await expect(doorOf(b).enter(name, token, 20)).rejects.toMatchObject({
+    const token = doorOf(a).leave("") ?? "";
+    await expect(doorOf(b).enter(token, 20)).rejects.toMatchObject({
       code: "ENOKI_SESSION_NOT_REACHED",
     });
   });
@@ -264,28 +277,28 @@ describe("a session", () => {
     const network = new TestNetwork();
     const a = await openMember(network, A, 1);
     await set(a, "k", "1");
-    expect(doorOf(a).leave(name, "")).toBeUndefined();
+    expect(doorOf(a).leave("")).toBeUndefined();
     const given = encodeSession({ hlc: 1, keygroups: new Map() });
-    expect(doorOf(a).leave(name, given)).toBe(given);
+    expect(doorOf(a).leave(given)).toBe(given);
   });
 
   test("forgets what all members have on stable storage", async () => {
     const { a, b } = await openPair();
     await set(a, "k", "1");
-    const tokenOf = (): string => doorOf(a).leave(name, "") ?? "";
+    const tokenOf = (): string => doorOf(a).leave("") ?? "";
     await expect
       .poll(() => decodeSession(tokenOf(), Infinity).keygroups.get("test" as KeygroupName)?.seen)
       .toEqual([]);
     expect(tokenOf().length).toBeLessThan(52);
-    expect(doorOf(b).enter(name, tokenOf(), 0)).toBeUndefined();
+    expect(doorOf(b).enter(tokenOf(), 0)).toBeUndefined();
   });
 
   test("is turned away when too many wait already, so that made-up tokens fill nothing", async () => {
     const { network, a, b } = await openPair();
     network.takes = () => false;
     await set(a, "k", "1");
-    const token = doorOf(a).leave(name, "") ?? "";
-    const enter = () => Promise.resolve(doorOf(b).enter(name, token, 200)).catch((e: unknown) => e);
+    const token = doorOf(a).leave("") ?? "";
+    const enter = () => Promise.resolve(doorOf(b).enter(token, 200)).catch((e: unknown) => e);
     const waiting = Array.from({ length: LIMITS.queueLengthMax }, enter);
     expect(await enter()).toMatchObject({ code: "ENOKI_QUEUE_FULL" });
     expect(await waiting[0]).toMatchObject({ code: "ENOKI_SESSION_NOT_REACHED" });
@@ -296,7 +309,7 @@ describe("a session", () => {
     "is refused when its token is none of ours: %s",
     async (token) => {
       const a = await openMember(new TestNetwork(), A, 1);
-      expect(() => doorOf(a).enter(name, token, 10)).toThrow(
+      expect(() => doorOf(a).enter(token, 10)).toThrow(
         expect.objectContaining({ code: "ENOKI_INVALID_INPUT" }),
       );
     },

@@ -46,6 +46,12 @@ class DirectReads:
     def __init__(self):
         self._path = None
         self._file = None
+        # Running calls that are to ask the node: so do all until they have ended.
+        self.askers = 0
+        # Whether the running call of a plain function has read here.
+        self.used = False
+        # The same for calls that run at once: a function that is told of each read.
+        self.note = None
         # why: tried, never waited for. Another thread may hold it, or this one, of which a signal's handler or a
         # finalizer has taken hold; both may ask the node instead.
         self._lock = allocate_lock()
@@ -86,12 +92,17 @@ class DirectReads:
         return [(str(key, "utf-8")[1:], decode_value(*value)) for key, value in zip(keys, values)]
 
     def _read(self, work, *arguments):
-        if self._path is None or not self._lock.acquire(False):
+        if self._path is None or self.askers or not self._lock.acquire(False):
             return ASK_NODE
         try:
             if self._file is None:
                 self._file = StoreFile(self._path)
-            return self._file.read(work, *arguments)
+            found = self._file.read(work, *arguments)
+            if found is not ASK_NODE:
+                self.used = True
+                if self.note is not None:
+                    self.note()
+            return found
         except FAILURES:
             # The store was dropped, or is not as we know it: the node decides from now on.
             self._path = None

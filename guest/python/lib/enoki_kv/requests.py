@@ -7,6 +7,7 @@ from struct import Struct
 
 from .errors import Error
 from .values import (
+    any_duration_ms,
     bound_bytes,
     decode_json,
     decode_value,
@@ -25,6 +26,13 @@ EXISTS = 5
 GET_MANY = 6
 SCAN = 7
 JSON_REQUEST = 8
+FRESH = 9
+
+_ON_STALE = {"wait": 0, "peer": 1, "serve": 2, "fail": 3}
+# What to do, most staleness, how long; call id (that of the outer operation counts) and operation of the read.
+_FRESH_HEAD = Struct("<BIIIB")
+_FRESH_MS_MAX = 2**32 - 1
+_WITHIN_MS = 5000
 
 _IF_VERSION = 1
 _IF_ABSENT = 2
@@ -75,6 +83,25 @@ def get(key, default):
 
 def entry(key):
     return ENTRY, sized(key_bytes(key)), _decode_entry
+
+
+def fresh(request, max_staleness, on_stale, within):
+    """The same read, of data that are fresh enough; without `max_staleness` just the read."""
+    if max_staleness is None:
+        if on_stale is None and within is None:
+            return request
+        raise Error("ENOKI_INVALID_INPUT", "on_stale and within go with max_staleness")
+    what = _ON_STALE.get(on_stale or "wait")
+    if what is None:
+        raise Error("ENOKI_INVALID_INPUT", "on_stale is wait, peer, serve or fail")
+    most_ms = _fresh_ms(max_staleness)
+    within_ms = _WITHIN_MS if within is None else _fresh_ms(within)
+    operation, payload, decode = request
+    return FRESH, _FRESH_HEAD.pack(what, most_ms, within_ms, 0, operation) + payload, decode
+
+
+def _fresh_ms(text):
+    return min(_FRESH_MS_MAX, int(any_duration_ms(text)))
 
 
 def _decode_entry(reply):
@@ -145,7 +172,9 @@ def _value_at(reply, at):
 class Scan:
     """The pages of one scan: ask with `request`, which decodes to items, until `done`."""
 
-    def __init__(self, start, end, prefix, limit, reverse, keys_only):
+    def __init__(self, start, end, prefix, limit, reverse, keys_only, freshness=(None, None, None)):
+        fresh((0, b"", None), *freshness)  # refused now if it is
+        self._freshness = freshness
         if prefix is not None and (start != "" or end is not None):
             raise Error("ENOKI_INVALID_INPUT", "prefix excludes start and end")
         if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 0):
@@ -175,7 +204,12 @@ class Scan:
             parts.append(sized(self.prefix))
         if self.after:
             flags |= _AFTER
-        return SCAN, _PAGE.pack(flags, self.limit) + b"".join(parts), self._decode
+        return fresh((SCAN, _PAGE.pack(flags, self.limit) + b"".join(parts), self._decode), *self._freshness)
+
+    @property
+    def is_fresh(self):
+        """Whether each page has to be fresh."""
+        return self._freshness[0] is not None
 
     def advance(self, count, last_key, more):
         """Goes on behind a page."""

@@ -145,14 +145,19 @@ def number(value):
 
 
 def duration_ms(text):
-    """Milliseconds of a duration such as "5s"; raises ENOKI_INVALID_INPUT."""
-    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
-    if match is None:
-        raise Error("ENOKI_INVALID_INPUT", f"{text!r} is no duration; write 200ms, 5s, 10m, 2h or 7d")
-    milliseconds = float(round(float(match[1]) * _UNITS_MS[match[2]]))
+    """Milliseconds of a time to live such as "5s"; raises ENOKI_INVALID_INPUT."""
+    milliseconds = any_duration_ms(text)
     if not milliseconds:
         raise Error("ENOKI_INVALID_INPUT", "a time to live is longer than 0")
     return milliseconds
+
+
+def any_duration_ms(text):
+    """Milliseconds of a duration, also of none; raises ENOKI_INVALID_INPUT."""
+    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise Error("ENOKI_INVALID_INPUT", f"{text!r} is no duration; write 200ms, 5s, 10m, 2h or 7d")
+    return float(round(float(match[1]) * _UNITS_MS[match[2]]))
 
 
 def _unsupported(message):

@@ -72,11 +72,26 @@ __all__ = [
 ]
 
 _GET = _requests.GET
+_fresh = _requests.fresh
 _pack_u16 = _requests.pack_u16
 
 
-def get(key: str, default: Any = "") -> Any:
-    """The value of `key`; `default` if it is missing or expired."""
+def get(
+    key: str,
+    default: Any = "",
+    *,
+    max_staleness: str | None = None,
+    on_stale: str | None = None,
+    within: str | None = None,
+) -> Any:
+    """The value of `key`; `default` if it is missing or expired.
+
+    With `max_staleness`, a duration, it was overwritten nowhere longer ago than that. If the data here cannot promise
+    it, `on_stale` decides: "wait" until they can (the default), ask a "peer", "serve" them all the same, or "fail";
+    `within` says for how long.
+    """
+    if not (max_staleness is on_stale is within is None):
+        return _ask(_fresh(_requests.get(key, default), max_staleness, on_stale, within))
     name = _key_bytes(key)
     found = _reads.get(name, default)
     if found is not _ASK_NODE:
@@ -87,9 +102,11 @@ def get(key: str, default: Any = "") -> Any:
     return _decode_value(reply[2], reply[3:])
 
 
-def entry(key: str) -> Entry | None:
+def entry(
+    key: str, *, max_staleness: str | None = None, on_stale: str | None = None, within: str | None = None
+) -> Entry | None:
     """The value with its version and expiry; None if it is missing."""
-    return _ask(_requests.entry(key))
+    return _ask(_fresh(_requests.entry(key), max_staleness, on_stale, within))
 
 
 def set(
@@ -104,15 +121,28 @@ def delete(key: str) -> bool:
     return _ask(_requests.delete(key))
 
 
-def exists(key: str) -> bool:
+def exists(
+    key: str, *, max_staleness: str | None = None, on_stale: str | None = None, within: str | None = None
+) -> bool:
+    if not (max_staleness is on_stale is within is None):
+        return _ask(_fresh(_requests.exists(key), max_staleness, on_stale, within))
     found = _reads.exists(_key_bytes(key))
     return _ask(_requests.exists(key)) if found is _ASK_NODE else found
 
 
-def get_many(keys: Iterable[str]) -> dict[str, Value]:
+def get_many(
+    keys: Iterable[str],
+    *,
+    max_staleness: str | None = None,
+    on_stale: str | None = None,
+    within: str | None = None,
+) -> dict[str, Value]:
     """The values of those `keys` that exist."""
     values = {}
     for some in _requests.in_groups(keys):
+        if not (max_staleness is on_stale is within is None):
+            values.update(_ask(_fresh(_requests.get_many(some), max_staleness, on_stale, within)))
+            continue
         found = _reads.get_many(some, [_key_bytes(key) for key in some])
         values.update(_ask(_requests.get_many(some)) if found is _ASK_NODE else found)
     return values
@@ -124,9 +154,14 @@ def scan(
     prefix: str | None = None,
     limit: int | None = None,
     reverse: bool = False,
+    *,
+    max_staleness: str | None = None,
+    on_stale: str | None = None,
+    within: str | None = None,
 ) -> Iterator[tuple[str, Value]]:
     """Pairs (key, value) in the order of the keys' UTF-8; `start` is included, `end` is not."""
-    return _pages(_requests.Scan(start, end, prefix, limit, reverse, False))
+    freshness = (max_staleness, on_stale, within)
+    return _pages(_requests.Scan(start, end, prefix, limit, reverse, False, freshness))
 
 
 def keys(
@@ -135,14 +170,19 @@ def keys(
     prefix: str | None = None,
     limit: int | None = None,
     reverse: bool = False,
+    *,
+    max_staleness: str | None = None,
+    on_stale: str | None = None,
+    within: str | None = None,
 ) -> Iterator[str]:
     """Like `scan`, without the values."""
-    return _pages(_requests.Scan(start, end, prefix, limit, reverse, True))
+    freshness = (max_staleness, on_stale, within)
+    return _pages(_requests.Scan(start, end, prefix, limit, reverse, True, freshness))
 
 
 def _pages(pages):
     while not pages.done:
-        found = _reads.page(pages)
+        found = _ASK_NODE if pages.is_fresh else _reads.page(pages)
         yield from _ask(pages.request()) if found is _ASK_NODE else found
 
 

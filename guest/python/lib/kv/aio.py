@@ -17,6 +17,7 @@ from enoki_kv.errors import raise_reply as _raise_reply
 from enoki_kv.loops import operate_in_loop as _operate
 from enoki_kv.loops import watch_in_loop as _watch_in_loop
 from enoki_kv.requests import Entry
+from enoki_kv.requests import fresh as _fresh
 from enoki_kv.values import key_bytes as _key_bytes
 from enoki_kv.watching import Event
 
@@ -68,13 +69,15 @@ def _in_place(read, *arguments):
     return _ASK_NODE if _reads_in_a_row > _READS_IN_A_ROW_MAX else read(*arguments)
 
 
-async def get(key, default=""):
+async def get(key, default="", *, max_staleness=None, on_stale=None, within=None):
+    if not (max_staleness is on_stale is within is None):
+        return await _ask(_fresh(_requests.get(key, default), max_staleness, on_stale, within))
     found = _in_place(_reads.get, _key_bytes(key), default)
     return await _ask(_requests.get(key, default)) if found is _ASK_NODE else found
 
 
-async def entry(key):
-    return await _ask(_requests.entry(key))
+async def entry(key, *, max_staleness=None, on_stale=None, within=None):
+    return await _ask(_fresh(_requests.entry(key), max_staleness, on_stale, within))
 
 
 async def set(key, val, *, ttl=None, if_version=None, if_absent=False):
@@ -85,30 +88,39 @@ async def delete(key):
     return await _ask(_requests.delete(key))
 
 
-async def exists(key):
+async def exists(key, *, max_staleness=None, on_stale=None, within=None):
+    if not (max_staleness is on_stale is within is None):
+        return await _ask(_fresh(_requests.exists(key), max_staleness, on_stale, within))
     found = _in_place(_reads.exists, _key_bytes(key))
     return await _ask(_requests.exists(key)) if found is _ASK_NODE else found
 
 
-async def get_many(keys):
+async def get_many(keys, *, max_staleness=None, on_stale=None, within=None):
     values = {}
     for some in _requests.in_groups(keys):
+        if not (max_staleness is on_stale is within is None):
+            values.update(await _ask(_fresh(_requests.get_many(some), max_staleness, on_stale, within)))
+            continue
         found = _in_place(_reads.get_many, some, [_key_bytes(key) for key in some])
         values.update(await _ask(_requests.get_many(some)) if found is _ASK_NODE else found)
     return values
 
 
-def scan(start="", end=None, prefix=None, limit=None, reverse=False):
-    return _pages(_requests.Scan(start, end, prefix, limit, reverse, False))
+def scan(
+    start="", end=None, prefix=None, limit=None, reverse=False, *, max_staleness=None, on_stale=None, within=None
+):
+    return _pages(_requests.Scan(start, end, prefix, limit, reverse, False, (max_staleness, on_stale, within)))
 
 
-def keys(start="", end=None, prefix=None, limit=None, reverse=False):
-    return _pages(_requests.Scan(start, end, prefix, limit, reverse, True))
+def keys(
+    start="", end=None, prefix=None, limit=None, reverse=False, *, max_staleness=None, on_stale=None, within=None
+):
+    return _pages(_requests.Scan(start, end, prefix, limit, reverse, True, (max_staleness, on_stale, within)))
 
 
 async def _pages(pages):
     while not pages.done:
-        found = _in_place(_reads.page, pages)
+        found = _ASK_NODE if pages.is_fresh else _in_place(_reads.page, pages)
         for item in await _ask(pages.request()) if found is _ASK_NODE else found:
             yield item
 

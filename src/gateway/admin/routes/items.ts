@@ -7,12 +7,12 @@ import { exportLine } from "../../../keygroups/export-line.js";
 import { readExportedValue } from "../../../keygroups/json-values.js";
 import type { ExportedItem, KeygroupFacade } from "../../../keygroups/types.js";
 import { linesOf, parseJson } from "../body.js";
+import { onData } from "../data-access.js";
 import type { AdminDeps } from "../deps.js";
 import { json } from "../responses.js";
 import { route, type AdminRoute } from "../route.js";
 import { exportedItemSchema } from "../schemas.js";
 import { lineStream, NDJSON } from "../streams.js";
-import { findServing } from "./keygroups.js";
 
 /** A chunk is imported once it has this many items or bytes. */
 const CHUNK_ITEMS = LIMITS.scanPageItemsMax;
@@ -31,7 +31,8 @@ export function itemRoutes(deps: AdminDeps): AdminRoute[] {
       tag: "keys",
       summary: "All keys with values, types and expiry, a line each, CRDTs with their state",
       responses: { 200: { description: "Items", contentType: NDJSON, schema: exportedItemSchema } },
-      handle: (call) => lineStream(exportLines(findServing(deps, call)), NDJSON, deps.logger),
+      handle: (call) =>
+        onData(deps, call, (keygroup) => lineStream(exportLines(keygroup), NDJSON, deps.logger)),
     }),
     route({
       method: "POST",
@@ -51,8 +52,10 @@ export function itemRoutes(deps: AdminDeps): AdminRoute[] {
           schema: z.strictObject({ imported: z.int().min(0) }),
         },
       },
-      handle: async (call) =>
-        json({ imported: await importLines(call.request, findServing(deps, call)) }),
+      handle: (call) =>
+        onData(deps, call, async (keygroup) =>
+          json({ imported: await importLines(call.request, keygroup) }),
+        ),
     }),
   ];
 }

@@ -14,16 +14,8 @@ const oneKeygroup = (description: string) =>
   ({ description, contentType: "application/json", schema: keygroupSchema }) as const;
 
 /** The keygroup that the path names. @throws EnokiError `ENOKI_KEYGROUP_NOT_FOUND` */
-export function findKeygroup(deps: AdminDeps, call: AdminCall<unknown>): KeygroupFacade {
+function findKeygroup(deps: AdminDeps, call: AdminCall<unknown>): KeygroupFacade {
   return deps.keygroups.find(parseKeygroupName(call.param("keygroup")));
-}
-
-/** The same, where its data are to be read or written. @throws EnokiError `ENOKI_STALE` */
-export function findServing(deps: AdminDeps, call: AdminCall<unknown>): KeygroupFacade {
-  const keygroup = findKeygroup(deps, call);
-  if (keygroup.isServing) return keygroup;
-  const detail = `the replica of "${keygroup.name}" on this node does not serve yet: ask another node`;
-  throw new EnokiError("ENOKI_STALE", detail);
 }
 
 /** Keygroups and their settings. */

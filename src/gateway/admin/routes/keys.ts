@@ -6,7 +6,12 @@ import { LIMITS } from "../../../core/limits.js";
 import { durationField, flagField, integerField } from "../../../input/fields.js";
 import { parseInput } from "../../../input/parse-input.js";
 import { showJsonValue } from "../../../keygroups/json-values.js";
-import type { ScanRequest, WriteOperation, WriteOutcome } from "../../../keygroups/types.js";
+import type {
+  KeygroupFacade,
+  ScanRequest,
+  WriteOperation,
+  WriteOutcome,
+} from "../../../keygroups/types.js";
 import { readBody } from "../body.js";
 import {
   etagOf,
@@ -14,7 +19,9 @@ import {
   readConditions,
   requireConditions,
   writeUnder,
+  type Conditions,
 } from "../conditions.js";
+import { freshQuery, onData, onRead, sessionHeader } from "../data-access.js";
 import type { AdminDeps } from "../deps.js";
 import { contentTypeOf, valueOfBody } from "../raw-values.js";
 import { json } from "../responses.js";
@@ -22,7 +29,6 @@ import { route, type AdminCall, type AdminRoute } from "../route.js";
 import { explanationSchema, keyPageSchema } from "../schemas.js";
 import { soleKeyReport } from "../../../keygroups/overview/key-report.js";
 import { isoTime, showExplanation } from "../views.js";
-import { findServing } from "./keygroups.js";
 
 const PATH = "/v1/keygroups/{keygroup}/keys/{key}";
 
@@ -40,6 +46,7 @@ const pageQuerySchema = z.strictObject({
   limit: integerField(0, Number.MAX_SAFE_INTEGER).optional(),
   reverse: flagField.optional(),
   values: flagField.optional(),
+  ...freshQuery,
 });
 
 /** Keys and raw values. */
@@ -62,13 +69,15 @@ function pageRoute(deps: AdminDeps): AdminRoute {
         schema: keyPageSchema,
       },
     },
-    handle: (call) => {
-      const page = findServing(deps, call).scan(toScanRequest(call.query));
-      const items = page.items.map(({ key, value }) =>
-        value === undefined ? { key } : { key, value: showJsonValue(value) },
-      );
-      return json({ items, next: page.more ? (items.at(-1)?.key ?? null) : null });
-    },
+    headers: [sessionHeader],
+    handle: (call) =>
+      onRead(deps, call, (keygroup) => {
+        const page = keygroup.scan(toScanRequest(call.query));
+        const items = page.items.map(({ key, value }) =>
+          value === undefined ? { key } : { key, value: showJsonValue(value) },
+        );
+        return json({ items, next: page.more ? (items.at(-1)?.key ?? null) : null });
+      }),
   });
 }
 
@@ -110,30 +119,34 @@ function getRoute(deps: AdminDeps): AdminRoute {
     id: "getValue",
     tag: "keys",
     summary: "The raw value of a key",
-    headers: [ifMatch, ifNoneMatch],
+    query: z.strictObject(freshQuery),
+    headers: [ifMatch, ifNoneMatch, sessionHeader],
     responses: {
       200: {
         description: "The value; its content type says its type",
         contentType: "*/*",
-        headers: ["ETag", "Enoki-Expires-At"],
+        headers: ["ETag", "Enoki-Expires-At", "Enoki-Staleness-Ms", "Enoki-Session"],
       },
       304: { description: "The client has this version" },
     },
-    handle: (call) => {
-      const key = call.param("key");
-      const entry = findServing(deps, call).entry(key);
-      if (!entry) throw new EnokiError("ENOKI_KEY_NOT_FOUND", `no key ${JSON.stringify(key)}`);
-      const { value, version, expiresAtMs } = entry;
-      const conditions = readConditions(call.request.headers);
-      if (conditions.ifMatch) requireConditions({ ...conditions, ifNoneMatch: undefined }, version);
-      const headers: Record<string, string> = { ETag: etagOf(version) };
-      if (expiresAtMs !== 0) headers["Enoki-Expires-At"] = isoTime(expiresAtMs);
-      if (isUnchanged(conditions, version)) return new Response(null, { status: 304, headers });
-      headers["Content-Type"] = contentTypeOf(value);
-      headers["Content-Length"] = String(value.bytes.length);
-      return new Response(value.bytes as Uint8Array<ArrayBuffer>, { headers });
-    },
+    handle: (call) =>
+      onRead(deps, call, (keygroup) =>
+        valueOf(keygroup, call.param("key"), readConditions(call.request.headers)),
+      ),
   });
+}
+
+function valueOf(keygroup: KeygroupFacade, key: string, conditions: Conditions): Response {
+  const entry = keygroup.entry(key);
+  if (!entry) throw new EnokiError("ENOKI_KEY_NOT_FOUND", `no key ${JSON.stringify(key)}`);
+  const { value, version, expiresAtMs } = entry;
+  if (conditions.ifMatch) requireConditions({ ...conditions, ifNoneMatch: undefined }, version);
+  const headers: Record<string, string> = { ETag: etagOf(version) };
+  if (expiresAtMs !== 0) headers["Enoki-Expires-At"] = isoTime(expiresAtMs);
+  if (isUnchanged(conditions, version)) return new Response(null, { status: 304, headers });
+  headers["Content-Type"] = contentTypeOf(value);
+  headers["Content-Length"] = String(value.bytes.length);
+  return new Response(value.bytes as Uint8Array<ArrayBuffer>, { headers });
 }
 
 function putRoute(deps: AdminDeps): AdminRoute {
@@ -147,6 +160,7 @@ function putRoute(deps: AdminDeps): AdminRoute {
       ifMatch,
       ifNoneMatch,
       { name: "Enoki-Ttl", description: "Duration after which the key expires" },
+      sessionHeader,
     ],
     requestBody: { description: "The value", contentType: "*/*" },
     responses: {
@@ -154,34 +168,35 @@ function putRoute(deps: AdminDeps): AdminRoute {
         description: "It is stored",
         contentType: "application/json",
         schema: z.strictObject({ version: z.string() }),
-        headers: ["ETag"],
+        headers: ["ETag", "Enoki-Session"],
       },
     },
-    handle: async (call) => {
-      const keygroup = findServing(deps, call);
-      const { headers } = call.request;
-      const conditions = readConditions(headers);
-      const ttl = headers.get("enoki-ttl");
-      const ttlMs = ttl === null ? undefined : parseInput(durationField, ttl, "Enoki-Ttl");
-      const body = await readBody(call.request, {
-        sizeBytesMax: LIMITS.valueSizeBytesMax,
-        code: "ENOKI_VALUE_TOO_LARGE",
-      });
-      const value = valueOfBody(headers.get("content-type"), body);
-      const key = call.param("key");
-      const write: WriteOperation = {
-        op: "set",
-        key,
-        value,
-        ...(ttlMs === undefined ? {} : { ttlMs }),
-      };
-      const outcome = await writeUnder(conditions, keygroup, key, (checks) =>
-        keygroup.write({ checks, writes: [write] }),
-      );
-      const { version } = firstResult(outcome);
-      return json({ version }, 200, version === null ? {} : { ETag: etagOf(version) });
-    },
+    handle: (call) => onData(deps, call, (keygroup) => put(keygroup, call)),
   });
+}
+
+async function put(keygroup: KeygroupFacade, call: AdminCall<unknown>): Promise<Response> {
+  const { headers } = call.request;
+  const conditions = readConditions(headers);
+  const ttl = headers.get("enoki-ttl");
+  const ttlMs = ttl === null ? undefined : parseInput(durationField, ttl, "Enoki-Ttl");
+  const body = await readBody(call.request, {
+    sizeBytesMax: LIMITS.valueSizeBytesMax,
+    code: "ENOKI_VALUE_TOO_LARGE",
+  });
+  const value = valueOfBody(headers.get("content-type"), body);
+  const key = call.param("key");
+  const write: WriteOperation = {
+    op: "set",
+    key,
+    value,
+    ...(ttlMs === undefined ? {} : { ttlMs }),
+  };
+  const outcome = await writeUnder(conditions, keygroup, key, (checks) =>
+    keygroup.write({ checks, writes: [write] }),
+  );
+  const { version } = firstResult(outcome);
+  return json({ version }, 200, version === null ? {} : { ETag: etagOf(version) });
 }
 
 function deleteRoute(deps: AdminDeps): AdminRoute {
@@ -191,7 +206,7 @@ function deleteRoute(deps: AdminDeps): AdminRoute {
     id: "deleteKey",
     tag: "keys",
     summary: "Delete a key; deleting what is not there is no error",
-    headers: [ifMatch],
+    headers: [ifMatch, sessionHeader],
     responses: {
       200: {
         description: "It is gone",
@@ -199,15 +214,15 @@ function deleteRoute(deps: AdminDeps): AdminRoute {
         schema: z.strictObject({ existed: z.boolean() }),
       },
     },
-    handle: async (call) => {
-      const keygroup = findServing(deps, call);
-      const key = call.param("key");
-      const conditions = readConditions(call.request.headers);
-      const outcome = await writeUnder(conditions, keygroup, key, (checks) =>
-        keygroup.write({ checks, writes: [{ op: "delete", key }] }),
-      );
-      return json({ existed: firstResult(outcome).existed === true });
-    },
+    handle: (call) =>
+      onData(deps, call, async (keygroup) => {
+        const key = call.param("key");
+        const conditions = readConditions(call.request.headers);
+        const outcome = await writeUnder(conditions, keygroup, key, (checks) =>
+          keygroup.write({ checks, writes: [{ op: "delete", key }] }),
+        );
+        return json({ existed: firstResult(outcome).existed === true });
+      }),
   });
 }
 
@@ -225,15 +240,15 @@ function explainRoute(deps: AdminDeps): AdminRoute {
         schema: explanationSchema,
       },
     },
-    handle: async (call: AdminCall<unknown>) => {
-      const key = call.param("key");
-      const keygroup = findServing(deps, call);
-      const report =
-        (await deps.overview?.key(keygroup.name, key)) ??
-        soleKeyReport(deps.node().name, keygroup.explain(key));
-      if (report.versions.length > 0) return json(showExplanation(report));
-      throw new EnokiError("ENOKI_KEY_NOT_FOUND", `no key ${JSON.stringify(key)}`);
-    },
+    handle: (call) =>
+      onData(deps, call, async (keygroup) => {
+        const key = call.param("key");
+        const report =
+          (await deps.overview?.key(keygroup.name, key)) ??
+          soleKeyReport(deps.node().name, keygroup.explain(key));
+        if (report.versions.length > 0) return json(showExplanation(report));
+        throw new EnokiError("ENOKI_KEY_NOT_FOUND", `no key ${JSON.stringify(key)}`);
+      }),
   });
 }
 

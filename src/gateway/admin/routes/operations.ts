@@ -5,12 +5,12 @@ import { LIMITS } from "../../../core/limits.js";
 import { executeJsonOperation, jsonOperationSchema } from "../../../keygroups/json-operations.js";
 import { showJsonValue } from "../../../keygroups/json-values.js";
 import { readJson } from "../body.js";
+import { onData, sessionHeader } from "../data-access.js";
 import type { AdminDeps } from "../deps.js";
 import { json } from "../responses.js";
 import { route, type AdminRoute } from "../route.js";
 import { watchEventSchema } from "../schemas.js";
 import { eventStream, NDJSON } from "../streams.js";
-import { findServing } from "./keygroups.js";
 
 /** Everything that a function can do with its keygroup, and the changes as they happen. */
 export function operationRoutes(deps: AdminDeps): AdminRoute[] {
@@ -33,12 +33,13 @@ export function operationRoutes(deps: AdminDeps): AdminRoute[] {
           schema: z.looseObject({}),
         },
       },
-      handle: async (call) => {
-        const keygroup = findServing(deps, call);
-        const request = await readJson(call.request, z.unknown(), LIMITS.frameBytesMax);
-        refuseWatch(request);
-        return json(await executeJsonOperation(keygroup, request, {}));
-      },
+      headers: [sessionHeader],
+      handle: (call) =>
+        onData(deps, call, async (keygroup) => {
+          const request = await readJson(call.request, z.unknown(), LIMITS.frameBytesMax);
+          refuseWatch(request);
+          return json(await executeJsonOperation(keygroup, request, {}));
+        }),
     }),
     route({
       method: "GET",
@@ -51,7 +52,6 @@ export function operationRoutes(deps: AdminDeps): AdminRoute[] {
         200: { description: "Changes", contentType: NDJSON, schema: watchEventSchema },
       },
       handle: (call) => {
-        const keygroup = findServing(deps, call);
         const { prefix, start } = call.query;
         if (prefix !== undefined && start !== undefined) {
           throw new EnokiError("ENOKI_INVALID_INPUT", "query.prefix: excludes start", {
@@ -62,12 +62,14 @@ export function operationRoutes(deps: AdminDeps): AdminRoute[] {
           ...(prefix === undefined ? {} : { prefix }),
           ...(start === undefined ? {} : { start }),
         };
-        if (!call.wantsBody) return new Response(null, { headers: { "Content-Type": NDJSON } });
-        return eventStream([call.request.signal, deps.draining], [], (send) =>
-          keygroup.watch(range, ({ key, value, version }) =>
-            send({ key, value: value === undefined ? null : showJsonValue(value), version }),
-          ),
-        );
+        return onData(deps, call, (keygroup) => {
+          if (!call.wantsBody) return new Response(null, { headers: { "Content-Type": NDJSON } });
+          return eventStream([call.request.signal, deps.draining], [], (send) =>
+            keygroup.watch(range, ({ key, value, version }) =>
+              send({ key, value: value === undefined ? null : showJsonValue(value), version }),
+            ),
+          );
+        });
       },
     }),
   ];

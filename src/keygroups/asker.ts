@@ -1,0 +1,15 @@
+import type { Session } from "../core/session.js";
+
+/** The call on whose behalf operations are asked for, and who keeps what it has come to see. */
+export interface Asker {
+  /** 16 bytes of the invocation; `undefined` = there is none. */
+  readonly idBytes: Uint8Array | undefined;
+  /** What its client had seen, and what it has seen on other nodes; `undefined` = nothing. */
+  readonly session: Session | undefined;
+  /** The replica here does not show that yet, so operations go to one on another node that does. */
+  readonly isElsewhere: boolean;
+  /** It has read something that is at most so stale. */
+  noteRead(boundMs: number): void;
+  /** A replica on another node has answered, and shows so much. */
+  noteSeen(session: Session): void;
+}

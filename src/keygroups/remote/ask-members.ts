@@ -1,0 +1,66 @@
+import { FRAME } from "../../channel/frames.js";
+import { decodeErrorReply, isErrorReply } from "../../channel/replies.js";
+import { EnokiError } from "../../core/errors.js";
+import type { NodeName } from "../../core/ids.js";
+import type { PeerRequests } from "../../peers/requests.js";
+import { decodeAnswer, OPERATION_METHOD, type OperationAnswer } from "./operation-request.js";
+
+/** One operation, and whom it may be asked of. */
+export interface MembersQuestion {
+  /** In this order. */
+  readonly members: readonly NodeName[];
+  readonly requests: PeerRequests;
+  readonly body: Uint8Array;
+  /** How long a member may wait for fresher data before it answers. */
+  readonly withinMs: number;
+  /** A member that is too stale leaves it to the next. */
+  readonly isStaleElsewhere: boolean;
+  /** What is said if there is nobody to ask. */
+  readonly refusal: EnokiError;
+}
+
+/** How long the answer of another node is waited for. */
+const TIMEOUT_MS = 10_000;
+
+/** Codes of a member that certainly did nothing, and cannot now: another one may. */
+const UNDONE: ReadonlySet<string> = new Set([
+  "ENOKI_PEER_UNREACHABLE",
+  "ENOKI_SESSION_NOT_REACHED",
+  "ENOKI_DRAINING",
+]);
+
+/**
+ * Asks one member after the other, as long as it is certain that nothing was done.
+ * @throws EnokiError of the last one that was asked
+ */
+export async function askMembers(question: MembersQuestion): Promise<OperationAnswer> {
+  const { members, requests, body, withinMs, isStaleElsewhere } = question;
+  let { refusal } = question;
+  for (const member of members) {
+    try {
+      const bytes = await requests.request(member, OPERATION_METHOD, body, {
+        timeoutMs: TIMEOUT_MS + withinMs,
+        lane: "update",
+      });
+      const answer = decodeAnswer(bytes);
+      const refused = refusalOf(answer);
+      if (!refused || !mayMoveOn(refused, isStaleElsewhere)) return answer;
+      refusal = refused;
+    } catch (error) {
+      if (!(error instanceof EnokiError) || !mayMoveOn(error, isStaleElsewhere)) throw error;
+      // why: that a link is down says less than what a node has said.
+      if (error.code !== "ENOKI_PEER_UNREACHABLE") refusal = error;
+    }
+  }
+  throw refusal;
+}
+
+function mayMoveOn({ code }: EnokiError, isStaleElsewhere: boolean): boolean {
+  return UNDONE.has(code) || (code === "ENOKI_STALE" && isStaleElsewhere);
+}
+
+function refusalOf({ type, payload }: OperationAnswer): EnokiError | undefined {
+  if (type !== FRAME.reply || !isErrorReply(payload)) return undefined;
+  const { code, message } = decodeErrorReply(payload);
+  return new EnokiError(code as EnokiError["code"], String(message));
+}

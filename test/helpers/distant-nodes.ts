@@ -1,0 +1,68 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { MemoryNamingService } from "../../dist/naming/memory.js";
+import { systemTimers } from "../../dist/ports/timers.js";
+import type { EnokiNode } from "../../dist/node/node.js";
+import { connect } from "../../src/client/index.js";
+import type { ClusterNode } from "./running-cluster.js";
+import { PROCESS_ISOLATION, startNode } from "./running-node.js";
+import { TcpProxy } from "./tcp-proxy.js";
+
+/** A node whose links lead over a relay that may take time, and be cut. */
+export interface DistantNode extends ClusterNode {
+  readonly node: EnokiNode;
+  /** The way to it; ways to others begin at theirs. */
+  readonly proxy: TcpProxy;
+}
+
+/** Nodes in this process on one naming service in memory, over real sockets and relays. */
+export class DistantNodes {
+  readonly #service = new MemoryNamingService({ timers: systemTimers });
+  readonly #nodes: DistantNode[] = [];
+  readonly #dir: string;
+
+  private constructor(dir: string) {
+    this.#dir = dir;
+  }
+
+  static async open(): Promise<DistantNodes> {
+    return new DistantNodes(await mkdtemp(join(tmpdir(), "enoki-distant-")));
+  }
+
+  /** Starts a node that others reach over a relay which delays each piece in either direction. */
+  async start(name: string, delayMs = 0): Promise<DistantNode> {
+    let node: EnokiNode | undefined;
+    const proxy = await new TcpProxy(() => node?.cluster?.links.port ?? 0).listen();
+    proxy.delayMs = delayMs;
+    const started = await startNode({
+      ...PROCESS_ISOLATION,
+      name,
+      dataDir: join(this.#dir, name),
+      cluster: {
+        connectNaming: () => this.#service.connect(),
+        listen: { host: "127.0.0.1", port: 0 },
+        advertise: `127.0.0.1:${proxy.port}`,
+        credentials: undefined,
+      },
+    });
+    node = started.node;
+    const { functionsUrl, adminUrl } = started;
+    const client = connect(adminUrl);
+    const distant = { name, node, proxy, client, functionsUrl, adminUrl };
+    this.#nodes.push(distant);
+    return distant;
+  }
+
+  /** Makes every link longer, or cuts it. */
+  each(change: (proxy: TcpProxy) => void): void {
+    for (const { proxy } of this.#nodes) change(proxy);
+  }
+
+  async remove(): Promise<void> {
+    await Promise.all(this.#nodes.map(({ node }) => node.close()));
+    await Promise.all(this.#nodes.map(({ proxy }) => proxy.close()));
+    await rm(this.#dir, { recursive: true, force: true });
+  }
+}
