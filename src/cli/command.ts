@@ -5,6 +5,7 @@ import { EnokiError } from "../core/errors.js";
 import { connect, type Client } from "../client/client.js";
 import { RemoteError } from "../client/problem.js";
 import type { Io } from "./io.js";
+import { SessionFile } from "./session-file.js";
 
 /** The node that commands talk to unless told otherwise. */
 const DEFAULT_NODE_URL = "http://127.0.0.1:8080";
@@ -30,6 +31,7 @@ interface NodeOptions {
   readonly node?: string;
   readonly token?: string;
   readonly json?: boolean;
+  readonly session?: string;
 }
 
 /** A command and what its help shows: usage, one line, and an example or more. */
@@ -53,14 +55,21 @@ export function addCommand(
   );
 }
 
-/** Adds a command that talks to a node. `isJsonTaken`: its own `--json` means something else. */
+/**
+ * Adds a command that talks to a node. `isJsonTaken`: its own `--json` means something else.
+ * `seesData`: it calls functions or touches data, and so may be part of a session.
+ */
 export function addNodeCommand(
   parent: Command,
-  text: CommandText & { readonly isJsonTaken?: boolean },
+  text: CommandText & { readonly isJsonTaken?: boolean; readonly seesData?: boolean },
 ): Command {
   const command = addCommand(parent, text)
     .option("--node <url>", `the node's admin port (ENOKI_NODE, else ${DEFAULT_NODE_URL})`)
     .option("--token <token>", "the node's token (ENOKI_TOKEN)");
+  if (text.seesData) {
+    const what = "keeps what was seen and written, for reads on any node (ENOKI_SESSION)";
+    command.option("--session <file>", what);
+  }
   return text.isJsonTaken ? command : command.option("--json", "print JSON, for programs");
 }
 
@@ -73,12 +82,16 @@ export function onNode<Options = object, Args extends unknown[] = string[]>(
     const command = given.at(-1) as Command;
     const options = given.at(-2) as Options & NodeOptions;
     const args = given.slice(0, -2) as Args;
-    const client = connectTo(cli.io, options);
+    const session = sessionFileOf(cli.io, command, options);
+    const client = connectTo(cli.io, options, await session?.read());
     const context = { client, io: cli.io, options, json: options.json === true, cli };
     try {
       await handler(context, ...args);
     } catch (error) {
       throw await suggestName(client, command, args, error);
+    } finally {
+      // Also after a failure: the call may have written.
+      await session?.write(client.session);
     }
   };
 }
@@ -101,10 +114,25 @@ export function wholeNumber(name: string, text: string): number {
   );
 }
 
-function connectTo(io: Io, { node, token }: NodeOptions): Client {
+/** Where a command keeps its session, if it has one and was told to. */
+function sessionFileOf(
+  io: Io,
+  command: Command,
+  { session }: NodeOptions,
+): SessionFile | undefined {
+  const path = session ?? (io.env["ENOKI_SESSION"] || undefined);
+  const seesData = command.options.some(({ long }) => long === "--session");
+  return seesData && path !== undefined ? new SessionFile(path) : undefined;
+}
+
+function connectTo(io: Io, { node, token }: NodeOptions, session: string | undefined): Client {
   const url = node ?? (io.env["ENOKI_NODE"] || DEFAULT_NODE_URL);
   const secret = token ?? (io.env["ENOKI_TOKEN"] || undefined);
-  return connect({ url, ...(secret === undefined ? {} : { token: secret }) });
+  return connect({
+    url,
+    ...(secret === undefined ? {} : { token: secret }),
+    ...(session === undefined ? {} : { session }),
+  });
 }
 
 /** Adds "did you mean" to an error about a name that does not exist but is close to one that does. */

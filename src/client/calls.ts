@@ -5,7 +5,7 @@ import { TAG } from "../core/value.js";
 import type { Value } from "../guest/types.js";
 import { durationMs, segment } from "./options.js";
 import { errorOf, isProblem } from "./problem.js";
-import type { FunctionPorts, NodeAnswer } from "./function-ports.js";
+import type { NodeAnswer, NodePorts } from "./node-ports.js";
 import { text, type Body, type ClientAnswer } from "./transport.js";
 
 /** Options of a call. */
@@ -45,9 +45,9 @@ const POLL_MS_MIN = 20;
 
 /** Calls functions and fetches results. */
 export class Calls {
-  readonly #ports: FunctionPorts;
+  readonly #ports: NodePorts;
 
-  constructor(ports: FunctionPorts) {
+  constructor(ports: NodePorts) {
     this.#ports = ports;
   }
 

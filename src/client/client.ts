@@ -1,20 +1,23 @@
 import { EnokiError } from "../core/errors.js";
 import type { Value } from "../guest/types.js";
+import { DataRequests } from "./data-requests.js";
 import { Calls, type CallOptions, type CallResponse, type SentInvocation } from "./calls.js";
 import { FunctionPort } from "./function-port.js";
-import { FunctionPorts } from "./function-ports.js";
 import { FunctionsClient } from "./functions-client.js";
 import { InvocationsClient } from "./invocations-client.js";
 import { KeygroupClient } from "./keygroup.js";
 import { KeygroupsClient } from "./keygroups-client.js";
+import { NodePorts } from "./node-ports.js";
+import { ClientSession } from "./session.js";
 import { Transport } from "./transport.js";
 import type { NodeInfo } from "./types.js";
 
 /** Where a node is, and how to talk to it. */
 export interface ClientOptions {
   /**
-   * Address of the admin port, such as `http://127.0.0.1:8080`; or of several nodes: calls go to the
-   * first that answers, and to the next when it is gone. Everything else goes to the first one.
+   * Address of the admin port, such as `http://127.0.0.1:8080`; or of several nodes: calls and data
+   * go to the first that answers, and to the next when it is gone. Functions, keygroups and
+   * invocations are managed on the first one.
    */
   readonly url: string | readonly string[];
   /** What the client has seen before: a {@link Client.session} that was kept. */
@@ -37,7 +40,8 @@ export class Client {
   readonly keygroups: KeygroupsClient;
   readonly invocations: InvocationsClient;
   readonly #admin: Transport;
-  readonly #ports: FunctionPorts;
+  readonly #session: ClientSession;
+  readonly #data: DataRequests;
   readonly #calls: Calls;
 
   constructor(options: ClientOptions) {
@@ -49,17 +53,16 @@ export class Client {
       throw new EnokiError("ENOKI_INVALID_INPUT", what);
     }
     this.#admin = admins[0] as Transport;
-    this.#ports = new FunctionPorts(
-      admins.map(
-        (admin) => new FunctionPort({ admin, functionsUrl, functionsToken, token, timeoutMs }),
-      ),
-      session,
-    );
+    this.#session = new ClientSession(session);
+    const access = { functionsUrl, functionsToken, token, timeoutMs };
+    const calls = admins.map((admin) => new FunctionPort({ admin, ...access }));
+    const data = admins.map((admin) => ({ find: () => Promise.resolve(admin) }));
+    this.#data = new DataRequests(this.#admin.url, new NodePorts(data, this.#session));
     this.url = this.#admin.url;
     this.functions = new FunctionsClient(this.#admin);
     this.keygroups = new KeygroupsClient(this.#admin);
     this.invocations = new InvocationsClient(this.#admin);
-    this.#calls = new Calls(this.#ports);
+    this.#calls = new Calls(new NodePorts(calls, this.#session));
   }
 
   /**
@@ -67,7 +70,7 @@ export class Client {
    * on whichever node, reads its writes. `""` while there is nothing that another node might lack.
    */
   get session(): string {
-    return this.#ports.session.token;
+    return this.#session.token;
   }
 
   /**
@@ -98,7 +101,7 @@ export class Client {
 
   /** The data of a function, or of any keygroup. Nothing is sent yet. */
   kv(keygroup: string): KeygroupClient {
-    return new KeygroupClient(this.#admin, keygroup);
+    return new KeygroupClient(this.#data, keygroup);
   }
 
   /** What the node says about itself. */

@@ -1,5 +1,5 @@
 import type { Operations } from "../guest/operations.js";
-import type { Transport } from "./transport.js";
+import type { Requests } from "./transport.js";
 
 /** First byte of a reply on the function channel, which the shared decoders skip. */
 const REPLY_OK = Buffer.of(0);
@@ -9,7 +9,7 @@ const REPLY_OK = Buffer.of(0);
  * batches, CRDTs and updates are the same code here and there. Only `json` is there; whatever the
  * function channel carries in its binary form has a request of its own in HTTP.
  */
-export function jsonOperations(admin: Transport, keygroupPath: string): Operations {
+export function jsonOperations(admin: Requests, keygroupPath: string): Operations {
   const operations: Pick<Operations, "json"> = {
     async json(request, decode) {
       const answer = await admin.request(`${keygroupPath}/operations`, {

@@ -25,6 +25,7 @@ import {
   type Json,
   type Kv,
   type MapOf,
+  type ReadOptions,
   type Scan,
   type ScanOptions,
   type ScanRange,
@@ -37,8 +38,8 @@ import {
 } from "../guest/types.js";
 import { jsonOperations } from "./json-operations.js";
 import { query, segment } from "./options.js";
-import { fetchItems, PageScan, toRange, type PageItem } from "./page-scan.js";
-import { text, type Body, type ClientAnswer, type Transport } from "./transport.js";
+import { fetchItems, freshParameters, PageScan, toRange, type PageItem } from "./page-scan.js";
+import { text, type Body, type ClientAnswer, type Requests } from "./transport.js";
 import { importLines, type ExportLine } from "./transfer.js";
 import type { Explanation } from "./types.js";
 
@@ -71,12 +72,12 @@ const READS_AT_ONCE = 16;
 export class KeygroupClient implements Kv {
   readonly DELETE: typeof DELETE = DELETE;
   readonly name: string;
-  readonly #admin: Transport;
+  readonly #admin: Requests;
   readonly #path: string;
   readonly #operations: Operations;
   readonly #updater: Updater;
 
-  constructor(admin: Transport, name: string) {
+  constructor(admin: Requests, name: string) {
     this.#admin = admin;
     this.name = name;
     this.#path = `/v1/keygroups/${parseKeygroupName(name)}`;
@@ -84,14 +85,15 @@ export class KeygroupClient implements Kv {
     this.#updater = new Updater(this.#operations, this);
   }
 
-  async get<T>(key: string, defaultValue?: unknown): Promise<T> {
-    const found = await this.entry<T>(key);
+  async get<T>(key: string, defaultValue?: unknown, options?: ReadOptions): Promise<T> {
+    const found = await this.entry<T>(key, options);
     return found === undefined ? (defaultValue as T) : found.value;
   }
 
-  async entry<T = Stored>(key: string): Promise<TypedEntry<T> | undefined> {
+  async entry<T = Stored>(key: string, options?: ReadOptions): Promise<TypedEntry<T> | undefined> {
     try {
-      return toEntry<T>(await this.#admin.request(this.#keyPath(key)));
+      const path = this.#keyPath(key) + query(freshParameters(options));
+      return toEntry<T>(await this.#admin.request(path));
     } catch (error) {
       if (error instanceof EnokiError && error.code === "ENOKI_KEY_NOT_FOUND") return undefined;
       throw error;
@@ -118,19 +120,20 @@ export class KeygroupClient implements Kv {
     return answer.existed;
   }
 
-  async exists(key: string): Promise<boolean> {
-    const { status } = await this.#admin.send(this.#keyPath(key), { method: "HEAD" });
+  async exists(key: string, options?: ReadOptions): Promise<boolean> {
+    const path = this.#keyPath(key) + query(freshParameters(options));
+    const { status } = await this.#admin.send(path, { method: "HEAD" });
     // why: an answer to HEAD cannot say what is wrong, and a missing keygroup is no missing key.
-    return status === 200 || (await this.entry(key)) !== undefined;
+    return status === 200 || (await this.entry(key, options)) !== undefined;
   }
 
   /** The values of several keys, each read on its own; missing ones are not in the map. */
-  async getMany<T>(keys: Iterable<string>): Promise<Map<string, T>> {
+  async getMany<T>(keys: Iterable<string>, options?: ReadOptions): Promise<Map<string, T>> {
     const unique = [...new Set(keys)];
     const found = new Map<string, T>();
     for (let at = 0; at < unique.length; at += READS_AT_ONCE) {
       const part = unique.slice(at, at + READS_AT_ONCE);
-      const entries = await Promise.all(part.map((key) => this.entry<T>(key)));
+      const entries = await Promise.all(part.map((key) => this.entry<T>(key, options)));
       for (const [i, entry] of entries.entries()) {
         if (entry !== undefined) found.set(part[i] as string, entry.value);
       }

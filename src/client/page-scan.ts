@@ -1,10 +1,10 @@
 import { EnokiError } from "../core/errors.js";
 import { LIMITS } from "../core/limits.js";
 import type { JsonValue } from "../channel/values.js";
-import { checkBound } from "../guest/kv-values.js";
-import type { Scan, ScanOptions, ScanRange } from "../guest/types.js";
+import { checkBound, parseFresh } from "../guest/kv-values.js";
+import type { ReadOptions, Scan, ScanOptions, ScanRange } from "../guest/types.js";
 import { query } from "./options.js";
-import type { Transport } from "./transport.js";
+import type { Requests } from "./transport.js";
 
 /** One key in a page; the value is there unless only keys were asked for. */
 export interface PageItem {
@@ -60,9 +60,20 @@ export function toRange(from: string | ScanRange | undefined, options?: ScanOpti
   return range;
 }
 
+/** How fresh a read has to be, as a query says it. @throws EnokiError `ENOKI_INVALID_INPUT` */
+export function freshParameters(options: ReadOptions | undefined): Record<string, string> {
+  if (parseFresh(options) === undefined) return {};
+  const { maxStaleness, onStale, within } = options as ReadOptions;
+  return {
+    ...(maxStaleness === undefined ? {} : { maxStaleness }),
+    ...(onStale === undefined ? {} : { onStale }),
+    ...(within === undefined ? {} : { within }),
+  };
+}
+
 /** Fetches all items of a range, page by page. */
 export async function* fetchItems(
-  admin: Transport,
+  admin: Requests,
   keygroupPath: string,
   range: ScanRange,
   withValues: boolean,
@@ -78,6 +89,7 @@ export async function* fetchItems(
       values: withValues || undefined,
       limit: Math.min(remaining, LIMITS.scanPageItemsMax),
       after,
+      ...freshParameters(range),
     })}`;
     const page = await admin.json<Page>(path);
     yield* page.items;

@@ -1,7 +1,7 @@
 import { EnokiError } from "../core/errors.js";
 import type { JsonValue } from "../channel/values.js";
 import { RemoteError } from "./problem.js";
-import type { Transport } from "./transport.js";
+import type { Requests } from "./transport.js";
 
 /** One key in an export: one line of JSON. CRDTs carry their whole state. */
 export interface ExportLine {
@@ -19,7 +19,7 @@ const PART_CHARACTERS = 1024 * 1024;
  * count from the first line of all.
  */
 export async function importLines(
-  admin: Transport,
+  admin: Requests,
   keygroupPath: string,
   lines: AsyncIterable<ExportLine> | Iterable<ExportLine>,
 ): Promise<number> {
@@ -49,7 +49,7 @@ export async function importLines(
 }
 
 async function sendPart(
-  admin: Transport,
+  admin: Requests,
   keygroupPath: string,
   part: readonly string[],
 ): Promise<number> {

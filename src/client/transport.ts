@@ -44,30 +44,16 @@ export function isNotSent(error: unknown): boolean {
   return error instanceof EnokiError && error.extra["isNotSent"] === true;
 }
 
-/** Sends requests to one address and turns every failure into an {@link EnokiError}. */
-export class Transport {
-  /** Address without a slash at its end. */
-  readonly url: string;
-  readonly #token: string | undefined;
-  readonly #timeoutMs: number | undefined;
-
-  constructor(url: string, token: string | undefined, timeoutMs: number | undefined) {
-    this.url = parseUrl(url);
-    this.#token = token;
-    this.#timeoutMs = timeoutMs;
-  }
+/** Sends requests to a node, or to whichever of several answers; every failure is an {@link EnokiError}. */
+export abstract class Requests {
+  /** Address without a slash at its end; of several, the first. */
+  abstract readonly url: string;
 
   /** Sends a request and waits for the whole answer, whatever its status. */
-  async send(path: string, request: ClientRequest = {}): Promise<ClientAnswer> {
-    const watch = this.#watch(request);
-    try {
-      const response = await this.#open(path, request, watch.signal);
-      const body = new Uint8Array(await response.arrayBuffer());
-      return { status: response.status, headers: response.headers, body };
-    } catch (error) {
-      throw this.#explain(error, watch);
-    }
-  }
+  abstract send(path: string, request?: ClientRequest): Promise<ClientAnswer>;
+
+  /** Reads an answer of JSON lines as they arrive, without a timeout. An abort ends it quietly. */
+  abstract lines(path: string, request?: ClientRequest): AsyncGenerator<unknown>;
 
   /** Like {@link send}, but an answer beyond 2xx is thrown. @throws EnokiError */
   async request(path: string, request: ClientRequest = {}): Promise<ClientAnswer> {
@@ -85,8 +71,32 @@ export class Transport {
     const answer = await this.request(path, json === undefined ? rest : withJson(rest, json));
     return parseJson(this.url + path, answer.body) as T;
   }
+}
 
-  /** Reads an answer of JSON lines as they arrive, without a timeout. An abort ends it quietly. */
+/** Sends requests to one address. */
+export class Transport extends Requests {
+  readonly url: string;
+  readonly #token: string | undefined;
+  readonly #timeoutMs: number | undefined;
+
+  constructor(url: string, token: string | undefined, timeoutMs: number | undefined) {
+    super();
+    this.url = parseUrl(url);
+    this.#token = token;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  async send(path: string, request: ClientRequest = {}): Promise<ClientAnswer> {
+    const watch = this.#watch(request);
+    try {
+      const response = await this.#open(path, request, watch.signal);
+      const body = new Uint8Array(await response.arrayBuffer());
+      return { status: response.status, headers: response.headers, body };
+    } catch (error) {
+      throw this.#explain(error, watch);
+    }
+  }
+
   async *lines(path: string, request: ClientRequest = {}): AsyncGenerator<unknown> {
     const watch = this.#watch({ ...request, timeoutMs: 0 });
     try {

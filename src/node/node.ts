@@ -18,7 +18,6 @@ import { createTokenCheck } from "../gateway/auth.js";
 import { createFunctionPort } from "../gateway/functions/function-port.js";
 import type { ClusterKeygroups } from "../keygroups/members/cluster-keygroups.js";
 import type { NodeKeygroups } from "../keygroups/node-keygroups.js";
-import { systemClock } from "../ports/clock.js";
 import type { Launcher } from "../ports/runtime.js";
 import type { Storage } from "../ports/storage.js";
 import { acquireGuardian, type Guardian } from "../runtimes/guardian.js";
@@ -28,7 +27,7 @@ import type { NodeCluster } from "./cluster.js";
 import { closeServer, listen, urlHost } from "./listen.js";
 import { createNodeMetrics } from "./metrics.js";
 import type { NodeSettings } from "./node-settings.js";
-import { functionOf, keygroupOf, nextInvocationId, openParts, type NodeParts } from "./parts.js";
+import { functionOf, nextInvocationId, openParts, type NodeParts } from "./parts.js";
 import { endRun } from "./run-marker.js";
 
 /** Where a running node can be reached. */

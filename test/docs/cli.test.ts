@@ -11,7 +11,7 @@ const page = await readPage("docs/reference/cli.md");
 const commands = leaves(makeProgram(), "enoki");
 
 /** Flags that are told once for all commands. */
-const SHARED_FLAGS = new Set(["--node", "--token", "--help"]);
+const SHARED_FLAGS = new Set(["--node", "--token", "--session", "--help"]);
 
 function makeProgram(): Command {
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });

@@ -26,11 +26,7 @@ export interface KeygroupNode {
   /** What was exported when replicas were given up: lines by file. */
   readonly exports: Map<string, string[]>;
   /** The answer to an operation of a function of that name on this node, for a call if one asks. */
-  ask(
-    keygroup: KeygroupName,
-    encode: (guest: FrameWriter) => void,
-    asker?: Asker,
-  ): Promise<Buffer>;
+  ask(keygroup: KeygroupName, encode: (guest: FrameWriter) => void, asker?: Asker): Promise<Buffer>;
   /** The operations of one instance of a function of that name on this node. */
   operations(keygroup: KeygroupName): RoutedOperations;
   close(): Promise<void>;
@@ -128,7 +124,9 @@ export async function openKeygroupNode(parts: KeygroupNodeParts): Promise<Keygro
 }
 
 /** A writer whose frames are read at once. */
-export function framesTo(onFrame: (type: number, id: number, payload: Buffer) => void): FrameWriter {
+export function framesTo(
+  onFrame: (type: number, id: number, payload: Buffer) => void,
+): FrameWriter {
   const reader = new FrameReader();
   const write = (chunk: Uint8Array): void => reader.push(Buffer.from(chunk), onFrame);
   return new FrameWriter({ write, writableLength: 0 }, { schedule: (flush) => flush() });

@@ -27,6 +27,7 @@ export function addInvokeCommand(program: Command, cli: Cli): void {
       "enoki invoke resize - < picture.png > small.png",
       "enoki invoke report --async",
     ],
+    seesData: true,
   })
     .argument("<name>", "the function")
     .argument("[data]", "its input as text; - reads standard input")

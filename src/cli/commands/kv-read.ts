@@ -3,18 +3,25 @@ import type { Command } from "commander";
 import type { JsonValue } from "../../channel/values.js";
 import type { TypedEntry, ValueType } from "../../client/keygroup.js";
 import type { PageItem } from "../../client/page-scan.js";
+import type { ReadOptions, ScanRange } from "../../guest/types.js";
 import { addNodeCommand, onNode, wholeNumber, type Cli } from "../command.js";
 import { untilSignal, write } from "../io.js";
 import { explanationText } from "../explanation-text.js";
 import { jsonLine, preview, printable } from "../output.js";
 
-interface ListOptions {
+interface ListOptions extends FreshOptions {
   readonly prefix?: string;
   readonly start?: string;
   readonly end?: string;
   readonly limit?: string;
   readonly reverse?: boolean;
   readonly values?: boolean;
+}
+
+interface FreshOptions {
+  readonly maxStaleness?: string;
+  readonly onStale?: string;
+  readonly within?: string;
 }
 
 interface WatchOptions {
@@ -31,13 +38,20 @@ export function addKvReadCommands(kv: Command, cli: Cli): void {
 }
 
 function addGet(kv: Command, cli: Cli): void {
-  addNodeCommand(kv, {
+  const command = addNodeCommand(kv, {
     usage: "get <keygroup> <key>",
     description: "print a value as it is; exit code 1 and nothing on stdout if it is missing",
-    examples: ["enoki kv get hello count", "enoki kv get hello photo > photo.png"],
-  }).action(
-    onNode(cli, async ({ client, io, json }, keygroup: string, key: string) => {
-      const entry = await client.kv(keygroup).entry(key);
+    examples: [
+      "enoki kv get hello count",
+      "enoki kv get hello photo > photo.png",
+      "enoki kv get hello count --max-staleness 1s --on-stale peer",
+    ],
+    seesData: true,
+  });
+  withFreshness(command).action(
+    onNode<FreshOptions>(cli, async (context, keygroup: string, key: string) => {
+      const { client, io, json, options } = context;
+      const entry = await client.kv(keygroup).entry(key, freshnessOf(options));
       if (entry === undefined) {
         cli.exitCode = 1;
         return;
@@ -50,11 +64,13 @@ function addGet(kv: Command, cli: Cli): void {
 }
 
 function addList(kv: Command, cli: Cli): void {
-  addNodeCommand(kv, {
+  const command = addNodeCommand(kv, {
     usage: "ls <keygroup>",
     description: "list keys in order, one per line",
     examples: ["enoki kv ls hello --prefix user/ --values", "enoki kv ls hello --json --values"],
-  })
+    seesData: true,
+  });
+  withFreshness(command)
     .option("--prefix <text>", "only keys that begin so")
     .option("--start <key>", "from this key on")
     .option("--end <key>", "up to this key, which is left out")
@@ -64,10 +80,11 @@ function addList(kv: Command, cli: Cli): void {
     .action(
       onNode<ListOptions>(cli, async ({ client, io, json, options }, keygroup: string) => {
         const { values, limit, ...range } = options;
+        const fresh = freshnessOf(options);
         const bounds = limit === undefined ? {} : { limit: wholeNumber("--limit", limit) };
         const items = client
           .kv(keygroup)
-          .items({ ...range, ...bounds }, { values: values === true });
+          .items({ ...range, ...fresh, ...bounds } as ScanRange, { values: values === true });
         for await (const item of items) {
           await write(io.stdout, json ? jsonLine(item) : itemLine(item));
         }
@@ -80,6 +97,7 @@ function addWatch(kv: Command, cli: Cli): void {
     usage: "watch <keygroup>",
     description: "print each change from now on, until Ctrl-C",
     examples: ["enoki kv watch hello --prefix user/"],
+    seesData: true,
   })
     .option("--prefix <text>", "only keys that begin so")
     .option("--start <key>", "only from this key on")
@@ -107,6 +125,7 @@ function addExplain(kv: Command, cli: Cli): void {
     usage: "explain <keygroup> <key>",
     description: "show where a value comes from and which replicas have it",
     examples: ["enoki kv explain hello count"],
+    seesData: true,
   }).action(
     onNode(cli, async ({ client, io, json }, keygroup: string, key: string) => {
       const explanation = await client.kv(keygroup).explain(key);
@@ -114,6 +133,21 @@ function addExplain(kv: Command, cli: Cli): void {
       await write(io.stdout, text);
     }),
   );
+}
+
+function withFreshness(command: Command): Command {
+  return command
+    .option("--max-staleness <duration>", "at most so long ago it was overwritten anywhere")
+    .option("--on-stale <what>", "where that is not certain: wait (as a rule), peer, serve or fail")
+    .option("--within <duration>", "how long to wait or ask around (5s)");
+}
+
+function freshnessOf({ maxStaleness, onStale, within }: FreshOptions): ReadOptions {
+  return {
+    ...(maxStaleness === undefined ? {} : { maxStaleness }),
+    ...(onStale === undefined ? {} : { onStale: onStale as NonNullable<ReadOptions["onStale"]> }),
+    ...(within === undefined ? {} : { within }),
+  };
 }
 
 /** Text and bytes as they are, JSON as JSON. */

@@ -20,6 +20,7 @@ function addExport(kv: Command, cli: Cli): void {
     usage: "export <keygroup>",
     description: "print all keys as lines of JSON, with types and expiry",
     examples: ["enoki kv export hello > hello.jsonl"],
+    seesData: true,
   }).action(
     onNode(cli, async ({ client, io }, keygroup: string) => {
       for await (const line of client.kv(keygroup).export()) await write(io.stdout, jsonLine(line));
@@ -32,6 +33,7 @@ function addImport(kv: Command, cli: Cli): void {
     usage: "import <keygroup> [file]",
     description: "write the keys of an export; without a file from standard input",
     examples: ["enoki kv import hello hello.jsonl", "enoki kv export a | enoki kv import b"],
+    seesData: true,
   }).action(
     onNode(cli, async ({ client, io, json }, keygroup: string, file?: string) => {
       const isStdin = file === undefined || file === "-";

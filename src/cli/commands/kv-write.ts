@@ -32,6 +32,7 @@ function addSet(kv: Command, cli: Cli): void {
       `enoki kv set hello limits '{"max":5}' --json --ttl 1h`,
       "enoki kv set hello photo @photo.png --bytes",
     ],
+    seesData: true,
     isJsonTaken: true,
   })
     .option("--json", "the value is JSON")
@@ -56,6 +57,7 @@ function addIncrement(kv: Command, cli: Cli): void {
     usage: "incr <keygroup> <key> [n]",
     description: "add to a counter, 1 unless said, and print its new value",
     examples: ["enoki kv incr hello visits", "enoki kv incr hello visits 10"],
+    seesData: true,
   }).action(
     onNode(cli, async ({ client, io, json }, keygroup: string, key: string, by?: string) => {
       const amount = by === undefined || by.trim() === "" ? 1 : Number(by);
@@ -73,6 +75,7 @@ function addRemove(kv: Command, cli: Cli): void {
     usage: "rm <keygroup> <key>",
     description: "delete a key; a missing one is no error",
     examples: ["enoki kv rm hello greeting"],
+    seesData: true,
   })
     .option("--if-version <version>", "only if the key still has this version")
     .action(

@@ -210,8 +210,7 @@ export class Deliveries {
         return;
       }
       const tried = { ...entry, tries: entry.tries + 1 };
-      const isGone =
-        outcome instanceof EnokiError && outcome.code === "ENOKI_FUNCTION_NOT_FOUND";
+      const isGone = outcome instanceof EnokiError && outcome.code === "ENOKI_FUNCTION_NOT_FOUND";
       if (isGone || !isRetried(outcome)) {
         await this.#finish(tracked, id, tried, outcome, marks, isGone);
       } else await this.#failed(tracked, id, tried, outcome, marks);

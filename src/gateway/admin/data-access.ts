@@ -77,7 +77,11 @@ export async function onRead(
     if (stale) {
       const { method, headers, signal, url } = call.request;
       const asked = url.replace(/([?&])onStale=peer(?=&|#|$)/, "$1onStale=fail");
-      return elsewhere(deps, { ...call, request: new Request(asked, { method, headers, signal }) }, stale);
+      return elsewhere(
+        deps,
+        { ...call, request: new Request(asked, { method, headers, signal }) },
+        stale,
+      );
     }
     const { boundMs } = keygroup.freshness;
     const response = await answering(() => work(keygroup));

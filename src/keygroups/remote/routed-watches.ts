@@ -58,7 +58,8 @@ export class RoutedWatches {
   }
 
   close(): void {
-    for (const watch of [...this.#watches.keys()]) this.end(watch);
+    for (const frames of this.#watches.values()) void frames?.return?.();
+    this.#watches.clear();
   }
 
   /** Passes frames on from the first member that begins, until they end. */
@@ -97,7 +98,11 @@ export class RoutedWatches {
   #pass(writer: FrameWriter, id: number, type: number, payload: Buffer): void {
     if (!this.#watches.has(id)) return;
     if (writer.backlogBytes > LIMITS.channelBacklogBytesMax) {
-      this.#fail(writer, id, new EnokiError("ENOKI_SLOW_READER", "the events were read too slowly"));
+      this.#fail(
+        writer,
+        id,
+        new EnokiError("ENOKI_SLOW_READER", "the events were read too slowly"),
+      );
       return;
     }
     writer.begin(type, id);
@@ -113,6 +118,9 @@ export class RoutedWatches {
   }
 }
 
-function toJson({ code, message }: EnokiError): { readonly code: string; readonly message: string } {
+function toJson({ code, message }: EnokiError): {
+  readonly code: string;
+  readonly message: string;
+} {
   return { code, message };
 }

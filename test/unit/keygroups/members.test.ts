@@ -1,22 +1,52 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 
-import { OPERATION } from "../../../src/channel/frames.js";
-import { encodeKeyOperation, encodeSet } from "../../../src/channel/operations.js";
+import { FRAME, OPERATION } from "../../../src/channel/frames.js";
+import {
+  encodeJsonOperation,
+  encodeKeyOperation,
+  encodeSet,
+  type OnStale,
+} from "../../../src/channel/operations.js";
 import { decodeErrorReply, isErrorReply } from "../../../src/channel/replies.js";
 import { parseNodeName, type KeygroupName } from "../../../src/core/ids.js";
+import type { Session } from "../../../src/core/session.js";
 import { TAG } from "../../../src/core/value.js";
+import type { Asker } from "../../../src/keygroups/asker.js";
+import type { Freshness } from "../../../src/keygroups/freshness.js";
 import { MemoryLinkHub } from "../../../src/links/memory.js";
 import { MemoryNamingService } from "../../../src/naming/memory.js";
 import { systemTimers } from "../../../src/ports/timers.js";
 import type { StorageDriver } from "../../../src/ports/storage.js";
 import { createMemoryDriver } from "../../../src/storage/memory.js";
-import { openKeygroupNode, type KeygroupNode } from "../../helpers/keygroup-node.js";
+import { framesTo, openKeygroupNode, type KeygroupNode } from "../../helpers/keygroup-node.js";
 import { str, textOf } from "../../helpers/memory-keygroup.js";
 import { until } from "../../helpers/node-calls.js";
 
 const NAME = "data" as KeygroupName;
 const [a, b] = [parseNodeName("a"), parseNodeName("b")];
 const SETTINGS = { policy: "lww", ttlMs: 0 } as const;
+
+/** A call that keeps what it is told. */
+class TestAsker implements Asker {
+  readonly idBytes = undefined;
+  readonly session: Session | undefined;
+  readonly isElsewhere: boolean;
+  readonly bounds: number[] = [];
+  readonly seen: Session[] = [];
+
+  constructor(session?: Session, isElsewhere = false) {
+    this.session = session;
+    this.isElsewhere = isElsewhere;
+  }
+
+  noteRead(boundMs: number): void {
+    this.bounds.push(boundMs);
+  }
+
+  noteSeen(session: Session): void {
+    this.seen.push(session);
+  }
+}
 
 let hub: MemoryLinkHub;
 let service: MemoryNamingService;
@@ -93,6 +123,98 @@ test("a function whose data lie on another node uses them there", async () => {
   hub.cut(a, b);
   const away = await left.ask(NAME, (guest) => encodeKeyOperation(guest, 4, 0, OPERATION.get, "k"));
   expect(decodeErrorReply(away)).toMatchObject({ code: "ENOKI_PEER_UNREACHABLE" });
+});
+
+test("a fresh read asks another replica where the one here cannot promise it, and a plain one does not", async () => {
+  await left.keygroups.ensure(NAME);
+  await right.keygroups.ensure(NAME);
+  await set(right, "k", "new");
+  await holds(left, "k", "new");
+  const [here, there] = [left, right].map(({ keygroups }) => keygroups.find(NAME).freshness);
+  await until("b is fresh", () => (there as Freshness).boundMs < 5000);
+  Object.defineProperty(here, "boundMs", { get: () => 10_000 });
+  const asker = new TestAsker();
+  const read = (onStale: OnStale, withinMs = 50): Promise<Buffer> =>
+    left.ask(
+      NAME,
+      (guest) => {
+        const fresh = { maxStalenessMs: 5000, onStale, withinMs };
+        encodeKeyOperation(guest, 1, 0, OPERATION.get, "k", fresh);
+      },
+      asker,
+    );
+  for (const onStale of ["fail", "wait"] as const) {
+    expect(decodeErrorReply(await read(onStale))).toMatchObject({ code: "ENOKI_STALE" });
+  }
+  expect(asker.bounds).toEqual([]);
+  const served = await read("serve");
+  expect([served.subarray(-3).toString(), asker.bounds]).toEqual(["new", [10_000]]);
+  const elsewhere = await read("peer");
+  expect(elsewhere.subarray(-3).toString()).toBe("new");
+  expect(asker.bounds.at(-1)).toBeLessThanOrEqual(5000);
+  hub.cut(a, b);
+  expect(decodeErrorReply(await read("peer"))).toMatchObject({ code: "ENOKI_STALE" });
+});
+
+test("a call that is to go elsewhere does, and its session is known there and comes back", async () => {
+  await left.keygroups.ensure(NAME);
+  await right.keygroups.ensure(NAME);
+  await until("a knows that b serves", () => left.keygroups.serversOf(NAME).includes(b));
+  await set(right, "k", "v");
+  const seen = right.keygroups.find(NAME).sessions.seenAfter(undefined);
+  const asker = new TestAsker(seen, true);
+  const read = await left.ask(
+    NAME,
+    (guest) => encodeKeyOperation(guest, 1, 0, OPERATION.get, "k"),
+    asker,
+  );
+  expect(read.subarray(-1).toString()).toBe("v");
+  expect(asker.seen.at(-1)?.keygroups.get(NAME)?.generation).toBe(1);
+  const never = { hlc: 0, keygroups: new Map([[NAME, { generation: 9, seen: [] }]]) };
+  const refused = await left.ask(
+    NAME,
+    (guest) => encodeKeyOperation(guest, 2, 0, OPERATION.get, "k"),
+    new TestAsker(never, true),
+  );
+  expect(decodeErrorReply(refused)).toMatchObject({ code: "ENOKI_SESSION_NOT_REACHED" });
+}, 30_000);
+
+test("a watch at a member goes on until that is out of reach, and then says so", async () => {
+  const placement = { kind: "at", node: b } as const;
+  const defaults = { settings: SETTINGS, placement, durability: "relaxed" } as const;
+  await left.directory.control.createKeygroup(NAME, defaults);
+  await until("b serves", () => right.keygroups.get(NAME));
+  const deploy = { deploy: "d", source: "s", runtime: "node", config: {}, deployedAtMs: 0 };
+  await left.directory.control.deployFunction(NAME as never, deploy, { nodes: [a] });
+  await until("b knows", () => right.directory.view.functions().length > 0);
+  const operations = left.operations(NAME);
+  const frames: { type: number; id: number; payload: Buffer }[] = [];
+  const back = framesTo((type, id, payload) => frames.push({ type, id, payload }));
+  const send = (id: number, request: object): void =>
+    encodeJsonOperation(
+      framesTo((_type, number, payload) => operations.serve(back, number, undefined, payload)),
+      id,
+      0,
+      request,
+    );
+  const events = () => frames.filter(({ type }) => type === FRAME.event);
+  send(7, { op: "watch", prefix: "k" });
+  await until("it has begun", () => frames.some(({ id }) => id === 7));
+  await set(right, "k1", "v");
+  await until("an event", () => events().length === 1);
+  expect(events()[0]).toMatchObject({ id: 7 });
+  expect(JSON.parse(events()[0]!.payload.toString())).toMatchObject({ key: "k1" });
+  send(8, { op: "watch", prefix: "k" });
+  await until("another", () => frames.some(({ id }) => id === 8));
+  send(9, { op: "unwatch", watch: 8 });
+  await until("it has ended", () => frames.some(({ id }) => id === 9));
+  await set(right, "k2", "v");
+  await until("one more event", () => events().length === 2);
+  hub.cut(a, b);
+  await until("the end", () => events().length === 3);
+  expect(events().map(({ id }) => id)).toEqual([7, 7, 7]);
+  expect(JSON.parse(events()[2]!.payload.toString())).toHaveProperty("error.code");
+  operations.close();
 });
 
 test("who leaves does so once the others have everything, and exports nothing", async () => {

@@ -235,7 +235,12 @@ describe("a session", () => {
       isShownElsewhere: () => false,
       clock: systemClock,
     });
-    const call = { isElsewhere: false, stalenessMs: undefined, hasReadDirectly: false, startedMs: 0 };
+    const call = {
+      isElsewhere: false,
+      stalenessMs: undefined,
+      hasReadDirectly: false,
+      startedMs: 0,
+    };
     return {
       enter: (token: string, withinMs: number) =>
         sessions.enter(name, sessions.read(token), withinMs),

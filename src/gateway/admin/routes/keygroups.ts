@@ -1,6 +1,5 @@
 import { z } from "zod";
 
-import { EnokiError } from "../../../core/errors.js";
 import { parseKeygroupName } from "../../../core/ids.js";
 import type { KeygroupConfig, KeygroupFacade } from "../../../keygroups/types.js";
 import { readJson } from "../body.js";

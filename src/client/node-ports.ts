@@ -1,33 +1,43 @@
 import { EnokiError } from "../core/errors.js";
-import type { FunctionPort } from "./function-port.js";
 import { errorOf } from "./problem.js";
-import { ClientSession } from "./session.js";
-import { isNotSent, text, type ClientAnswer, type ClientRequest } from "./transport.js";
+import type { ClientSession } from "./session.js";
+import {
+  isNotSent,
+  text,
+  type ClientAnswer,
+  type ClientRequest,
+  type Transport,
+} from "./transport.js";
 
-/** An answer, and the node's function port that gave it. */
+/** A port of one node: how it is reached may have to be found out. */
+export interface NodePort {
+  /** @throws EnokiError if that cannot be found out */
+  find(): Promise<Transport>;
+}
+
+/** An answer, and the port that gave it. */
 export interface NodeAnswer {
   readonly url: string;
   readonly answer: ClientAnswer;
 }
 
-/** Codes of a node that has not begun: another one may take the call. */
+/** Codes of a node that has not begun: another one may do it. */
 const NOT_BEGUN = new Set(["ENOKI_DRAINING", "ENOKI_SESSION_NOT_REACHED"]);
 const SESSION_HEADER = "enoki-session";
 
 /**
- * The function ports of the nodes that a client may use, one at a time: the next one is taken when
- * one is gone, and the client's session goes along. A call moves on only if it has certainly not
+ * The ports of one kind of the nodes that a client may use, one at a time: the next one is taken when
+ * one is gone, and the client's session goes along. A request moves on only if it has certainly not
  * begun, or may safely be repeated: it has an idempotency key, or is a GET or HEAD.
  */
-export class FunctionPorts {
-  readonly session: ClientSession;
-  readonly #ports: readonly FunctionPort[];
+export class NodePorts {
+  readonly #session: ClientSession;
+  readonly #ports: readonly NodePort[];
   #at = 0;
 
-  /** @throws EnokiError `ENOKI_INVALID_INPUT` for a `session` that is no token */
-  constructor(ports: readonly FunctionPort[], session: string | undefined) {
+  constructor(ports: readonly NodePort[], session: ClientSession) {
     this.#ports = ports;
-    this.session = new ClientSession(session);
+    this.#session = session;
   }
 
   /**
@@ -56,15 +66,35 @@ export class FunctionPorts {
     }
   }
 
+  /** Streams lines from the node in use, or from the next that can be reached. */
+  async *lines(path: string, request: ClientRequest): AsyncGenerator<unknown> {
+    const first = this.#at;
+    for (let tried = 1; ; tried++) {
+      const at = (first + tried - 1) % this.#ports.length;
+      try {
+        const port = await (this.#ports[at] as NodePort).find();
+        yield* port.lines(path, this.#withSession(request));
+        return;
+      } catch (error) {
+        if (!isNotSent(error) || tried >= this.#ports.length) throw error;
+        this.#at = (at + 1) % this.#ports.length;
+      }
+    }
+  }
+
+  #withSession(request: ClientRequest): ClientRequest {
+    const headers = new Headers(request.headers);
+    const token = headers.get(SESSION_HEADER) ?? this.#session.token;
+    if (token !== "") headers.set(SESSION_HEADER, token);
+    return { ...request, headers };
+  }
+
   async #sendTo(at: number, path: string, request: ClientRequest): Promise<NodeAnswer> {
-    const port = await (this.#ports[at] as FunctionPort).find().catch((error: unknown) => {
+    const port = await (this.#ports[at] as NodePort).find().catch((error: unknown) => {
       throw new NotSent(error);
     });
-    const headers = new Headers(request.headers);
-    const token = headers.get(SESSION_HEADER) ?? this.session.token;
-    if (token !== "") headers.set(SESSION_HEADER, token);
-    const answer = await port.send(path, { ...request, headers });
-    this.session.note(answer.headers.get(SESSION_HEADER));
+    const answer = await port.send(path, this.#withSession(request));
+    this.#session.note(answer.headers.get(SESSION_HEADER));
     return { url: port.url, answer };
   }
 }
