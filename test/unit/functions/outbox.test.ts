@@ -65,10 +65,9 @@ const ENDED = {} as Call;
 class FakeSessions {
   marksNext: DataMarks = {};
   /** What the next calls with a session wait for. */
-  entered: Promise<boolean> | undefined;
+  enter = (): Promise<boolean> | undefined => undefined;
 
   read = (token: string): Session => decodeSession(token, Infinity);
-  enter = (): Promise<boolean> | undefined => this.entered;
   marks = (): DataMarks => this.marksNext;
 
   get asSessions(): FunctionSessions {
@@ -212,7 +211,7 @@ describe("an accepted invocation", () => {
     await soon();
     expect(bench.host.submitted[0]?.session?.hlc).toBe(7);
     const again = bench.reopen();
-    again.sessions.entered = new Promise((resolve) => (enter = resolve));
+    again.sessions.enter = () => new Promise((resolve) => (enter = resolve));
     await soon();
     expect([again.host.tries, again.outbox.show(id).state]).toEqual([0, "running"]);
     enter(true);
@@ -228,11 +227,11 @@ describe("an accepted invocation", () => {
   test("whose caller's session comes too late is tried again, and a lost session is final", async () => {
     const { outbox, host, sessions } = await Bench.open();
     const session = encodeSession({ hlc: 7, keygroups: new Map() });
-    sessions.entered = Promise.reject(new EnokiError("ENOKI_SESSION_NOT_REACHED"));
+    sessions.enter = () => Promise.reject(new EnokiError("ENOKI_SESSION_NOT_REACHED"));
     const id = await outbox.enqueue(host.asHost, nextId(), REQUEST, session);
     await soon();
     expect([host.tries, outbox.show(id)]).toMatchObject([0, { state: "queued", tries: 1 }]);
-    sessions.entered = Promise.resolve(false);
+    sessions.enter = () => Promise.resolve(false);
     await vi.advanceTimersByTimeAsync(1000);
     expect(host.tries).toBe(1);
     await host.end();

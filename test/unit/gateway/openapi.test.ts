@@ -71,6 +71,7 @@ describe("the document", () => {
       "header If-Match",
       "header If-None-Match",
       "header Enoki-Ttl",
+      "header Enoki-Session",
     ]);
     expect(names("/v1/functions/{name}/logs", "get")).toEqual([
       "path name",
