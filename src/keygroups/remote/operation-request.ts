@@ -6,7 +6,7 @@ import { parseKeygroupName, type KeygroupName } from "../../core/ids.js";
 /** Number of the request that carries an operation of a function to a replica on another node. */
 export const OPERATION_METHOD = 32;
 /** Number of the request for the changes that a watch of a function reports: a stream. */
-export const WATCH_METHOD = 33;
+export const WATCH_METHOD = 40;
 
 /** An operation as an instance asked for it, and where it belongs. */
 export interface OperationRequest {
