@@ -1,3 +1,5 @@
+// Why so long: the tries of an invocation, from the queue to its stored end, share one bookkeeping.
+
 import { EnokiError } from "../../core/errors.js";
 import type { FunctionName, InvocationId } from "../../core/ids.js";
 import { LIMITS } from "../../core/limits.js";

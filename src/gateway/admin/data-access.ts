@@ -62,6 +62,9 @@ export async function onData(
   const told = response.headers.get("enoki-session");
   const before = told === null ? session : readSessionToken(told, systemClock);
   const seen = keygroup.sessions.seenAfter(before);
+  await new Promise<void>((resolve) => {
+    keygroup.sessions.whenKept(resolve);
+  });
   if (seen) response.headers.set("Enoki-Session", writeSessionToken(seen, keygroup.sessions));
   return response;
 }

@@ -1,3 +1,5 @@
+// Why so long: the way of a call over the hot path, and its errors, in one place.
+
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 
 import { EnokiError } from "../../core/errors.js";

@@ -105,7 +105,13 @@ export class Client {
       return;
     }
     if (node.process !== process) throw new CallIsLost();
-    const after = process.sessions.leave(FUNCTION, token);
+    const after = process.sessions.marks(FUNCTION, {
+      session: token === "" ? undefined : process.sessions.read(token),
+      isElsewhere: false,
+      stalenessMs: undefined,
+      hasReadDirectly: false,
+      startedMs: 0,
+    }).session;
     const kept = new Promise<true>((resolve) => {
       process.sessions.whenKept(FUNCTION, () => resolve(true));
     });
@@ -118,7 +124,8 @@ export class Client {
   /** Waits until the node shows what the session has seen. */
   async #enter(node: SimNode, token: string): Promise<void> {
     const { id, random, time, checker, happened } = this.#parts;
-    const entered = node.process?.sessions.enter(FUNCTION, token, SESSION_WAIT_MS);
+    const sessions = node.process?.sessions;
+    const entered = sessions?.enter(FUNCTION, sessions.read(token), SESSION_WAIT_MS);
     if (!entered) return;
     happened("session.waits");
     try {

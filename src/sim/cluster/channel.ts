@@ -1,10 +1,11 @@
 import { decodeErrorReply, isErrorReply } from "../../channel/replies.js";
 import { FrameWriter } from "../../channel/frames.js";
+import type { Asker } from "../../keygroups/asker.js";
 import { EnokiError, type ErrorCode } from "../../core/errors.js";
 
 /** Takes operations as a node takes them from an instance, and answers with frames. */
 export interface OperationServer {
-  serve(writer: FrameWriter, id: number, invocation: Uint8Array | undefined, payload: Buffer): void;
+  serve(writer: FrameWriter, id: number, asker: Asker | undefined, payload: Buffer): void;
 }
 
 const HEADER_BYTES = 9;
@@ -38,7 +39,7 @@ export class SimChannel {
     const payload = (this.#operation as Buffer).subarray(HEADER_BYTES);
     const reply = await new Promise<Buffer>((resolve) => {
       this.#waiting.set(id, resolve);
-      this.#server.serve(this.#replies, id, invocation, payload);
+      this.#server.serve(this.#replies, id, invocation && askerOf(invocation), payload);
     });
     if (!isErrorReply(reply)) return reply;
     throw new EnokiError(decodeErrorReply(reply)["code"] as ErrorCode);
@@ -49,6 +50,17 @@ export class SimChannel {
     this.#waiting.get(id)?.(frame.subarray(HEADER_BYTES));
     this.#waiting.delete(id);
   }
+}
+
+/** A call that keeps no session and is not asked how stale its reads were. */
+function askerOf(idBytes: Uint8Array): Asker {
+  return {
+    idBytes,
+    session: undefined,
+    isElsewhere: false,
+    noteRead: () => {},
+    noteSeen: () => {},
+  };
 }
 
 /** A writer that hands over every frame as soon as it is whole. */

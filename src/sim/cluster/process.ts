@@ -44,16 +44,22 @@ export class SimProcess {
     this.isAlive = parts.isAlive;
     this.router = new ReplicationRouter(links);
     this.requests = new PeerRequests({ links, timers, logger: silentLogger });
-    this.sessions = new FunctionSessions({ gateOf: () => serving()?.sessions, clock });
+    this.sessions = new FunctionSessions({
+      keygroupOf: serving,
+      isShownElsewhere: () => false,
+      clock,
+    });
   }
 
   /** Begins to serve other nodes, and to speak with them. */
   listen(): void {
-    const { links, serving } = this.#parts;
+    const { links, serving, clock, timers } = this.#parts;
     serveOperations({
       requests: this.requests,
       serving,
       mayAsk: () => true,
+      clock,
+      timers,
       logger: silentLogger,
     });
     links.listen(new PeerRouter({ requests: this.requests, keygroups: this.router }));
@@ -61,7 +67,7 @@ export class SimProcess {
 
   /** Where a function on this node does its operations: here, or at a node that has the data. */
   get channel(): SimChannel {
-    const { serving, members } = this.#parts;
+    const { serving, members, clock } = this.#parts;
     this.#channel ??= new SimChannel(
       new RoutedOperations({
         keygroup: KEYGROUP,
@@ -69,6 +75,7 @@ export class SimProcess {
         members: () =>
           [...members()].sort((a, b) => this.router.roundTripMs(a) - this.router.roundTripMs(b)),
         requests: this.requests,
+        clock,
         logger: silentLogger,
       }),
     );
