@@ -1,8 +1,8 @@
 """What takes more than one operation or is gathered first: update, batches, CRDTs."""
 
 from .errors import Error
-from .requests import entry, json_request, nothing_of, set, value_of
-from .values import duration_ms, encode_value, key_bytes, number, to_typed
+from .requests import entry, json_request, json_text_request, nothing_of, set, value_of
+from .values import duration_ms, json_text, key_bytes, key_text, number, typed_text
 
 ONCE_BYTES_MAX = 256
 _CONFLICT = "ENOKI_VERSION_CONFLICT"
@@ -32,7 +32,7 @@ class Committed:
 
 
 class Batch:
-    """Gathers checks and writes; `commit` does all of them or none.
+    """Gathers checks and writes, each as JSON text from the start; `commit` does all of them or none.
 
     Here and below, `ask` sends a request: that of `kv` returns the answer, that of `kv.aio` a coroutine.
     """
@@ -46,36 +46,30 @@ class Batch:
 
     def check(self, key, version):
         """The batch fails with ENOKI_VERSION_CONFLICT unless `key` has `version` (None: is missing)."""
-        key_bytes(key)
+        name = key_text(key)
         if version is not None and not isinstance(version, str):
             raise Error("ENOKI_INVALID_INPUT", "a version is what `entry` or `set` gave, or None")
-        self._checks.append({"key": key, "version": version})
+        self._checks.append(f'{{"key":{name},"version":{json_text(version)}}}')
         return self
 
     def set(self, key, val, *, ttl=None):
-        key_bytes(key)
-        write = {"op": "set", "key": key, "value": to_typed(val)}
-        if ttl is not None:
-            write["ttlMs"] = duration_ms(ttl)
-        self._writes.append(write)
+        head = f'{{"op":"set","key":{key_text(key)},"value":{typed_text(val)}'
+        self._writes.append(head + "}" if ttl is None else f'{head},"ttlMs":{duration_ms(ttl)!r}}}')
         return self
 
     def delete(self, key):
-        key_bytes(key)
-        self._writes.append({"op": "delete", "key": key})
+        self._writes.append(f'{{"op":"delete","key":{key_text(key)}}}')
         return self
 
     def increment(self, key, n=1):
-        key_bytes(key)
-        self._writes.append({"op": "increment", "key": key, "n": number(n)})
+        self._writes.append(f'{{"op":"increment","key":{key_text(key)},"n":{json_text(number(n))}}}')
         return self
 
     def send(self, function, data=None):
         """Calls `function` with `data` once the batch is committed, asynchronously and at least once."""
         if not isinstance(function, str):
             raise Error("ENOKI_INVALID_NAME", "the name of a function is a str")
-        encode_value(data)
-        self._sends.append({"function": function, "data": to_typed(data)})
+        self._sends.append(f'{{"function":{json_text(function)},"data":{typed_text(data)}}}')
         return self
 
     def once(self, key):
@@ -84,11 +78,17 @@ class Batch:
         return self
 
     def request(self):
-        body = {"op": "batch", "checks": self._checks, "writes": self._writes, "sends": self._sends, "once": self._once}
-        return json_request(body, lambda reply: Committed(reply["versions"], reply["repeated"]))
+        checks, writes, sends = ",".join(self._checks), ",".join(self._writes), ",".join(self._sends)
+        once = json_text(self._once)
+        body = f'{{"op":"batch","checks":[{checks}],"writes":[{writes}],"sends":[{sends}],"once":{once}}}'
+        return json_text_request(body, _committed)
 
     def commit(self):
         return self._ask(self.request())
+
+
+def _committed(reply):
+    return Committed(reply["versions"], reply["repeated"])
 
 
 def once_key(key):

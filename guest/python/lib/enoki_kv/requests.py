@@ -239,7 +239,15 @@ class Scan:
 
 def json_request(request, decode):
     """An operation whose request and reply are JSON; `decode` gets the parsed reply."""
-    payload = encode_json(request)
+    return _json_request(encode_json(request), decode)
+
+
+def json_text_request(text, decode):
+    """The same for a request that is JSON text already."""
+    return _json_request(text.encode(), decode)
+
+
+def _json_request(payload, decode):
     if len(payload) > REQUEST_BYTES_MAX:
         raise Error("ENOKI_VALUE_TOO_LARGE", f"one request has at most {REQUEST_BYTES_MAX} bytes, not {len(payload)}")
     return JSON_REQUEST, payload, lambda reply: decode(decode_json(reply[1:]))
