@@ -53,7 +53,8 @@ export type {
   LiveEntry,
 } from "./catch-up.js";
 export type { Founding, OpenOptions } from "./opening.js";
-export type { Heartbeat, HeartbeatOutcome } from "./heartbeat.js";
+export type { Heartbeat, StandingOutcome } from "./heartbeat.js";
+export type { Standing } from "./standing.js";
 export { Replica } from "./replica.js";
 export { isExpired, versionToken, visibleValue, visibleVersions } from "./visible.js";
 export {

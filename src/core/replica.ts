@@ -14,7 +14,7 @@ import { Collector } from "./collect.js";
 import { resolvedByWrite } from "./conflicts.js";
 import { dotsAbove, type IndexedDot } from "./dot-index.js";
 import type { Dot, Origin } from "./dot.js";
-import { heartbeatOf, noteHeartbeat, type Heartbeat, type HeartbeatOutcome } from "./heartbeat.js";
+import { noteStanding, standingOf, type StandingOutcome } from "./heartbeat.js";
 import { hlcFromMs, hlcToMs, tick } from "./hlc.js";
 import { IncomingCatchUps } from "./incoming.js";
 import { ItemChanges } from "./item-changes.js";
@@ -28,6 +28,7 @@ import { retireOrigins } from "./retirement.js";
 import { itemRowKey, type RowReader, type RowWrite } from "./rows.js";
 import { checkSession, sessionEntryOf, type SessionCheck } from "./session-check.js";
 import type { SessionEntry } from "./session.js";
+import type { Standing } from "./standing.js";
 import { ReplicaState } from "./state.js";
 import {
   lastPerKey,
@@ -281,20 +282,22 @@ export class Replica {
   }
 
   /**
-   * What this replica tells the other members of its record of itself, and nobody else: who was
-   * removed may lack what has been retired since. Stamp and echo are the host's.
+   * Where this replica stands, for the other members of its record, and nobody else: who was removed
+   * may lack what has been retired since.
    */
-  heartbeat(exchange: Pick<Heartbeat, "stamp" | "echo">): Heartbeat {
-    return heartbeatOf(this.#state, this.#acknowledgements, exchange);
+  standing(): Standing {
+    return standingOf(this.#state, this.#acknowledgements);
   }
 
   /**
-   * Takes what the member `from` tells of itself. What it changes is stored with the next
-   * {@link sealWrites}; it needs no transaction of its own.
+   * Takes where the member `from` stands, and the time `hlc` if it says so itself. What that changes
+   * is stored with the next {@link sealWrites}; it needs no transaction of its own.
    */
-  receiveHeartbeat(from: number, heartbeat: Heartbeat): HeartbeatOutcome {
-    const outcome = noteHeartbeat(this.#state, this.#acknowledgements, from, heartbeat);
-    if (outcome.type === "noted") this.#updates.prune();
+  receiveStanding(from: number, standing: Standing, hlc?: number): StandingOutcome {
+    const outcome = noteStanding(this.#state, this.#acknowledgements, from, standing);
+    if (outcome.type !== "noted") return outcome;
+    if (hlc !== undefined) this.observe(hlc);
+    this.#updates.prune();
     return outcome;
   }
 

@@ -1,8 +1,9 @@
-import type { Heartbeat } from "./heartbeat.js";
 import type { MembershipRecord } from "./meta.js";
+import { STAMPS_PER_MS } from "./stamps.js";
+import type { Standing } from "./standing.js";
 import type { Vector } from "./vector.js";
 
-/** What a member had applied at some moment after it had got one of this replica's stamps. */
+/** What a member had applied at some moment after one of this replica's stamps was made. */
 interface Claim {
   readonly stamp: number;
   readonly restart: number;
@@ -12,10 +13,8 @@ interface Claim {
 }
 
 interface Peer {
-  /** The latest stamp that came of it. */
-  echo: number | undefined;
-  /** Stamps that were sent to it and not echoed yet. */
-  sent: number[];
+  /** The latest run of it that has claimed something. */
+  restart: number;
   waiting: Claim | undefined;
   latest: Claim | undefined;
   /** This replica has everything that the member had at this stamp. */
@@ -31,14 +30,11 @@ interface Former {
   readonly epoch: number;
 }
 
-const SENT_MAX = 64;
-/** Stamps are whole microseconds. */
-const PER_MS = 1000;
-
 /**
  * How stale a read may be, without ever comparing two clocks: every heartbeat carries the sender's
  * time as a stamp, and the next one of its receiver echoes it, with what that had applied by then.
  * Once this replica covers that, it has everything that was anywhere at the time of its own stamp.
+ * Echoes of members without a link here come by others, who translate them (`relay.ts`).
  */
 export class StalenessTracker {
   readonly #own: number;
@@ -66,35 +62,16 @@ export class StalenessTracker {
     this.#record = record;
   }
 
-  /** Stamp and echo of the heartbeat that goes to `member` now, at this node's monotonic time. */
-  exchange(member: number, nowMs: number): Pick<Heartbeat, "stamp" | "echo"> {
-    const peer = this.#peer(member);
-    const stamp = Math.floor(nowMs * PER_MS);
-    peer.sent.push(stamp);
-    if (peer.sent.length > SENT_MAX) peer.sent.shift();
-    return { stamp, echo: peer.echo };
-  }
-
-  /** Notes a heartbeat of `member` that the replica has not rejected. */
-  heard(member: number, heartbeat: Heartbeat): void {
+  /** Notes where a member stood at some moment after the own `stamp` was made. */
+  heard({ member, restart, epoch, isServing, applied }: Standing, stamp: number): void {
     if (member === this.#own || !this.#record.members.includes(member)) return;
     const peer = this.#peer(member);
-    const { stamp, echo, restart, epoch, isServing, applied } = heartbeat;
-    peer.echo = stamp;
-    if (echo === undefined || !peer.sent.includes(echo)) return;
-    peer.sent = peer.sent.filter((sent) => sent >= echo);
-    const claim = { stamp: echo, restart, epoch, applied: isServing ? applied : undefined };
+    if (restart < peer.restart) return;
+    const claim = { stamp, restart, epoch, applied: isServing ? applied : undefined };
     // why: what an earlier run claimed may be lost, and would be waited for in vain.
     if (!peer.waiting || peer.waiting.restart !== restart) peer.waiting = claim;
-    else if (!peer.latest || peer.latest.stamp <= echo) peer.latest = claim;
-  }
-
-  /** The link to `member` is gone: what was on its way will not be echoed to the right run. */
-  forget(member: number): void {
-    const peer = this.#peers.get(member);
-    if (!peer) return;
-    peer.echo = undefined;
-    peer.sent = [];
+    else if (!peer.latest || peer.latest.stamp <= stamp) peer.latest = claim;
+    peer.restart = restart;
   }
 
   /**
@@ -115,22 +92,21 @@ export class StalenessTracker {
     // without it, for then nothing of it can come that is not here.
     this.#formers = this.#formers.filter((former) => former.epoch > epoch);
     for (const former of this.#formers) asOf = Math.min(asOf, former.asOf);
-    return asOf === Infinity ? 0 : Math.max(0, nowMs - asOf / PER_MS);
+    return asOf === Infinity ? 0 : Math.max(0, nowMs - asOf / STAMPS_PER_MS);
   }
 
   /** The same for what that member alone may have overwritten. */
   memberBoundMs(member: number, nowMs: number, vector: Vector): number {
     const peer = this.#peer(member);
     settle(peer, vector, this.#record.epoch);
-    return Math.max(0, nowMs - peer.asOf / PER_MS);
+    return Math.max(0, nowMs - peer.asOf / STAMPS_PER_MS);
   }
 
   #peer(member: number): Peer {
     const known = this.#peers.get(member);
     if (known) return known;
     const peer: Peer = {
-      echo: undefined,
-      sent: [],
+      restart: 0,
       waiting: undefined,
       latest: undefined,
       asOf: -Infinity,

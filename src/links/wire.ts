@@ -1,9 +1,9 @@
 /**
- * The bytes of a link, protocol 1. `docs/internals/protocol.md` explains them. Never change one.
+ * The bytes of a link, protocol 2. `docs/internals/protocol.md` explains them. Never change one.
  */
 
 /** Versions of the protocol that this node speaks, best first. */
-export const PROTOCOL_VERSIONS: readonly number[] = [1];
+export const PROTOCOL_VERSIONS: readonly number[] = [2];
 
 /** Path of the WebSocket. */
 export const LINK_PATH = "/enoki/link";

@@ -1,5 +1,6 @@
 import type { Counts } from "./counts.js";
 import { FAULT_KINDS } from "./plan.js";
+import { LINK_SHAPES } from "./topology.js";
 
 /**
  * What must happen at least once over the fixed seeds of `npm test`: each fault, change of members,
@@ -11,6 +12,7 @@ export const MUST_HAPPEN: readonly string[] = [
   ...["lww", "siblings", "merge"].map((policy) => `policy.${policy}`),
   ...["relaxed", "strict"].map((durability) => `durability.${durability}`),
   ...["links", "raw"].map((mode) => `network.${mode}`),
+  ...LINK_SHAPES.map((shape) => `links.${shape}`),
   ...["lost", "duplicated", "reordered"].map((what) => `message.${what}`),
   ...["up", "down", "full"].map((what) => `link.${what}`),
   // A power cut that loses something, a process that dies, a disk that is lost, a clean stop.
@@ -25,6 +27,10 @@ export const MUST_HAPPEN: readonly string[] = [
   "host.refusalsReceivedTotal",
   "host.outboxesDroppedTotal",
   "host.strangersTotal",
+  // Heartbeats that tell of others, and those that came after a lost one.
+  "host.relayedSentTotal",
+  "host.relayedReceivedTotal",
+  "host.heartbeatsIncompleteTotal",
   // Garbage that may go, and garbage that must wait; dead origins that leave the vector.
   ...["some", "none"].map((what) => `collect.${what}`),
   "origin.retired",

@@ -5,6 +5,7 @@ import type { SimNode } from "./cluster/node.js";
 import type { Downfall } from "./cluster/node-parts.js";
 import { FAULT_KINDS, type FaultKind, type Plan } from "./plan.js";
 import type { VirtualTime } from "./cluster/virtual-time.js";
+import { farthest } from "./topology.js";
 
 /** The cluster, as faults see it. */
 export interface FaultTargets {
@@ -100,11 +101,14 @@ export class Faults {
         removed(node);
         return true;
       case "leave":
+        // It leaves some time later, and who is at the end of a chain now may be in the middle then.
+        if (this.#at.plan.links === "chain") return false;
         if (!this.#isSpare(node) || !node.isServing) return false;
         void node.leave(300 + random.next() * 600);
         return true;
       case "join":
         if (naming.memberOf(node.name) !== undefined || !node.isUp) return false;
+        if (!this.#areLinked((other) => other === node || this.#isMember(other))) return false;
         naming.join(node.name);
         return true;
       case "slowDisk":
@@ -192,10 +196,21 @@ export class Faults {
     });
   }
 
+  #isMember(node: SimNode): boolean {
+    return this.#at.naming.memberOf(node.name) !== undefined;
+  }
+
+  /** True if those nodes reach each other by way of each other. */
+  #areLinked(isMeant: (node: SimNode) => boolean): boolean {
+    const indexes = this.#at.nodes.filter(isMeant).map(({ index }) => index);
+    return farthest(this.#at.plan.links, indexes[0] ?? 0, indexes) < Infinity;
+  }
+
   /** True when the keygroup survives without that node: another member serves, and three are left. */
   #isSpare(node: SimNode): boolean {
     const { naming, nodes } = this.#at;
-    if (naming.memberOf(node.name) === undefined || naming.record.members.length < 3) return false;
+    if (!this.#isMember(node) || naming.record.members.length < 3) return false;
+    if (!this.#areLinked((other) => other !== node && this.#isMember(other))) return false;
     return nodes.some(
       (other) => other !== node && other.isCurrentMember(naming.memberOf(other.name)),
     );

@@ -14,7 +14,7 @@ const USAGE = `npm run sim -- --seed N       one run, with its counts and the ha
   --runs M                    M runs, from seed N on
   --workers W                 in so many threads; all processors without it
   --trace                     everything that happened, line by line
-  --nodes N --policy lww|siblings|merge --durability relaxed|strict --mode links|raw
+  --nodes N --policy lww|siblings|merge --durability relaxed|strict --mode links|raw --links mesh|hub|chain
   --faults ${FAULT_KINDS.join(",")}
   --scenario FILE             the scenario in that file, with the answers of now
   --scale --nodes 1000        how long a write takes in keygroups of 3, 16 and 64 members
@@ -51,6 +51,7 @@ function overridesOf(args: Arguments): PlanOverrides {
     ...(faults !== undefined && { faults: faults.split(",") as FaultKind[] }),
     ...(args.has("policy") && { policy: args.get("policy") as "lww" }),
     ...(args.has("durability") && { durability: args.get("durability") as "relaxed" }),
+    ...(args.has("links") && { links: args.get("links") as "hub" }),
     ...(args.has("mode") && { mode: args.get("mode") as "links" }),
   };
 }

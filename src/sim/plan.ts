@@ -1,5 +1,6 @@
 import { createPrng, type Prng } from "../base/prng.js";
 import type { KeygroupConfig } from "../keygroups/types.js";
+import type { LinkShape } from "./topology.js";
 
 /** Everything about a run that its seed decides before it begins. */
 export interface Plan {
@@ -8,6 +9,8 @@ export interface Plan {
   /** How many of them are members from the start. */
   readonly members: number;
   readonly config: KeygroupConfig;
+  /** Who has a link to whom. */
+  readonly links: LinkShape;
   readonly keys: number;
   /** Keys in a chunk of a catch-up, and chunks on their way at once. */
   readonly chunkKeys: number;
@@ -68,6 +71,7 @@ export interface PlanOverrides {
   readonly policy?: KeygroupConfig["policy"];
   readonly durability?: KeygroupConfig["durability"];
   readonly mode?: "links" | "raw";
+  readonly links?: LinkShape;
   readonly skewMaxMs?: number;
   readonly recordLateMs?: number;
   /** Only these faults, all alike. */
@@ -79,7 +83,7 @@ export function drawPlan(seed: number, overrides: PlanOverrides = {}): Plan {
   const random = createPrng(seed);
   const nodes = overrides.nodes ?? 3 + random.below(3);
   const delayMaxMs = 3 + random.next() * 60;
-  return {
+  const plan: Omit<Plan, "links"> = {
     seed,
     nodes,
     members: Math.max(2, nodes - random.below(2)),
@@ -111,6 +115,8 @@ export function drawPlan(seed: number, overrides: PlanOverrides = {}): Plan {
     faultEveryMs: 40 + random.below(160),
     faults: drawFaults(random, overrides.faults),
   };
+  const links = random.pick<LinkShape>(["mesh", "mesh", "mesh", "hub", "chain"]);
+  return { ...plan, links: overrides.links ?? links };
 }
 
 /** Each run does without some kinds of faults, so that others are met in a calmer cluster. */

@@ -11,7 +11,10 @@ import { SimNode } from "./cluster/node.js";
 import { UNWATCHED, type Downfall } from "./cluster/node-parts.js";
 import { drawPlan } from "./plan.js";
 import { VirtualTime } from "./cluster/virtual-time.js";
+import { areLinked, type LinkShape } from "./topology.js";
 
+/** What a bound of staleness may be over two links: two heartbeats and a round trip each. */
+const FRESH_MS = 2100;
 /** How long a write may take in a scenario. */
 const WRITE_MS = 50;
 
@@ -51,6 +54,11 @@ class Scenario {
       case "durability":
         this.#config = { ...this.#config, durability: first as "relaxed" };
         return undefined;
+      case "links": {
+        const isLinked = (...pair: [number, number]) => areLinked(first as LinkShape, ...pair);
+        this.#network.plan = { ...this.#network.plan, isLinked };
+        return undefined;
+      }
       case "nodes":
         return this.#start(rest as NodeName[]);
       case "wait":
@@ -64,6 +72,11 @@ class Scenario {
         return this.#write(first, { op: "counter.add", key: second, n: Number(third) });
       case "get":
         return this.#get(first, second);
+      case "kept": {
+        const { replica } = this.#node(first).keygroup ?? {};
+        const kept = replica?.read(this.#node(first).disk.rows, utf8Bytes(second)) ?? [];
+        return kept.length === 0 ? "no row" : `${kept.length} row`;
+      }
       case "vector":
         return this.#node(first)
           .keygroup?.replica.vector.entries()
@@ -71,7 +84,9 @@ class Scenario {
           .map(formatDot)
           .join(" ");
       case "staleness":
-        return (this.#node(first).replicator?.stalenessMs() ?? Infinity) < 1500 ? "fresh" : "stale";
+        return (this.#node(first).replicator?.stalenessMs() ?? Infinity) < FRESH_MS
+          ? "fresh"
+          : "stale";
       default:
         return this.#strike(command, first, second);
     }

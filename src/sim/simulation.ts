@@ -14,6 +14,7 @@ import { Faults } from "./faults.js";
 import { Checker } from "./oracles/checker.js";
 import { Violation } from "./oracles/context.js";
 import type { Plan } from "./plan.js";
+import { areLinked, farthest } from "./topology.js";
 import { Trace } from "./trace.js";
 
 /** What came of a run. */
@@ -94,7 +95,7 @@ class Run {
     const { time } = this;
     const names = Array.from({ length: plan.nodes }, (_, at) => `n${at}` as NodeName);
     this.#network = new Network(
-      { ...plan.network, isLinked: () => true },
+      { ...plan.network, isLinked: (left, right) => areLinked(plan.links, left, right) },
       {
         time,
         random: this.#fork(),
@@ -164,14 +165,19 @@ class Run {
     const { time } = this;
     const { heartbeatIntervalMs } = TIMING;
     const { roundTripMaxMs } = this.#network;
-    await this.#until(time.nowMs + 3 * heartbeatIntervalMs + roundTripMaxMs);
-    // A round trip, two heartbeats, and the moments that turns and syncs take.
-    const slackMs = roundTripMaxMs * 1.1 + 2 * heartbeatIntervalMs + 5;
-    for (const node of this.#nodes) {
-      if (this.#naming.memberOf(node.name) === undefined) continue;
+    const members = this.#nodes.filter(({ name }) => this.#naming.memberOf(name) !== undefined);
+    const indexes = members.map(({ index }) => index);
+    const { links } = this.#plan;
+    const linksMax = Math.max(...indexes.map((index) => farthest(links, index, indexes)));
+    await this.#until(time.nowMs + linksMax * (3 * heartbeatIntervalMs + roundTripMaxMs));
+    // A round trip, two heartbeats, and the moments that turns and syncs take, for each link.
+    const linkMs = roundTripMaxMs * 1.1 + 2 * heartbeatIntervalMs + 5;
+    for (const node of members) {
+      const slackMs = linkMs * farthest(links, node.index, indexes);
       this.#checker.bounded(node, node.replicator?.stalenessMs() ?? 0, slackMs);
     }
     if (this.#plan.calmMs === 0) return;
+    const slackMs = linkMs * linksMax;
     const client = this.#addClient(this.#plan.clients, slackMs);
     await this.#until(time.nowMs + this.#plan.calmMs);
     client.stop();
@@ -262,8 +268,9 @@ class Run {
   }
 }
 
-function counted(counts: Counts, { config, network }: Plan): void {
+function counted(counts: Counts, { config, network, links }: Plan): void {
   counts.add(`policy.${config.policy}`);
   counts.add(`durability.${config.durability}`);
   counts.add(`network.${network.mode}`);
+  counts.add(`links.${links}`);
 }

@@ -1,5 +1,7 @@
 import type { Dot } from "../../src/core/dot.js";
 import type { Policy } from "../../src/core/live-set.js";
+import { OutgoingHeartbeats, type HeartbeatChange } from "../../src/core/heartbeat-changes.js";
+import { Relay } from "../../src/core/relay.js";
 import { Replica } from "../../src/core/replica.js";
 import type { RowWrite } from "../../src/core/rows.js";
 import { RowStore } from "../helpers/row-store.js";
@@ -23,6 +25,8 @@ export class ClusterNode {
   #store = new RowStore();
   #synced = new RowStore();
   #replica: Replica | undefined;
+  /** What it has heard of others since it was opened. */
+  #relay: Relay | undefined;
   /** The last record it knows. With an empty disk it knows its own join. */
   #known: NamedRecord | undefined;
   /** A catch-up was too large: it writes no more until it has joined afresh. */
@@ -44,13 +48,30 @@ export class ClusterNode {
     return this.#replica;
   }
 
-  get knownEpoch(): number {
-    return this.#known?.epoch ?? 0;
-  }
-
   /** Whether a node is a member of the record that this one acts under: only then is it told anything. */
   knows(node: number): boolean {
     return [...(this.#known?.nodes.values() ?? [])].includes(node);
+  }
+
+  get relay(): Relay | undefined {
+    return this.#relay;
+  }
+
+  /** What it tells another node: where it stands, and what it has heard of all others. */
+  heartbeat(to: number): HeartbeatChange | undefined {
+    const { replica, relay } = this;
+    const nodes = [...(this.#known?.nodes ?? [])];
+    const receiver = nodes.find(([, node]) => node === to)?.[0];
+    if (!replica || !relay || receiver === undefined) return undefined;
+    const wants = nodes.map(([member]) => member).sort((left, right) => left - right);
+    const relayed = relay.tell({ member: receiver, wants, echoAt: () => 0 });
+    const shown = { standing: replica.standing(), hlc: replica.hlc };
+    const heartbeat = { ...shown, stamp: 1, echo: 0, wants: [], relayed };
+    return new OutgoingHeartbeats().next(heartbeat, false);
+  }
+
+  get knownEpoch(): number {
+    return this.#known?.epoch ?? 0;
   }
 
   /** The replica, if it serves. */
@@ -84,6 +105,7 @@ export class ClusterNode {
   /** Drops everything: it was removed. */
   dropReplica(): void {
     this.#replica = undefined;
+    this.#relay = undefined;
     this.#store = new RowStore();
     this.isLeaving = false;
   }
@@ -93,6 +115,7 @@ export class ClusterNode {
     this.#known = record;
     if (!this.#replica) return;
     this.put(this.#replica.adopt(record));
+    this.#relay?.adopt(record);
     this.#synced = this.#store.clone();
   }
 
@@ -131,6 +154,7 @@ export class ClusterNode {
     const stagedBytesMax = STAGED_BYTES_MAX[this.index] as number;
     const opened = Replica.open(this.#store, { wallMs: wallMs(), policy, stagedBytesMax, ...how });
     this.#replica = opened.replica;
+    this.#relay = new Relay(opened.replica.record);
     this.contexts.clear();
     this.#store.apply(opened.writes);
     if (opened.writes.length > 0 || how.founding) this.#synced = this.#store.clone();

@@ -4,6 +4,7 @@ import { equalBytes } from "../../src/base/bytes.js";
 import type { CatchUpChunk } from "../../src/core/catch-up.js";
 import { applyDelta, deltaTag, joinStates, type Delta } from "../../src/core/crdt/index.js";
 import { equalDots, formatDot } from "../../src/core/dot.js";
+import { IncomingHeartbeats } from "../../src/core/heartbeat-changes.js";
 import { decodeItem, dotsOf } from "../../src/core/item.js";
 import type { Policy } from "../../src/core/live-set.js";
 import type { Replica } from "../../src/core/replica.js";
@@ -14,6 +15,7 @@ import {
   ROW_PREFIX,
   type RowPair,
 } from "../../src/core/rows.js";
+import type { Standing } from "../../src/core/standing.js";
 import { utf8Bytes } from "../../src/core/text.js";
 import type { Mutation } from "../../src/core/update.js";
 import { TAG } from "../../src/core/value.js";
@@ -64,7 +66,6 @@ const DELTAS: readonly Delta[] = [
 ];
 const SMALL_CHUNKS = { keysMax: 1, bytesMax: 1 };
 const START_MS = 1_800_000_000_000;
-const NO_STAMPS = { stamp: 0, echo: undefined };
 
 /** Four nodes, of which three are members at first, the messages between them, and the checks. */
 class Cluster {
@@ -78,6 +79,7 @@ class Cluster {
   readonly #mail: Mail[] = [];
   readonly #sessions: Session[] = [];
   #wallMs = START_MS;
+  #beats = 0;
 
   constructor(policy: Policy, { tally, fault, changesTo }: HistoryOptions) {
     this.#changesFrom = changesTo && policy;
@@ -218,12 +220,24 @@ class Cluster {
         this.#count(`update ${outcome}`);
       }
     } else if (message.type === "heartbeat") {
-      const outcome = replica.receiveHeartbeat(mail.from, message.heartbeat);
-      this.#count(`heartbeat ${outcome.type}`);
-      if (outcome.type === "rejected") throw new Error(`REJECTED ${outcome.problem}`);
+      const heartbeat = new IncomingHeartbeats().take(message.heartbeat);
+      if (!heartbeat) throw new Error("a heartbeat that says everything is not understood");
+      const { standing, hlc, relayed } = heartbeat;
+      this.#stand(node, mail.from, standing, hlc);
+      for (const { standing } of relayed) this.#stand(node, mail.from, standing);
       node.put([]);
     }
     this.#check(mail.to);
+  }
+
+  /** A node is told by `from` where a member stands: itself, or another one. */
+  #stand(node: ClusterNode, from: number, standing: Standing, hlc?: number): void {
+    const { replica, relay } = node;
+    const isRelayed = hlc === undefined;
+    const outcome = replica?.receiveStanding(isRelayed ? standing.member : from, standing, hlc);
+    this.#count(`${isRelayed ? "relay" : "heartbeat"} ${outcome?.type}`);
+    if (outcome?.type === "rejected") throw new Error(`REJECTED ${outcome.problem}`);
+    if (outcome?.type === "noted") relay?.note(standing, this.#beats++, from);
   }
 
   #crash(at: number, b: number): void {
@@ -357,8 +371,8 @@ class Cluster {
 
   #heartbeat(at: number, to: number): void {
     const node = this.#node(at);
-    if (!node.replica || !node.knows(to)) return;
-    const heartbeat = node.replica.heartbeat(NO_STAMPS);
+    const heartbeat = node.heartbeat(to);
+    if (!heartbeat) return;
     const bytes = encodeMessage(1, { type: "heartbeat", heartbeat });
     this.#mail.push({ from: node.member, to, bytes });
   }

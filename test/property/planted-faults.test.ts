@@ -103,11 +103,11 @@ vi.mock("../../src/core/retirement.js", async (importOriginal) => {
 
 vi.mock("../../src/core/heartbeat.js", async (importOriginal) => {
   const real = await importOriginal<typeof Heartbeats>();
-  const noteHeartbeat: typeof Heartbeats.noteHeartbeat = (state, known, from, heartbeat) => {
-    const epoch = planted.name === "anyEpoch" ? state.record.epoch : heartbeat.epoch;
-    return real.noteHeartbeat(state, known, from, { ...heartbeat, epoch });
+  const noteStanding: typeof Heartbeats.noteStanding = (state, known, from, standing) => {
+    const epoch = planted.name === "anyEpoch" ? state.record.epoch : standing.epoch;
+    return real.noteStanding(state, known, from, { ...standing, epoch });
   };
-  return { ...real, noteHeartbeat };
+  return { ...real, noteStanding };
 });
 
 function withoutRepetition(versions: readonly Version[]): Version[] {

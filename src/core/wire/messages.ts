@@ -1,6 +1,6 @@
 import { ByteReader, ByteWriter } from "../codec.js";
 import type { CatchUpChunk, CatchUpRequest } from "../catch-up.js";
-import type { Heartbeat } from "../heartbeat.js";
+import type { HeartbeatChange } from "../heartbeat-changes.js";
 import type { Update } from "../update.js";
 import type { Vector } from "../vector.js";
 import { chunkSize, readChunk, readRequest, writeChunk, writeRequest } from "./catch-up.js";
@@ -12,7 +12,7 @@ import { readVector, writeVector } from "./vector.js";
 export type KeygroupMessage =
   /** Commits of the sender, in their order. */
   | { readonly type: "updates"; readonly updates: readonly Update[] }
-  | { readonly type: "heartbeat"; readonly heartbeat: Heartbeat }
+  | { readonly type: "heartbeat"; readonly heartbeat: HeartbeatChange }
   /** A catch-up is asked for; the first chunk is the answer. */
   | { readonly type: "request"; readonly request: CatchUpRequest }
   | { readonly type: "chunk"; readonly chunk: CatchUpChunk }
@@ -32,16 +32,16 @@ export interface Envelope {
 }
 
 /** The first byte: the version of this protocol above, the type of the message below. */
-const PROTOCOL_VERSION = 1;
+const PROTOCOL_VERSION = 2;
 const FIRST_BYTE = {
-  updates: 0x11,
-  heartbeat: 0x12,
-  request: 0x13,
-  chunk: 0x14,
-  next: 0x15,
-  cancel: 0x16,
-  reset: 0x17,
-  refused: 0x18,
+  updates: 0x21,
+  heartbeat: 0x22,
+  request: 0x23,
+  chunk: 0x24,
+  next: 0x25,
+  cancel: 0x26,
+  reset: 0x27,
+  refused: 0x28,
 } as const satisfies Record<KeygroupMessage["type"], number>;
 
 const SMALL_BYTES = 256;

@@ -153,7 +153,7 @@ export class CatchUpPull {
     if (peer.isFresh || this.#hasWaited(sinceMs)) return true;
     const linked = new Set<number>();
     for (const { isUp, member } of this.#events.peers) if (isUp) linked.add(member);
-    const missing = peer.heartbeat?.applied.entries() ?? [];
+    const missing = peer.standing?.applied.entries() ?? [];
     return missing.some((dot) => !linked.has(dot.epoch) && !vector.covers(dot));
   }
 

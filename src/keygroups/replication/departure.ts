@@ -1,3 +1,7 @@
+import type { Dot } from "../../core/dot.js";
+import type { Relay } from "../../core/relay.js";
+import { STAMPS_PER_MS } from "../../core/stamps.js";
+import type { Standing } from "../../core/standing.js";
 import type { ReplicationContext } from "./context.js";
 import type { Peer } from "./peer.js";
 import type { Peers } from "./peers.js";
@@ -19,14 +23,23 @@ export interface LeaveOutcome {
 export class Departure {
   readonly #context: ReplicationContext;
   readonly #peers: Peers;
+  readonly #relay: Relay;
   readonly #isStoringRecord: () => boolean;
   /** What is looked at whenever a member says where it stands. */
   readonly #checks = new Set<() => void>();
 
-  constructor(context: ReplicationContext, peers: Peers, isStoringRecord: () => boolean) {
+  constructor(
+    context: ReplicationContext,
+    parts: {
+      readonly peers: Peers;
+      readonly relay: Relay;
+      readonly isStoringRecord: () => boolean;
+    },
+  ) {
     this.#context = context;
-    this.#peers = peers;
-    this.#isStoringRecord = isStoringRecord;
+    this.#peers = parts.peers;
+    this.#relay = parts.relay;
+    this.#isStoringRecord = parts.isStoringRecord;
   }
 
   /** A member has said where it stands. */
@@ -36,7 +49,8 @@ export class Departure {
 
   /** See `Replicator.leave`. */
   async leave(withinMs: number): Promise<LeaveOutcome> {
-    const { host, timers } = this.#context;
+    const { host, timers, clock } = this.#context;
+    const begun = Math.floor(clock.monotonicMs() * STAMPS_PER_MS);
     host.setLeaving(true);
     const isCovered = await new Promise<boolean>((resolve) => {
       const end = (isCovered: boolean): void => {
@@ -46,7 +60,7 @@ export class Departure {
       };
       const cancel = timers.after(withinMs, () => end(false));
       const check = (): void => {
-        if (this.#isCoveredByAll()) end(true);
+        if (this.#isCoveredByAll(begun)) end(true);
       };
       this.#checks.add(check);
       check();
@@ -64,7 +78,7 @@ export class Departure {
   onceCovered(then: () => void): void {
     this.#context.host.setLeaving(true);
     const check = (): void => {
-      if (![...this.#peers].some((peer) => this.#hasEverything(peer))) return;
+      if (![...this.#peers].some(({ standing }) => this.#hasEverything(standing))) return;
       this.#checks.delete(check);
       then();
     };
@@ -75,19 +89,35 @@ export class Departure {
   unreplicated(): number {
     const { vector, origin } = this.#context.host.replica;
     let known = 0;
-    for (const { heartbeat } of this.#peers) {
-      known = Math.max(known, heartbeat?.durable.get(origin) ?? 0);
+    for (const { member } of this.#peers) {
+      known = Math.max(known, this.#relay.known(member)?.standing.durable.get(origin) ?? 0);
     }
     return Math.max(0, vector.get(origin) - known);
   }
 
-  #isCoveredByAll(): boolean {
-    if (this.#peers.size === 0 || this.#isStoringRecord()) return false;
-    return [...this.#peers].every((peer) => this.#hasEverything(peer));
+  /** True if one of these members is known to have that commit on stable storage. */
+  isElsewhere(dot: Dot, members: ReadonlySet<number>): boolean {
+    for (const { member } of this.#peers) {
+      const isMember = members.has(member);
+      if (isMember && this.#relay.known(member)?.standing.durable.covers(dot)) return true;
+    }
+    return false;
   }
 
-  #hasEverything({ heartbeat }: Peer): boolean {
+  #isCoveredByAll(begun: number): boolean {
+    if (this.#peers.size === 0 || this.#isStoringRecord()) return false;
+    return [...this.#peers].every((peer) => this.#hasEverything(this.#saidBy(peer, begun)));
+  }
+
+  /** Who has no link, and may be gone for ever, must have been heard of since the leave began. */
+  #saidBy({ isUp, standing, member }: Peer, begun: number): Standing | undefined {
+    if (isUp) return standing;
+    const known = this.#relay.known(member);
+    return known && known.asOf >= begun ? known.standing : undefined;
+  }
+
+  #hasEverything(standing: Standing | undefined): boolean {
     const { vector } = this.#context.host.replica;
-    return heartbeat?.isServing === true && heartbeat.durable.includes(vector);
+    return standing?.isServing === true && standing.durable.includes(vector);
   }
 }

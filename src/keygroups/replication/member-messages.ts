@@ -1,6 +1,9 @@
-import type { Heartbeat } from "../../core/heartbeat.js";
 import type { NodeName } from "../../core/ids.js";
+import type { StandingOutcome } from "../../core/heartbeat.js";
+import type { HeartbeatChange } from "../../core/heartbeat-changes.js";
+import type { Relay } from "../../core/relay.js";
 import type { StalenessTracker } from "../../core/staleness.js";
+import type { RelayedStanding } from "../../core/standing.js";
 import type { Update } from "../../core/update.js";
 import { encodeMessage, type KeygroupMessage } from "../../core/wire/messages.js";
 import type { CatchUpPull } from "./catch-up-pull.js";
@@ -19,6 +22,7 @@ export interface MessageParts {
   readonly serving: CatchUpServing;
   readonly heartbeats: Heartbeats;
   readonly staleness: StalenessTracker;
+  readonly relay: Relay;
   /** This replica is a member of the record that it acts under. */
   readonly isMember: () => boolean;
   /** A member has said where it stands. */
@@ -26,8 +30,8 @@ export interface MessageParts {
 }
 
 /**
- * Gives each message to the part that it is for. Only members of the record may speak, each for
- * itself; what others say is counted and ignored.
+ * Gives each message to the part that it is for. Only members of the record may speak, each of
+ * its own commits; what others say is counted and ignored.
  */
 export class MemberMessages {
   readonly #context: ReplicationContext;
@@ -132,20 +136,49 @@ export class MemberMessages {
     heartbeats.soon();
   }
 
-  #receiveHeartbeat(peer: Peer, heartbeat: Heartbeat): void {
+  #receiveHeartbeat(peer: Peer, change: HeartbeatChange): void {
     const { host, clock, counts } = this.#context;
-    const { pull, heartbeats, staleness, heard } = this.#parts;
+    const { pull, heartbeats, staleness, relay, heard } = this.#parts;
+    const { member, link } = peer;
+    const heartbeat = link.take(change);
+    if (!heartbeat) {
+      counts.heartbeatsIncompleteTotal += 1;
+      return;
+    }
     const { replica } = host;
-    const outcome = replica.receiveHeartbeat(peer.member, heartbeat);
-    if (outcome.type === "rejected") this.#refuse(peer, outcome.problem);
-    if (outcome.type === "ignored") counts.strangersTotal += 1;
-    if (outcome.type !== "noted") return;
+    const { standing, hlc, echo } = heartbeat;
+    const outcome = replica.receiveStanding(member, standing, hlc);
+    if (!this.#isNoted(peer, outcome)) return;
     counts.heartbeatsReceivedTotal += 1;
-    const isFirst = peer.heartbeat === undefined;
-    staleness.heard(peer.member, heartbeat);
-    peer.heard(heartbeat, outcome.canServe, replica.vector, clock.monotonicMs());
+    const isFirst = peer.standing === undefined;
+    const asOf = link.ownStamp(echo);
+    link.taken(heartbeat, clock.monotonicMs());
+    relay.note(standing, asOf, member);
+    if (asOf !== undefined) staleness.heard(standing, asOf);
+    peer.heard(standing, outcome.canServe, replica.vector, clock.monotonicMs());
+    for (const relayed of heartbeat.relayed) this.#receiveRelayed(peer, relayed);
     if (isFirst) heartbeats.to(peer);
     heard();
     pull.evaluate();
+  }
+
+  /** Takes where a third member stands, unless that can say so itself. */
+  #receiveRelayed(peer: Peer, { standing, echo }: RelayedStanding): void {
+    const { peers, staleness, relay } = this.#parts;
+    const { host, counts } = this.#context;
+    const asOf = peer.link.ownStamp(echo);
+    const about = peers.ofMember(standing.member);
+    if (!about || about.isUp || asOf === undefined) return;
+    const outcome = host.replica.receiveStanding(standing.member, standing);
+    if (!this.#isNoted(peer, outcome)) return;
+    counts.relayedReceivedTotal += 1;
+    relay.note(standing, asOf, peer.member);
+    staleness.heard(standing, asOf);
+  }
+
+  #isNoted(peer: Peer, outcome: StandingOutcome): outcome is StandingOutcome & { type: "noted" } {
+    if (outcome.type === "rejected") this.#refuse(peer, outcome.problem);
+    if (outcome.type === "ignored") this.#context.counts.strangersTotal += 1;
+    return outcome.type === "noted";
   }
 }

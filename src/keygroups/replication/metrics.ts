@@ -1,4 +1,5 @@
 import type { NodeName } from "../../core/ids.js";
+import type { Standing } from "../../core/standing.js";
 import type { Vector } from "../../core/vector.js";
 import type { Peer } from "./peer.js";
 
@@ -14,6 +15,11 @@ export interface ReplicationCounts {
   updatesDroppedTotal: number;
   heartbeatsSentTotal: number;
   heartbeatsReceivedTotal: number;
+  /** Came after one that was lost, and so said too little. */
+  heartbeatsIncompleteTotal: number;
+  /** What was told of members to others who cannot hear them, and what was heard in that way. */
+  relayedSentTotal: number;
+  relayedReceivedTotal: number;
   catchUpsBegunTotal: number;
   catchUpsCompletedTotal: number;
   catchUpsBrokenTotal: number;
@@ -40,6 +46,9 @@ export function createCounts(): ReplicationCounts {
     updatesDroppedTotal: 0,
     heartbeatsSentTotal: 0,
     heartbeatsReceivedTotal: 0,
+    heartbeatsIncompleteTotal: 0,
+    relayedSentTotal: 0,
+    relayedReceivedTotal: 0,
     catchUpsBegunTotal: 0,
     catchUpsCompletedTotal: 0,
     catchUpsBrokenTotal: 0,
@@ -101,19 +110,20 @@ export interface ReplicationMetrics {
   readonly peers: readonly PeerMetrics[];
 }
 
-/** Where `peer` stands by what it has told, against what is applied here at this monotonic time. */
+/** Where `peer` stands by what is known of it, against what is applied here at this monotonic time. */
 export function peerMetrics(
   peer: Peer,
+  standing: Standing | undefined,
   here: { readonly vector: Vector; readonly nowMs: number },
   known: Pick<PeerMetrics, "outboxBytes" | "stalenessMs">,
 ): PeerMetrics {
   const { vector, nowMs } = here;
-  const applied = peer.heartbeat?.applied;
+  const applied = standing?.applied;
   peer.compare(vector, nowMs);
   return {
     node: peer.node,
     isLinked: peer.isUp,
-    isServing: peer.heartbeat?.isServing === true,
+    isServing: standing?.isServing === true,
     lagUpdates: applied ? missingIn(vector, applied) : 0,
     lagMs: peer.ahead ? nowMs - peer.ahead.sinceMs : 0,
     behindUpdates: applied ? missingIn(applied, vector) : 0,

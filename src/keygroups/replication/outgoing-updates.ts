@@ -51,7 +51,7 @@ export class OutgoingUpdates {
     const { host, send, counts, logger } = this.#context;
     let message: Uint8Array | undefined;
     for (const peer of this.#peers) {
-      if (!peer.isUp || peer.isBehind || peer.heartbeat?.isServing === false) continue;
+      if (!peer.isUp || peer.isBehind || peer.standing?.isServing === false) continue;
       message ??= joinUpdates(host.replica.identity.generation, updates);
       if (send(peer.node, "update", message)) {
         counts.updatesSentTotal += updates.length;

@@ -1,6 +1,7 @@
-import type { Heartbeat } from "../../core/heartbeat.js";
 import type { NodeName } from "../../core/ids.js";
+import type { Standing } from "../../core/standing.js";
 import type { Vector } from "../../core/vector.js";
+import { HeartbeatLink } from "./heartbeat-link.js";
 
 /** Another member of the keygroup, as it is known to this one. */
 export class Peer {
@@ -8,8 +9,10 @@ export class Peer {
   /** The epoch at which it joined. */
   readonly member: number;
   isUp: boolean;
-  /** The last one, since its link is up. */
-  heartbeat: Heartbeat | undefined;
+  /** The heartbeats of this link. */
+  link = new HeartbeatLink();
+  /** Where it stands, as it has said itself since its link is up. */
+  standing: Standing | undefined;
   /** It would answer a catch-up request of this replica. */
   canServe = false;
   /** Something that it has and that was missing here at `sinceMs`, and since then all along. */
@@ -55,16 +58,16 @@ export class Peer {
     this.#forget();
   }
 
-  /** Takes its heartbeat. */
-  heard(heartbeat: Heartbeat, canServe: boolean, own: Vector, nowMs: number): void {
-    this.heartbeat = heartbeat;
+  /** Takes what it says of itself. */
+  heard(standing: Standing, canServe: boolean, own: Vector, nowMs: number): void {
+    this.standing = standing;
     this.canServe = canServe;
     this.compare(own, nowMs);
   }
 
   /** Compares what it has with what is applied here now. */
   compare(own: Vector, nowMs: number): void {
-    const applied = this.heartbeat?.applied;
+    const applied = this.standing?.applied;
     if (!applied || own.includes(applied)) {
       this.ahead = undefined;
       if (applied) this.isFresh = false;
@@ -74,7 +77,8 @@ export class Peer {
   }
 
   #forget(): void {
-    this.heartbeat = undefined;
+    this.link = new HeartbeatLink();
+    this.standing = undefined;
     this.canServe = false;
     this.ahead = undefined;
   }

@@ -1,6 +1,4 @@
-import type { Dot } from "../../core/dot.js";
 import type { NodeName } from "../../core/ids.js";
-import type { Vector } from "../../core/vector.js";
 import type { KeygroupMembership } from "./membership.js";
 import { Peer } from "./peer.js";
 
@@ -9,6 +7,7 @@ export class Peers implements Iterable<Peer> {
   readonly #own: number;
   readonly #linked = new Set<NodeName>();
   #byNode = new Map<NodeName, Peer>();
+  #byMember = new Map<number, Peer>();
 
   /** `own`: the epoch at which this member joined. */
   constructor(own: number) {
@@ -28,6 +27,18 @@ export class Peers implements Iterable<Peer> {
     return this.#byNode.get(node);
   }
 
+  /** The member of that name. */
+  ofMember(member: number): Peer | undefined {
+    return this.#byMember.get(member);
+  }
+
+  /** The members to whom no link is up, in their order. */
+  unlinked(): number[] {
+    const unlinked: number[] = [];
+    for (const { isUp, member } of this) if (!isUp) unlinked.push(member);
+    return unlinked.sort((left, right) => left - right);
+  }
+
   /** Notes that a link to that node came up or went down; returns the member there. */
   linked(node: NodeName, isUp: boolean): Peer | undefined {
     if (isUp) this.#linked.add(node);
@@ -45,22 +56,7 @@ export class Peers implements Iterable<Peer> {
       const isSame = known?.member === epoch;
       this.#byNode.set(node, isSame ? known : new Peer(node, epoch, this.#linked.has(node)));
     }
+    this.#byMember = new Map([...this].map((peer) => [peer.member, peer]));
     return [...before.values()].filter((peer) => this.#byNode.get(peer.node) !== peer);
-  }
-
-  /** True if all have told that `vector` is on their disks, and have told of nothing beyond it. */
-  areEven(vector: Vector): boolean {
-    for (const { heartbeat } of this.#byNode.values()) {
-      if (!heartbeat?.durable.includes(vector) || !vector.includes(heartbeat.applied)) return false;
-    }
-    return true;
-  }
-
-  /** True if one of these members is known to have that commit on stable storage. */
-  isDurableAt(dot: Dot, members: ReadonlySet<number>): boolean {
-    for (const { member, heartbeat } of this.#byNode.values()) {
-      if (members.has(member) && heartbeat?.durable.covers(dot)) return true;
-    }
-    return false;
   }
 }

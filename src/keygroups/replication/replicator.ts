@@ -1,8 +1,11 @@
 import type { Dot } from "../../core/dot.js";
 import type { KeygroupName, NodeName } from "../../core/ids.js";
+import { Relay } from "../../core/relay.js";
 import type { SessionEntry } from "../../core/session.js";
 import { StalenessTracker } from "../../core/staleness.js";
+import type { Standing } from "../../core/standing.js";
 import type { ReceiveEffects, Update } from "../../core/update.js";
+import type { Vector } from "../../core/vector.js";
 import { decodeMessage } from "../../core/wire/messages.js";
 import type { Clock } from "../../ports/clock.js";
 import type { Logger } from "../../ports/logger.js";
@@ -63,6 +66,7 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
   readonly #outgoing: OutgoingUpdates;
   readonly #heartbeats: Heartbeats;
   readonly #staleness: StalenessTracker;
+  readonly #relay: Relay;
   readonly #pull: CatchUpPull;
   readonly #serving: CatchUpServing;
   readonly #departure: Departure;
@@ -90,7 +94,13 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
     this.#adoption = new RecordAdoption(context, (...args) => this.#act(...args));
     this.#outgoing = new OutgoingUpdates(context, peers);
     this.#serving = new CatchUpServing(context);
-    this.#departure = new Departure(context, peers, () => this.#adoption.isStoring);
+    const relay = new Relay(record);
+    this.#relay = relay;
+    this.#departure = new Departure(context, {
+      peers,
+      relay,
+      isStoringRecord: () => this.#adoption.isStoring,
+    });
     this.#pull = new CatchUpPull(context, {
       peers,
       roundTripMs: (peer) => router.roundTripMs(peer.node),
@@ -99,7 +109,7 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
       isTooFarBehind: () => this.#departure.onceCovered(() => events.mustRejoin()),
     });
     this.#staleness = new StalenessTracker(identity.epoch, record);
-    this.#heartbeats = new Heartbeats(context, peers, this.#staleness, () => {
+    this.#heartbeats = new Heartbeats(context, peers, relay, () => {
       this.#pull.evaluate();
       this.#serving.sweep();
     });
@@ -109,6 +119,7 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
       serving: this.#serving,
       heartbeats: this.#heartbeats,
       staleness: this.#staleness,
+      relay,
       isMember: () => this.#isMember(),
       heard: () => {
         this.#departure.heard();
@@ -163,14 +174,14 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
   showing({ generation, seen }: SessionEntry): NodeName[] {
     if (generation !== this.#context.host.replica.identity.generation) return [];
     return [...this.#peers]
-      .filter(({ isUp, heartbeat }) => isUp && heartbeat?.isServing === true)
-      .filter(({ heartbeat }) => heartbeat?.applied.coversAll(seen))
+      .filter(({ isUp, standing }) => isUp && standing?.isServing === true)
+      .filter(({ standing }) => standing?.applied.coversAll(seen))
       .map(({ node }) => node);
   }
 
   /** True if one of these members is known to have that commit on stable storage. */
   isElsewhere(dot: Dot, members: ReadonlySet<number>): boolean {
-    return this.#peers.isDurableAt(dot, members);
+    return this.#departure.isElsewhere(dot, members);
   }
 
   metrics(): ReplicationMetrics {
@@ -181,6 +192,7 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
       const waitingBytes = this.#outgoing.waitingBytes;
       return peerMetrics(
         peer,
+        this.#standingOf(peer),
         { vector, nowMs },
         {
           outboxBytes: waitingBytes + this.#router.backlogBytes(peer.node, "update"),
@@ -191,7 +203,7 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
     return {
       counts,
       stalenessMs: this.stalenessMs(),
-      isEverywhere: !this.#adoption.isStoring && this.#isMember() && this.#peers.areEven(vector),
+      isEverywhere: !this.#adoption.isStoring && this.#isMember() && this.#areEven(vector),
       unreplicated: this.unreplicated(),
       progress: this.#pull.progress,
       peers,
@@ -213,7 +225,6 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
     const peer = this.#peers.linked(node, true);
     if (!peer) return;
     this.#gone(peer);
-    this.#staleness.forget(peer.member);
     peer.up();
     if (!this.#adoption.isStoring) this.#heartbeats.to(peer);
   }
@@ -222,7 +233,6 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
     const peer = this.#peers.linked(node, false);
     if (!peer) return;
     peer.down(this.#context.clock.nowMs());
-    this.#staleness.forget(peer.member);
     this.#gone(peer);
     this.#pull.evaluate();
   }
@@ -254,6 +264,7 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
 
   #act(membership: KeygroupMembership, waiting: readonly (() => void)[]): void {
     this.#staleness.adopt(recordOf(membership));
+    this.#relay.adopt(recordOf(membership));
     for (const peer of this.#peers.adopt(membership)) this.#gone(peer);
     this.#context.host.heard();
     if (!this.#isMember()) {
@@ -277,6 +288,21 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
   #gone(peer: Peer): void {
     this.#pull.peerGone(peer);
     this.#serving.peerGone(peer);
+  }
+
+  /** What is known of a member: of itself while it is linked, else of others. */
+  #standingOf({ standing, member }: Peer): Standing | undefined {
+    return standing ?? this.#relay.known(member)?.standing;
+  }
+
+  /** True if all are known to have `vector` on their disks, and nothing beyond it. */
+  #areEven(vector: Vector): boolean {
+    return [...this.#peers].every((peer) => {
+      const { durable, applied } = this.#standingOf(peer) ?? {};
+      return (
+        durable?.includes(vector) === true && applied !== undefined && vector.includes(applied)
+      );
+    });
   }
 
   #isMember(): boolean {

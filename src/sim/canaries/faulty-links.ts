@@ -1,5 +1,10 @@
+import type { HeartbeatChange } from "../../core/heartbeat-changes.js";
 import type { NodeName } from "../../core/ids.js";
+import { decodeMessage, encodeMessage } from "../../core/wire/messages.js";
 import type { Links } from "../../ports/links.js";
+
+/** Above: a message that begins so is a request, and names no keygroup. */
+const KEYGROUP_BYTE_MAX = 64;
 
 /** Keeps updates that a link does not take until it does, however many they become. */
 export function keepForLater(links: Links): Links {
@@ -24,4 +29,28 @@ export function keepForLater(links: Links): Links {
       return links.backlogBytes(to, lane) + waitingBytes;
     },
   };
+}
+
+/** The same payload, but for what a heartbeat in it says. */
+export function changeHeartbeat(
+  payload: Uint8Array,
+  change: (heartbeat: HeartbeatChange) => HeartbeatChange,
+): Uint8Array {
+  const nameEnd = 1 + (payload[0] as number);
+  if (nameEnd > KEYGROUP_BYTE_MAX) return payload;
+  const { generation, message } = decodeMessage(payload.subarray(nameEnd));
+  if (message.type !== "heartbeat") return payload;
+  const changed = encodeMessage(generation, { ...message, heartbeat: change(message.heartbeat) });
+  return Uint8Array.of(...payload.subarray(0, nameEnd), ...changed);
+}
+
+/** Says of all others that what is known of them is as fresh as the heartbeat. */
+export function withFreshRelays(heartbeat: HeartbeatChange): HeartbeatChange {
+  const { echo, relayed } = heartbeat;
+  return { ...heartbeat, relayed: relayed.map((one) => ({ ...one, echo: echo ?? one.echo })) };
+}
+
+/** Says nothing of others. */
+export function withoutRelays(heartbeat: HeartbeatChange): HeartbeatChange {
+  return { ...heartbeat, relayed: [] };
 }

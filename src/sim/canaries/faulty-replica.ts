@@ -64,9 +64,9 @@ export function ignoreDependencies(replica: Replica): void {
 
 /** Tells others that everything applied is on stable storage. */
 export function claimDurable(replica: Replica): void {
-  const heartbeat = replica.heartbeat.bind(replica);
-  replica.heartbeat = (exchange) => {
-    const honest = heartbeat(exchange);
+  const standing = replica.standing.bind(replica);
+  replica.standing = () => {
+    const honest = standing();
     return { ...honest, durable: honest.applied };
   };
 }

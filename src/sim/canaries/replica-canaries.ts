@@ -11,7 +11,7 @@ import {
   showEarly,
   skipDeletes,
 } from "./faulty-replica.js";
-import { keepForLater } from "./faulty-links.js";
+import { changeHeartbeat, keepForLater, withFreshRelays, withoutRelays } from "./faulty-links.js";
 
 /** Faults of replicas and of what they stand on. */
 export const REPLICA_CANARIES: readonly Canary[] = [
@@ -155,6 +155,31 @@ export const REPLICA_CANARIES: readonly Canary[] = [
     findsIt: /^STALENESS/,
     faulty: { replicator: (replicator) => void (replicator.stalenessMs = () => 3_600_000) },
     plan: {},
+  },
+  {
+    name: "freshenedRelay",
+    is: "what is relayed of a member is said to be as fresh as the heartbeat that tells it",
+    findsIt: /^STALENESS/,
+    faulty: {
+      links: (links) => ({
+        ...links,
+        send: (to, lane, payload) =>
+          links.send(to, lane, changeHeartbeat(payload, withFreshRelays)),
+      }),
+    },
+    plan: { links: "hub" },
+  },
+  {
+    name: "noRelay",
+    is: "members tell nothing of others",
+    findsIt: /^(LEFTOVERS|STALENESS|VECTOR)/,
+    faulty: {
+      links: (links) => ({
+        ...links,
+        send: (to, lane, payload) => links.send(to, lane, changeHeartbeat(payload, withoutRelays)),
+      }),
+    },
+    plan: { links: "chain" },
   },
   {
     name: "timeGoesBack",

@@ -1,7 +1,8 @@
 import { Buffer } from "node:buffer";
 
 import { hlcFromMs } from "../../../src/core/hlc.js";
-import type { Heartbeat } from "../../../src/core/heartbeat.js";
+import { OutgoingHeartbeats } from "../../../src/core/heartbeat-changes.js";
+import type { Standing } from "../../../src/core/standing.js";
 import { TAG } from "../../../src/core/value.js";
 import { Vector } from "../../../src/core/vector.js";
 import {
@@ -38,19 +39,20 @@ export class HandmadeMember {
     return new Vector(entries, epoch);
   }
 
-  heartbeat(changes: Partial<Heartbeat> = {}): Uint8Array {
-    const heartbeat = {
+  /** A heartbeat that says everything and tells of nobody else, changed as a test likes. */
+  heartbeat(changes: Partial<Standing> & { readonly hlc?: number } = {}): Uint8Array {
+    const { hlc = hlcFromMs(Date.now()), ...more } = changes;
+    const standing = {
       epoch: this.record.epoch,
       member: this.memberOf(this.#node),
       restart: 0,
       isServing: true,
       applied: this.vector(),
       durable: this.vector(),
-      hlc: hlcFromMs(Date.now()),
-      stamp: 1,
-      echo: undefined,
-      ...changes,
+      ...more,
     };
+    const said = { standing, hlc, stamp: 1, echo: undefined, wants: [], relayed: [] };
+    const heartbeat = new OutgoingHeartbeats().next(said, false);
     return this.message({ type: "heartbeat", heartbeat });
   }
 

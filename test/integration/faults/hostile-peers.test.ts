@@ -138,7 +138,7 @@ describe.skipIf(ETCD_MISSING !== "")(`peers that do what none may${ETCD_MISSING}
       4000,
     ],
     ["a message for nobody", () => frame(0, Buffer.of(0)), 4000],
-    ["a keygroup's message of no type", () => frame(1, Buffer.from("\x04work\x1f\x01")), 4000],
+    ["a keygroup's message of no type", () => frame(1, Buffer.from("\x04work\x2f\x01")), 4000],
     [
       "a heartbeat at the end of time",
       (member) => frame(0, member.heartbeat({ hlc: HLC_MAX + 1 })),

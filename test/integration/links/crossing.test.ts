@@ -53,7 +53,7 @@ test("of two dials that cross, the node whose name sorts first keeps its own", a
   socket.send(
     JSON.stringify({
       type: "welcome",
-      protocol: 1,
+      protocol: 2,
       node: "raw",
       process: "p",
       attempt: 1,

@@ -81,7 +81,7 @@ test.each([
   ["a name that is none", { node: "a/b" }, 4000],
   ["a time that is none", { nowMs: "now" }, 4000],
   ["a message that is too long", { process: "x".repeat(8000) }, 4000],
-  ["another version", { protocols: [2, 3] }, 4001],
+  ["another version", { protocols: [1, 3] }, 4001],
   ["another node wanted", { to: "edge9" }, 4002],
 ] as const)("a hello with %s is refused", async (_, hello, code) => {
   const cloud = await startNode("cloud");
@@ -95,7 +95,7 @@ test("a version mismatch says what both speak", async () => {
   const cloud = await startNode("cloud");
   const peer = await rawPeer(cloud);
   peer.socket.send(helloTo(cloud, { protocols: [7] }));
-  expect((await peer.closed).reason).toBe("it speaks protocol 7, we speak 1");
+  expect((await peer.closed).reason).toBe("it speaks protocol 7, we speak 2");
 });
 
 test("a node that says it is this node is refused", async () => {

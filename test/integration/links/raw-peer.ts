@@ -59,7 +59,7 @@ export async function rawPeer(
 export function helloTo(to: Dialled, changes: Partial<Record<keyof Hello, unknown>> = {}): string {
   return JSON.stringify({
     type: "hello",
-    protocols: [1],
+    protocols: [2],
     node: "raw",
     to: to.name,
     process: "p",

@@ -1,9 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Heartbeat } from "../../../src/core/heartbeat.js";
+import type { Standing } from "../../../src/core/standing.js";
 import { Vector } from "../../../src/core/vector.js";
 import { Member, put, remove } from "./member.js";
-
-const NOW = { stamp: 7, echo: undefined };
 
 describe("a heartbeat", () => {
   let one: Member;
@@ -14,19 +12,21 @@ describe("a heartbeat", () => {
     two = new Member(2, "lww");
   });
 
-  const beat = (from: Member, more: Partial<Heartbeat> = {}): Heartbeat => ({
-    ...from.replica.heartbeat(NOW),
+  const beat = (from: Member, more: Partial<Standing> = {}): Standing => ({
+    ...from.replica.standing(),
     ...more,
   });
-  const take = (to: Member, from: Member, more: Partial<Heartbeat> = {}) =>
-    to.replica.receiveHeartbeat(from.epoch, beat(from, more));
+  const take = (to: Member, from: Member, more: Partial<Standing> & { hlc?: number } = {}) => {
+    const { hlc = from.replica.hlc, ...rest } = more;
+    return to.replica.receiveStanding(from.epoch, beat(from, rest), hlc);
+  };
 
   it("says who its sender is, what it has applied, and what is on stable storage", () => {
     one.commit(put("k", "1"));
     one.replica.durable(one.replica.vector.clone());
     one.commit(put("k", "2"));
     const { applied, durable, ...rest } = beat(one);
-    expect(rest).toMatchObject({ epoch: 3, member: 1, restart: 0, isServing: true, ...NOW });
+    expect(rest).toMatchObject({ epoch: 3, member: 1, restart: 0, isServing: true });
     expect([applied, durable].map((vector) => vector.get(one.replica.origin))).toEqual([2, 1]);
   });
 
@@ -108,8 +108,8 @@ describe("a heartbeat", () => {
   });
 
   it("of who is no member is ignored, and so is one's own", () => {
-    expect(one.replica.receiveHeartbeat(9, beat(two))).toEqual({ type: "ignored" });
-    expect(one.replica.receiveHeartbeat(1, beat(one))).toEqual({ type: "ignored" });
+    expect(one.replica.receiveStanding(9, beat(two))).toEqual({ type: "ignored" });
+    expect(one.replica.receiveStanding(1, beat(one))).toEqual({ type: "ignored" });
   });
 
   it.each([
@@ -153,7 +153,7 @@ function only(...members: number[]): Vector {
   );
 }
 
-function claims(origin: { epoch: number; restart: number }, counter: number): Partial<Heartbeat> {
+function claims(origin: { epoch: number; restart: number }, counter: number): Partial<Standing> {
   const members = [1, 2, 3].map((epoch) => dotOf(epoch, 0, 0));
   return { applied: new Vector([...members, { ...origin, counter }], 3), durable: new Vector() };
 }

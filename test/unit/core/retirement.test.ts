@@ -13,10 +13,7 @@ function round(...members: Member[]): void {
   for (const to of members) {
     for (const from of members) {
       if (to === from) continue;
-      to.replica.receiveHeartbeat(
-        from.epoch,
-        from.replica.heartbeat({ stamp: 0, echo: undefined }),
-      );
+      to.replica.receiveStanding(from.epoch, from.replica.standing());
     }
   }
   for (const member of members) {

@@ -119,8 +119,7 @@ describe("a session at a replica", () => {
     for (const member of members) member.replica.durable(member.replica.vector.clone());
     for (const to of members) {
       for (const from of members) {
-        const heartbeat = from.replica.heartbeat({ stamp: 0, echo: undefined });
-        if (to !== from) to.replica.receiveHeartbeat(from.epoch, heartbeat);
+        if (to !== from) to.replica.receiveStanding(from.epoch, from.replica.standing());
       }
     }
   };
@@ -184,8 +183,7 @@ describe("what is not proven to be anywhere else", () => {
     expect(keys()).toEqual([97, 99, 98]);
     for (const update of updates.slice(0, 2)) two.receive(update);
     two.replica.durable(two.replica.vector.clone());
-    const heartbeat = two.replica.heartbeat({ stamp: 0, echo: undefined });
-    one.replica.receiveHeartbeat(2, { ...heartbeat, epoch: 2 });
+    one.replica.receiveStanding(2, { ...two.replica.standing(), epoch: 2 });
     expect(keys()).toEqual([99, 98]);
     one.store.apply(one.replica.adopt({ epoch: 4, members: [2, 3], past: [1] }));
     expect(keys()).toEqual([99, 98]);

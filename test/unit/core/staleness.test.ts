@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Heartbeat } from "../../../src/core/heartbeat.js";
 import { StalenessTracker } from "../../../src/core/staleness.js";
+import { Stamps } from "../../../src/core/stamps.js";
+import type { Standing } from "../../../src/core/standing.js";
 import { Vector } from "../../../src/core/vector.js";
 
 const RECORD = { epoch: 2, members: [1, 2], past: [] };
@@ -10,44 +11,32 @@ function vectorOf(counter: number, epoch = 2): Vector {
   return new Vector([{ epoch: 2, restart: 0, counter }], epoch);
 }
 
-function beat(more: Partial<Heartbeat>): Heartbeat {
-  const [applied, durable] = [vectorOf(0), new Vector()];
+function stand(more: Partial<Standing> = {}): Standing {
   const who = { epoch: 2, member: 2, restart: 0, isServing: true };
-  return { ...who, applied, durable, hlc: 0, stamp: 0, echo: undefined, ...more };
+  return { ...who, applied: vectorOf(0), durable: new Vector(), ...more };
 }
+
+const us = (ms: number): number => ms * 1000;
 
 describe("the bound of staleness", () => {
   it("is 0 for a single replica, and infinite until every member has echoed", () => {
     const single = new StalenessTracker(1, { epoch: 1, members: [1], past: [] });
     expect(single.boundMs(50, new Vector())).toBe(0);
-    const tracker = new StalenessTracker(1, RECORD);
-    tracker.heard(2, beat({}));
-    expect(tracker.boundMs(50, vectorOf(0))).toBe(Infinity);
+    expect(new StalenessTracker(1, RECORD).boundMs(50, vectorOf(0))).toBe(Infinity);
   });
 
-  it("counts from the own stamp that the member had got before it said what it has", () => {
+  it("counts from the own stamp that was made before the member said what it has", () => {
     const tracker = new StalenessTracker(1, RECORD);
-    const { stamp } = tracker.exchange(2, 100);
-    tracker.heard(2, beat({ echo: stamp, applied: vectorOf(3) }));
+    tracker.heard(stand({ applied: vectorOf(3) }), us(100));
     expect(tracker.boundMs(130, vectorOf(2))).toBe(Infinity);
     expect(tracker.boundMs(140, vectorOf(3))).toBe(40);
     expect(tracker.boundMs(1000, vectorOf(3))).toBe(900);
   });
 
-  it("echoes the latest stamp of the member", () => {
-    const tracker = new StalenessTracker(1, RECORD);
-    expect(tracker.exchange(2, 1).echo).toBeUndefined();
-    tracker.heard(2, beat({ stamp: 77 }));
-    expect(tracker.exchange(2, 2).echo).toBe(77);
-    tracker.forget(2);
-    expect(tracker.exchange(2, 3).echo).toBeUndefined();
-  });
-
   it("is not held up by claims that come faster than they are covered", () => {
     const tracker = new StalenessTracker(1, RECORD);
     for (let i = 1; i <= 50; i++) {
-      const { stamp } = tracker.exchange(2, i * 10);
-      tracker.heard(2, beat({ echo: stamp, applied: vectorOf(i) }));
+      tracker.heard(stand({ applied: vectorOf(i) }), us(i * 10));
       const bound = tracker.boundMs(i * 10, vectorOf(i - 1));
       if (i > 2) expect(bound).toBeLessThanOrEqual(20);
     }
@@ -55,55 +44,40 @@ describe("the bound of staleness", () => {
 
   it("counts no claim of a later record, whose new members are not known here", () => {
     const tracker = new StalenessTracker(1, RECORD);
-    const early = tracker.exchange(2, 100).stamp;
-    tracker.heard(2, beat({ echo: early, applied: vectorOf(1) }));
-    const { stamp } = tracker.exchange(2, 200);
-    tracker.heard(2, beat({ echo: stamp, applied: vectorOf(1), epoch: 3 }));
+    tracker.heard(stand({ applied: vectorOf(1) }), us(100));
+    tracker.heard(stand({ applied: vectorOf(1), epoch: 3 }), us(200));
     expect(tracker.boundMs(210, vectorOf(1))).toBe(110);
     tracker.adopt({ epoch: 3, members: [1, 2, 3], past: [] });
-    tracker.heard(3, beat({ echo: tracker.exchange(3, 205).stamp, member: 3, epoch: 3 }));
+    tracker.heard(stand({ member: 3, epoch: 3 }), us(205));
     expect(tracker.boundMs(210, vectorOf(1))).toBe(10);
-  });
-
-  it("believes no stamp that it has not sent, or sent before the link broke", () => {
-    const tracker = new StalenessTracker(1, RECORD);
-    const { stamp } = tracker.exchange(2, 100);
-    tracker.heard(2, beat({ echo: stamp + 1 }));
-    expect(tracker.boundMs(200, vectorOf(0))).toBe(Infinity);
-    tracker.forget(2);
-    tracker.heard(2, beat({ echo: stamp }));
-    expect(tracker.boundMs(200, vectorOf(0))).toBe(Infinity);
   });
 
   it("does not wait for what an earlier run of the member has lost", () => {
     const tracker = new StalenessTracker(1, RECORD);
-    const first = tracker.exchange(2, 100);
-    tracker.heard(2, beat({ echo: first.stamp, applied: vectorOf(9) }));
-    const second = tracker.exchange(2, 200);
-    tracker.heard(2, beat({ echo: second.stamp, restart: 1 }));
+    tracker.heard(stand({ applied: vectorOf(9) }), us(100));
+    tracker.heard(stand({ restart: 1 }), us(200));
+    tracker.heard(stand({ applied: vectorOf(9) }), us(205));
     expect(tracker.boundMs(210, vectorOf(5))).toBe(10);
   });
 
   it("counts a member that joins as one that has written nothing", () => {
     const tracker = new StalenessTracker(1, RECORD);
-    const { stamp } = tracker.exchange(2, 100);
-    tracker.heard(2, beat({ echo: stamp, isServing: false, applied: vectorOf(9) }));
+    tracker.heard(stand({ isServing: false, applied: vectorOf(9) }), us(100));
     expect(tracker.boundMs(110, vectorOf(0))).toBe(10);
   });
 
   it("goes on with who was removed until the others show all they have without it", () => {
     const tracker = new StalenessTracker(1, { epoch: 3, members: [1, 2, 3], past: [] });
-    const echo = (member: number, atMs: number, epoch: number): void => {
-      const { stamp } = tracker.exchange(member, atMs);
-      tracker.heard(member, beat({ member, echo: stamp, epoch }));
+    const hear = (member: number, atMs: number, epoch: number): void => {
+      tracker.heard(stand({ member, epoch }), us(atMs));
       tracker.boundMs(atMs, vectorOf(0));
     };
-    echo(2, 100, 3);
-    echo(3, 100, 3);
+    hear(2, 100, 3);
+    hear(3, 100, 3);
     tracker.adopt({ epoch: 4, members: [1, 2], past: [3] });
-    echo(2, 500, 3);
+    hear(2, 500, 3);
     expect(tracker.boundMs(500, vectorOf(0))).toBe(400);
-    echo(2, 600, 4);
+    hear(2, 600, 4);
     expect(tracker.boundMs(600, vectorOf(0))).toBe(0);
   });
 
@@ -113,8 +87,7 @@ describe("the bound of staleness", () => {
       [3, Infinity],
       [4, 0],
     ] as const) {
-      const { stamp } = tracker.exchange(2, 100);
-      tracker.heard(2, beat({ echo: stamp, epoch }));
+      tracker.heard(stand({ epoch }), us(100));
       expect(tracker.boundMs(100, vectorOf(0))).toBe(bound);
     }
   });
@@ -128,9 +101,9 @@ describe("the bound of staleness", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
         const here = new StalenessTracker(1, RECORD);
-        const there = new StalenessTracker(2, RECORD);
-        const toHere: Heartbeat[] = [];
-        const toThere: Heartbeat[] = [];
+        const [stamps, theirs] = [new Stamps(), new Stamps()];
+        const toHere: { vector: Vector; echo: number | undefined }[] = [];
+        const toThere: number[] = [];
         const writtenMs: number[] = [];
         let applied = 0;
         let nowMs = 0;
@@ -139,13 +112,16 @@ describe("the bound of staleness", () => {
           const vector = vectorOf(writtenMs.length);
           if (kind === 0) writtenMs.push(nowMs);
           else if (kind === 1) applied = Math.min(writtenMs.length, applied + 1 + (pick % 3));
-          else if (kind === 2) toThere.push(beat({ member: 1, ...here.exchange(2, nowMs) }));
-          else if (kind === 3) {
-            toHere.push(beat({ applied: vector, ...there.exchange(1, nowMs + 5e6) }));
-          } else if (kind === 4) {
-            for (const one of toThere.splice(pick % (toThere.length || 1), 1)) there.heard(1, one);
+          else if (kind === 2) toThere.push(stamps.next(nowMs) as number);
+          else if (kind === 3) toHere.push({ vector, echo: theirs.echo });
+          else if (kind === 4) {
+            for (const stamp of toThere.splice(pick % (toThere.length || 1), 1)) {
+              theirs.received(stamp, nowMs + 5e6, false);
+            }
           } else {
-            for (const one of toHere.splice(pick % (toHere.length || 1), 1)) here.heard(2, one);
+            for (const { vector, echo } of toHere.splice(pick % (toHere.length || 1), 1)) {
+              if (echo !== undefined) here.heard(stand({ applied: vector }), echo);
+            }
           }
           const trueMs = applied < writtenMs.length ? nowMs - (writtenMs[applied] as number) : 0;
           expect(here.boundMs(nowMs, vectorOf(applied))).toBeGreaterThanOrEqual(trueMs);

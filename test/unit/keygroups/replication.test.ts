@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import type { FunctionName, KeygroupName, NodeName } from "../../../src/core/ids.js";
+import { OutgoingHeartbeats } from "../../../src/core/heartbeat-changes.js";
 import { hlcFromMs } from "../../../src/core/hlc.js";
 import { LIMITS } from "../../../src/core/limits.js";
 import { decodeSession, encodeSession } from "../../../src/core/session.js";
@@ -174,9 +175,11 @@ describe("a replicated keygroup", () => {
       2,
     );
     const says = (aheadMs: number): Uint8Array => {
-      const more = { applied, durable: applied, stamp: 1, echo: undefined };
+      const standing = { epoch: 2, member: 2, restart: 0, isServing: true };
+      const said = { standing: { ...standing, applied, durable: applied }, wants: [], relayed: [] };
       const hlc = hlcFromMs(Date.now() + aheadMs);
-      const heartbeat = { epoch: 2, member: 2, restart: 0, isServing: true, hlc, ...more };
+      const stamps = { stamp: 2 ** 50, echo: undefined };
+      const heartbeat = new OutgoingHeartbeats().next({ ...said, hlc, ...stamps }, false);
       return encodeMessage(1, { type: "heartbeat", heartbeat });
     };
     const key = new TextEncoder().encode("k");

@@ -2,11 +2,12 @@ import * as fc from "fast-check";
 import type { CatchUpChunk, CatchUpRecord, CatchUpRequest } from "../../../../src/core/catch-up.js";
 import { applyDelta, deltaTag, joinStates, type Delta } from "../../../../src/core/crdt/index.js";
 import { compareDots, EPOCH_MAX, RESTART_MAX, type Dot } from "../../../../src/core/dot.js";
-import type { Heartbeat } from "../../../../src/core/heartbeat.js";
+import type { HeartbeatChange, StandingChange } from "../../../../src/core/heartbeat-changes.js";
 import { HLC_MAX } from "../../../../src/core/hlc.js";
 import type { Update, UpdateEntry } from "../../../../src/core/update.js";
 import { TAG, type TypedValue } from "../../../../src/core/value.js";
 import { Vector } from "../../../../src/core/vector.js";
+import type { VectorChange } from "../../../../src/core/vector-change.js";
 import type { KeygroupMessage } from "../../../../src/core/wire/messages.js";
 
 function upTo(max: number): fc.Arbitrary<number> {
@@ -71,17 +72,54 @@ export const update: fc.Arbitrary<Update> = fc.record({
   }),
 });
 
-const heartbeat: fc.Arbitrary<Heartbeat> = fc.record({
+const vectorChange: fc.Arbitrary<VectorChange> = fc
+  .record({ entries: vector, removed: vector })
+  .map(({ entries, removed }) => ({
+    epoch: entries.epoch,
+    entries: entries.entries(),
+    removed: removed.entries().map(({ epoch, restart }) => ({ epoch, restart })),
+  }));
+
+const standing: fc.Arbitrary<StandingChange> = fc.record({
   epoch,
   member: epoch,
   restart: upTo(RESTART_MAX),
   isServing: fc.boolean(),
-  applied: vector,
-  durable: vector,
-  hlc,
-  stamp: number,
-  echo: fc.option(number, { nil: undefined }),
+  applied: vectorChange,
+  durable: fc.option(vectorChange, { nil: undefined }),
 });
+
+const members = fc.uniqueArray(epoch, { maxLength: 4 }).map((all) => all.sort((a, b) => a - b));
+
+/** One that builds on another, or says everything; with an echo if it tells of others. */
+const heartbeat: fc.Arbitrary<HeartbeatChange> = fc
+  .record({
+    hlc,
+    stamp: number,
+    echo: fc.option(number, { nil: undefined }),
+    since: fc.option(fc.double({ min: 0, max: 1, noNaN: true }), { nil: undefined }),
+    asksForAll: fc.boolean(),
+    standing,
+    wants: members,
+    isShort: fc.tuple(fc.boolean(), fc.boolean()),
+    about: members,
+    relayed: fc.option(standing, { nil: undefined }),
+  })
+  .map(({ about, relayed, isShort: [noStanding, noWants], since, ...rest }) => {
+    const { stamp, echo, standing, wants } = rest;
+    const isChange = since !== undefined;
+    return {
+      ...rest,
+      since: isChange ? Math.floor(stamp * since) : undefined,
+      standing: isChange && noStanding ? undefined : standing,
+      wants: isChange && noWants ? undefined : wants,
+      relayed: (echo === undefined ? [] : about).map((member) => ({
+        member,
+        standing: relayed && { ...relayed, member },
+        echo: Math.floor((echo ?? 0) / 2),
+      })),
+    };
+  });
 
 const request: fc.Arbitrary<CatchUpRequest> = fc
   .record({
