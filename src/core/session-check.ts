@@ -16,18 +16,18 @@ export function sessionEntryOf(
 ): SessionEntry {
   const stable = acknowledgements.stableVector(identity.epoch, record, vector);
   const seen = vector.entries().filter((last) => last.counter > stable.get(last));
-  return { generation: identity.generation, seen };
+  return { generation: identity.generation, epoch: record.epoch, seen };
 }
 
 /** Compares a session with what a replica has applied. */
 export function checkSession(
   state: ReplicaState,
   acknowledgements: Acknowledgements,
-  { generation, seen }: SessionEntry,
+  { generation, epoch, seen }: SessionEntry,
 ): SessionCheck {
-  const { identity } = state;
+  const { identity, record } = state;
   if (generation !== identity.generation) return generation < identity.generation ? "lost" : "wait";
-  if (!identity.isServing) return "wait";
+  if (!identity.isServing || record.epoch < epoch) return "wait";
   let result: SessionCheck = "ok";
   for (const dot of seen) {
     const check = checkDot(state, acknowledgements, dot);

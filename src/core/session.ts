@@ -10,6 +10,11 @@ import { Vector } from "./vector.js";
 /** What a client has seen of one keygroup. */
 export interface SessionEntry {
   readonly generation: number;
+  /**
+   * The record under which all members have what is left out of `seen`. Whoever acts under an older one
+   * may be a member no more, and lack it.
+   */
+  readonly epoch: number;
   /** Per origin the last commit it has seen, except what all members have on stable storage. */
   readonly seen: readonly Dot[];
 }
@@ -26,7 +31,7 @@ export const NEW_SESSION: Session = { hlc: 0, keygroups: new Map() };
 /** Tells of a keygroup what all its members have on stable storage, if that is known here. */
 export type StableVectorOf = (keygroup: KeygroupName) => Vector | undefined;
 
-const TOKEN_VERSION = 1;
+const TOKEN_VERSION = 2;
 
 /** The session of someone who has seen what both have. */
 export function mergeSessions(left: Session, right: Session): Session {
@@ -44,7 +49,7 @@ function mergeEntries(left: SessionEntry, right: SessionEntry): SessionEntry {
     return left.generation > right.generation ? left : right;
   }
   const seen = new Vector([...left.seen, ...right.seen]).entries();
-  return { generation: left.generation, seen };
+  return { generation: left.generation, epoch: Math.max(left.epoch, right.epoch), seen };
 }
 
 /**
@@ -80,18 +85,18 @@ export function decodeSession(token: string, hlcMax: number): Session {
 
 function trimSession(session: Session, stableOf: StableVectorOf): Session {
   const keygroups = new Map<KeygroupName, SessionEntry>();
-  for (const [name, { generation, seen }] of session.keygroups) {
+  for (const [name, { generation, epoch, seen }] of session.keygroups) {
     const stable = stableOf(name);
     const rest = stable ? seen.filter((dot) => !stable.covers(dot)) : seen;
-    if (rest.length > 0) keygroups.set(name, { generation, seen: rest });
+    keygroups.set(name, { generation, epoch, seen: rest });
   }
   return { hlc: session.hlc, keygroups };
 }
 
 function tokenOf({ hlc, keygroups }: Session): string {
   const writer = new ByteWriter(256).byte(TOKEN_VERSION).varint(hlc).varint(keygroups.size);
-  for (const [name, { generation, seen }] of keygroups) {
-    writer.sized(utf8Bytes(name)).varint(generation).varint(seen.length);
+  for (const [name, { generation, epoch, seen }] of keygroups) {
+    writer.sized(utf8Bytes(name)).varint(generation).varint(epoch).varint(seen.length);
     for (const { epoch, restart, counter } of seen) {
       writer.varint(epoch).varint(restart).varint(counter);
     }
@@ -104,7 +109,7 @@ function readSession(bytes: Uint8Array): Session | undefined {
     const reader = ByteReader.foreign(bytes);
     if (reader.byte() !== TOKEN_VERSION) return undefined;
     const hlc = reader.varint();
-    const keygroups = new Map(reader.list(4, readEntry));
+    const keygroups = new Map(reader.list(5, readEntry));
     return reader.isAtEnd ? { hlc, keygroups } : undefined;
   } catch (error) {
     if (error instanceof EnokiError) return undefined;
@@ -119,6 +124,6 @@ function readEntry(reader: ByteReader): [KeygroupName, SessionEntry] {
     "a name is not ASCII",
   );
   const name = parseKeygroupName(utf8Text(nameBytes));
-  const generation = reader.varint();
-  return [name, { generation, seen: reader.list(DOT_BYTES_MIN, readDot) }];
+  const [generation, epoch] = [reader.varint(), reader.varint()];
+  return [name, { generation, epoch, seen: reader.list(DOT_BYTES_MIN, readDot) }];
 }

@@ -40,9 +40,13 @@ export class SessionGate {
     return this.#options.keygroup;
   }
 
-  /** False while this node is the only member: nobody else can show less than it does. */
+  /**
+   * False while this node has always been the only member: nobody else can show less than it does. Who
+   * was one before may not know yet that it is none any more.
+   */
   get isShared(): boolean {
-    return this.#options.replica().record.members.length > 1;
+    const { members, past } = this.#options.replica().record;
+    return members.length > 1 || past.length > 0;
   }
 
   /**

@@ -17,7 +17,9 @@ afterEach(() => Promise.all([first.close(), second.close()]));
 const tokenOf = (restart: number, counter: number): string =>
   encodeSession({
     hlc: counter,
-    keygroups: new Map([[KEYGROUP, { generation: 1, seen: [{ epoch: 1, restart, counter }] }]]),
+    keygroups: new Map([
+      [KEYGROUP, { generation: 1, epoch: 1, seen: [{ epoch: 1, restart, counter }] }],
+    ]),
   });
 /** A kept connection that breaks does not say whether the call had begun. */
 const REPEATABLE = { idempotencyKey: "k" };

@@ -82,8 +82,8 @@ describe("a dead origin", () => {
     for (let i = 0; i < 4; i++) round(one, two, three);
     one.reopen(true);
     expect(origins(one)).toEqual(["1.0.0", "2.1.0", "3.0.0"]);
-    const covered = one.replica.checkSession({ generation: 1, seen: [dot(2, 0, 1)] });
-    const lost = one.replica.checkSession({ generation: 1, seen: [dot(2, 0, 2)] });
+    const covered = one.replica.checkSession({ generation: 1, epoch: 1, seen: [dot(2, 0, 1)] });
+    const lost = one.replica.checkSession({ generation: 1, epoch: 1, seen: [dot(2, 0, 2)] });
     expect([covered, lost]).toEqual(["ok", "lost"]);
   });
 

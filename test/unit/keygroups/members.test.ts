@@ -170,7 +170,7 @@ test("a call that is to go elsewhere does, and its session is known there and co
   );
   expect(read.subarray(-1).toString()).toBe("v");
   expect(asker.seen.at(-1)?.keygroups.get(NAME)?.generation).toBe(1);
-  const never = { hlc: 0, keygroups: new Map([[NAME, { generation: 9, seen: [] }]]) };
+  const never = { hlc: 0, keygroups: new Map([[NAME, { generation: 9, epoch: 1, seen: [] }]]) };
   const refused = await left.ask(
     NAME,
     (guest) => encodeKeyOperation(guest, 2, 0, OPERATION.get, "k"),
