@@ -1,5 +1,6 @@
 import { FRAME, REPLY_STATUS } from "../../channel/frames.js";
 import { EnokiError } from "../../core/errors.js";
+import { encodeAnswer } from "../../keygroups/remote/operation-request.js";
 import type { PeerRequests } from "../../peers/requests.js";
 import type { Canary } from "./canary.js";
 
@@ -71,12 +72,19 @@ export const CLIENT_CANARIES: readonly Canary[] = [
     is: "an operation whose answer is lost is said to have taken place",
     findsIt: /^ACKNOWLEDGED/,
     faulty: {
-      requests: (requests) =>
-        onLostAnswer(requests, () => Uint8Array.of(FRAME.reply, REPLY_STATUS.ok, 0)),
+      requests: (requests) => onLostAnswer(requests, () => encodeAnswer(DONE)),
     },
     plan: {},
   },
 ];
+
+/** What an instance gets of a write that is done. */
+const DONE = {
+  type: FRAME.reply,
+  stalenessMs: undefined,
+  session: "",
+  payload: Buffer.of(REPLY_STATUS.ok, 0),
+};
 
 /** Gives what `instead` gives where a request has an unknown outcome. */
 function onLostAnswer(requests: PeerRequests, instead: () => Uint8Array): void {
