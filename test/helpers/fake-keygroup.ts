@@ -54,6 +54,11 @@ export class FakeKeygroup {
 
   #answer(writer: FrameWriter, id: number, kind: number, payload: Buffer): void {
     switch (kind) {
+      case OPERATION.fresh: {
+        // Its data are as fresh as anybody can ask for.
+        const { read } = operations.decodeFresh(payload);
+        return this.#answer(writer, id, operations.operationKind(read), read);
+      }
       case OPERATION.get:
         return replies.encodeGetReply(writer, id, this.#read(kind, payload));
       case OPERATION.entry:
