@@ -21,6 +21,8 @@ export interface Deployment {
   readonly wait?: string;
   /** The nodes that are to run it as well. */
   readonly to?: string;
+  /** Where its data are to lie. */
+  readonly data?: string;
 }
 
 /** Packs and deploys, saying on stderr what happens. */
@@ -29,7 +31,7 @@ export async function deploy(
   io: Io,
   deployment: Deployment,
 ): Promise<FunctionInfo> {
-  const { path, name, config, wait, to } = deployment;
+  const { path, name, config, wait, to, data } = deployment;
   const startMs = performance.now();
   const archive = await packFolder(path);
   const files = countFiles(archive);
@@ -39,6 +41,7 @@ export async function deploy(
   const info = await client.functions.deploy(name, archive, config, {
     ...(wait === undefined ? {} : { wait }),
     ...(to === undefined ? {} : { to }),
+    ...(data === undefined ? {} : { data }),
   });
   const tookMs = Math.round(performance.now() - startMs);
   const what = `revision ${info.revision}, ${info.runtime}, ${info.entry}`;

@@ -10,7 +10,7 @@ import { KeygroupsClient } from "./keygroups-client.js";
 import { NodePorts } from "./node-ports.js";
 import { ClientSession } from "./session.js";
 import { Transport } from "./transport.js";
-import type { NodeInfo } from "./types.js";
+import type { KnownNode, NodeInfo } from "./types.js";
 
 /** Where a node is, and how to talk to it. */
 export interface ClientOptions {
@@ -102,6 +102,11 @@ export class Client {
   /** The data of a function, or of any keygroup. Nothing is sent yet. */
   kv(keygroup: string): KeygroupClient {
     return new KeygroupClient(this.#data, keygroup);
+  }
+
+  /** All nodes of the cluster, as the node knows them. */
+  async nodes(): Promise<readonly KnownNode[]> {
+    return (await this.#admin.json<{ nodes: KnownNode[] }>("/v1/nodes")).nodes;
   }
 
   /** What the node says about itself. */

@@ -1,7 +1,7 @@
-import { parseFunctionName } from "../core/ids.js";
+import { parseFunctionName, parseNodeName } from "../core/ids.js";
 import { durationMs, query } from "./options.js";
 import type { Transport } from "./transport.js";
-import type { FunctionConfig, FunctionInfo, LogEntry, RevisionInfo } from "./types.js";
+import type { FunctionConfig, FunctionInfo, LogEntry, RevisionInfo, Undeployed } from "./types.js";
 
 /** Manages the functions of a node. */
 export class FunctionsClient {
@@ -35,6 +35,8 @@ export class FunctionsClient {
       readonly wait?: string;
       /** The nodes that are to run it as well: names, `NAME=VALUE` of labels, or `all`. */
       readonly to?: string;
+      /** Where its data are to lie: `replicate`, or `at:NODE`. */
+      readonly data?: string;
       readonly signal?: AbortSignal;
     } = {},
   ): Promise<FunctionInfo> {
@@ -42,7 +44,7 @@ export class FunctionsClient {
     const form = new FormData();
     form.set("archive", new Blob([archive], { type: "application/zip" }), `${name}.zip`);
     form.set("config", new Blob([JSON.stringify(config)], { type: "application/json" }));
-    return await this.#admin.json(pathOf(name) + query({ to: options.to }), {
+    return await this.#admin.json(pathOf(name) + query({ to: options.to, data: options.data }), {
       method: "PUT",
       body: form,
       signal: options.signal,
@@ -54,6 +56,22 @@ export class FunctionsClient {
   async remove(name: string, options: { readonly data?: "keep" | "delete" } = {}): Promise<void> {
     const data = options.data === "delete" ? "delete" : undefined;
     await this.#admin.request(pathOf(name) + query({ data }), { method: "DELETE" });
+  }
+
+  /**
+   * Takes a function off one node, with its replica there once another one has everything (for which
+   * it waits 30 s or `wait`), or with `force` at once. `data: keep` = the replica stays.
+   * @throws EnokiError `ENOKI_UNREPLICATED`, `ENOKI_LAST_REPLICA`
+   */
+  async removeFrom(
+    name: string,
+    node: string,
+    options: { readonly force?: boolean; readonly wait?: string; readonly data?: "keep" } = {},
+  ): Promise<Undeployed> {
+    const { force, wait, data } = options;
+    const path = `${pathOf(name)}/nodes/${parseNodeName(node)}`;
+    const asked = query({ force: force || undefined, wait, data });
+    return await this.#admin.json(path + asked, { method: "DELETE", timeoutMs: 0 });
   }
 
   /** The revisions that are kept, newest first. */

@@ -22,10 +22,14 @@ export type {
   KeygroupInfo,
   KeygroupMember,
   KeygroupReplication,
+  KeygroupPlaces,
   KeygroupSettings,
+  KnownNode,
   LogEntry,
   NodeInfo,
+  RemovedReplica,
   RevisionInfo,
+  Undeployed,
 } from "./types.js";
 export { DELETE } from "../guest/types.js";
 export { EnokiError } from "../core/errors.js";

@@ -1,6 +1,7 @@
-import { parseKeygroupName } from "../core/ids.js";
+import { parseKeygroupName, parseNodeName } from "../core/ids.js";
+import { query } from "./options.js";
 import type { Transport } from "./transport.js";
-import type { KeygroupInfo, KeygroupSettings } from "./types.js";
+import type { KeygroupInfo, KeygroupPlaces, KeygroupSettings, RemovedReplica } from "./types.js";
 
 const PATH = "/v1/keygroups";
 
@@ -23,7 +24,13 @@ export class KeygroupsClient {
   }
 
   /** Makes a keygroup. @throws EnokiError `ENOKI_KEYGROUP_EXISTS` */
-  async create(name: string, settings: KeygroupSettings = {}): Promise<KeygroupInfo> {
+  async create(
+    name: string,
+    settings: KeygroupSettings & {
+      /** Where its data are to lie: `replicate`, or `at:NODE`. */
+      readonly data?: string;
+    } = {},
+  ): Promise<KeygroupInfo> {
     return await this.#admin.json(PATH, { method: "POST", json: { name, ...settings } });
   }
 
@@ -33,8 +40,69 @@ export class KeygroupsClient {
     return await this.#admin.json(path, { method: "PATCH", json: settings });
   }
 
+  /** Where its data lie. @throws EnokiError `ENOKI_KEYGROUP_NOT_FOUND` */
+  async replicas(name: string): Promise<KeygroupPlaces> {
+    return await this.#admin.json(`${PATH}/${parseKeygroupName(name)}/replicas`);
+  }
+
+  /**
+   * Adds a replica on a node, which serves once it has caught up, as {@link replicas} tells.
+   * @throws EnokiError `ENOKI_NODE_NOT_FOUND`, `ENOKI_PLACEMENT_CONFLICT`
+   */
+  async addReplica(
+    name: string,
+    node: string,
+    options: { readonly durability?: "relaxed" | "strict" } = {},
+  ): Promise<KeygroupPlaces> {
+    return await this.#admin.json(replicaPath(name, node), { method: "PUT", json: options });
+  }
+
+  /**
+   * Takes a replica away once another one has everything, for which it waits 30 s or `wait`; with
+   * `force` at once.
+   * @throws EnokiError `ENOKI_UNREPLICATED` with their number in `extra.unreplicated`,
+   * `ENOKI_LAST_REPLICA`
+   */
+  async removeReplica(
+    name: string,
+    node: string,
+    options: { readonly force?: boolean; readonly wait?: string } = {},
+  ): Promise<RemovedReplica> {
+    const asked = query({ force: options.force || undefined, wait: options.wait });
+    return await this.#admin.json(replicaPath(name, node) + asked, {
+      method: "DELETE",
+      timeoutMs: 0,
+    });
+  }
+
+  /**
+   * Places the data anew, `replicate` or `at:NODE`, while functions go on; {@link replicas} tells how
+   * far it is.
+   */
+  async move(name: string, data: string): Promise<KeygroupPlaces> {
+    const path = `${PATH}/${parseKeygroupName(name)}/move`;
+    return await this.#admin.json(path, { method: "POST", json: { data } });
+  }
+
+  /**
+   * Begins anew and empty on a node, after all disks with the data were lost.
+   * @throws EnokiError `ENOKI_REPLICA_SERVES` unless `force`
+   */
+  async refound(
+    name: string,
+    node: string,
+    options: { readonly force?: boolean } = {},
+  ): Promise<KeygroupPlaces> {
+    const path = `${PATH}/${parseKeygroupName(name)}/refound`;
+    return await this.#admin.json(path, { method: "POST", json: { node, ...options } });
+  }
+
   /** Removes a keygroup with all its data. @throws EnokiError `ENOKI_KEYGROUP_NOT_FOUND` */
   async remove(name: string): Promise<void> {
     await this.#admin.request(`${PATH}/${parseKeygroupName(name)}`, { method: "DELETE" });
   }
+}
+
+function replicaPath(keygroup: string, node: string): string {
+  return `${PATH}/${parseKeygroupName(keygroup)}/replicas/${parseNodeName(node)}`;
 }

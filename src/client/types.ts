@@ -53,6 +53,14 @@ export interface FunctionNodeInfo {
   readonly reason?: string;
 }
 
+/** What is left after a function was taken off a node. */
+export interface Undeployed {
+  readonly name: string;
+  readonly node: string;
+  /** Writes that no other replica was known to have; `null` = nobody could be asked. */
+  readonly lost: number | null;
+}
+
 /** One deployed version of a function. */
 export interface RevisionInfo {
   readonly number: number;
@@ -154,6 +162,25 @@ export interface KeygroupMember {
   };
 }
 
+/** Where the data of a keygroup are to lie, and where they do. */
+export interface KeygroupPlaces {
+  readonly name: string;
+  /** `replicate` = on every node that runs the function, or `at:NODE`. */
+  readonly data: string;
+  readonly replicas: readonly {
+    readonly node: string;
+    readonly durability: "relaxed" | "strict";
+    /** `away` = its node is; `unknown` = its node is there and could not be asked. */
+    readonly state: "serving" | "joining" | "leaving" | "away" | "unknown";
+  }[];
+}
+
+/** What is left after a replica was taken away. */
+export interface RemovedReplica extends KeygroupPlaces {
+  /** Writes that no other replica was known to have; `null` = nobody could be asked. */
+  readonly lost: number | null;
+}
+
 /** Where a value comes from. */
 export interface Explanation {
   readonly key: string;
@@ -179,6 +206,23 @@ export interface Explanation {
     /** Why it is unknown. */
     readonly reason?: string;
   }[];
+}
+
+/** A node of the cluster, as another one knows it. */
+export interface KnownNode {
+  readonly name: string;
+  /** The node that was asked. */
+  readonly self: boolean;
+  readonly state: "up" | "away";
+  readonly version: string;
+  readonly platform: string;
+  readonly python?: string;
+  readonly storage: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** `HOST:PORT` of its links; none = it only dials out. */
+  readonly links: readonly string[];
+  readonly functions: readonly string[];
+  readonly keygroups: readonly string[];
 }
 
 /** A node about itself. */

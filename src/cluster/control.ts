@@ -22,9 +22,10 @@ import {
   type Place,
   refounded,
   rejoined,
-  withMember,
+  replicated,
   withoutMember,
 } from "./keygroup-changes.js";
+import { Places } from "./places.js";
 import { encodeRecord } from "./record-codec.js";
 import type { RecordChanges } from "./record-changes.js";
 import { functionKey, functionNodeKey, keygroupKey, parseRecordKey } from "./record-keys.js";
@@ -58,9 +59,11 @@ const REASON_CHARACTERS_MAX = 4000;
  */
 export class ClusterControl {
   readonly #options: ClusterControlOptions;
+  readonly #places: Places;
 
   constructor(options: ClusterControlOptions) {
     this.#options = options;
+    this.#places = new Places(options.place, options.view);
   }
 
   /** @throws EnokiError `ENOKI_KEYGROUP_EXISTS`, `ENOKI_UNSUPPORTED` for strict in memory */
@@ -101,14 +104,21 @@ export class ClusterControl {
     return this.#changeKeygroup(name, (before) => rejoined(before, lostEpoch, this.#options.place));
   }
 
-  /** Makes another node a member; it takes its place when it sees the record. */
+  /**
+   * Makes a node a member, which takes its place when it sees the record. Without `durability` it is
+   * as durable as the others, if it can be.
+   * @throws EnokiError `ENOKI_NODE_NOT_FOUND`, `ENOKI_UNSUPPORTED`, `ENOKI_PLACEMENT_CONFLICT`
+   */
   async addMember(
     name: KeygroupName,
     node: NodeName,
-    durability: MemberDurability,
+    durability?: MemberDurability,
   ): Promise<KeygroupRecord> {
-    this.#requireDurable(node, durability);
-    return this.#changeKeygroup(name, (before) => withMember(before, { node }, durability));
+    this.#places.requireKnown(node);
+    if (durability) this.#places.requireDurable(node, durability);
+    return this.#changeKeygroup(name, (before) =>
+      replicated(before, durability ? { node, durability } : this.#places.joining(before, node)),
+    );
   }
 
   /** This node leaves; its replica has been brought to the others before. */
@@ -142,20 +152,40 @@ export class ClusterControl {
       const next = configured(before, change);
       for (const member of next.members) {
         const isAsBefore = memberOn(before, member.node)?.durability === member.durability;
-        if (!isAsBefore) this.#requireDurable(member.node, member.durability);
+        if (!isAsBefore) this.#places.requireDurable(member.node, member.durability);
       }
       return next;
     });
   }
 
-  /** Places the data anew; members that are no longer wanted leave by themselves, each in its time. */
+  /**
+   * Places the data anew: on one node, from which on members elsewhere leave by themselves, each in
+   * its time; or on all nodes that run the function of that name, which join.
+   * @throws EnokiError `ENOKI_NODE_NOT_FOUND`, `ENOKI_UNSUPPORTED` for strict data in memory
+   */
   async moveKeygroup(
     name: KeygroupName,
     placement: Placement,
-    durability: MemberDurability,
+    durability?: MemberDurability,
   ): Promise<KeygroupRecord> {
-    if (placement.kind === "at") this.#requireDurable(placement.node, durability);
-    return this.#changeKeygroup(name, (before) => moved(before, placement, durability));
+    const { view } = this.#options;
+    if (placement.kind === "at") {
+      const { node } = placement;
+      this.#places.requireKnown(node);
+      return this.#changeKeygroup(name, (before) => {
+        const wanted = durability ?? before.members[0]?.durability ?? "relaxed";
+        if (memberOn(before, node) === undefined) this.#places.requireDurable(node, wanted);
+        return moved(before, placement, [{ node, durability: wanted }]);
+      });
+    }
+    const running = view.functionProgress(name as string as FunctionName);
+    return this.#changeKeygroup(name, (before) =>
+      moved(
+        before,
+        placement,
+        running.map(({ node }) => this.#places.joining(before, node)),
+      ),
+    );
   }
 
   /** Gives a function a right on the keygroup; `undefined` takes it away. */
@@ -167,12 +197,23 @@ export class ClusterControl {
     return this.#changeKeygroup(name, (before) => granted(before, to, right));
   }
 
-  /** This node founds the keygroup anew after a generation's data were lost. */
-  async refoundKeygroup(name: KeygroupName, lostGeneration: number): Promise<KeygroupRecord> {
-    this.#options.announcement.requireName();
-    return this.#changeKeygroup(name, (before) =>
-      refounded(before, lostGeneration, this.#options.place),
-    );
+  /**
+   * A node founds the keygroup anew, empty, after a generation's data were lost; members on other
+   * nodes that are there join it.
+   * @throws EnokiError `ENOKI_NODE_NOT_FOUND`, `ENOKI_PEER_UNREACHABLE` for a node that is away
+   */
+  async refoundKeygroup(
+    name: KeygroupName,
+    lostGeneration: number,
+    node: NodeName,
+  ): Promise<KeygroupRecord> {
+    const { view, announcement } = this.#options;
+    announcement.requireName();
+    const place = this.#places.placeOf(node);
+    return this.#changeKeygroup(name, (before) => {
+      const others = before.members.filter((member) => view.isPresent(member.node));
+      return refounded(before, lostGeneration, place, others);
+    });
   }
 
   /** Ends the keygroup with its data and rights. */
@@ -289,13 +330,8 @@ export class ClusterControl {
   #requireFounder({ placement, durability }: KeygroupDefaults): void {
     const { place, announcement } = this.#options;
     announcement.requireName();
-    this.#requireDurable(placement.kind === "at" ? placement.node : place.node, durability);
-  }
-
-  #requireDurable(node: NodeName, durability: MemberDurability): void {
-    if (durability !== "strict") return;
-    if (this.#options.view.node(node)?.record.storage !== "memory") return;
-    throw new EnokiError("ENOKI_UNSUPPORTED", `"${node}" stores in memory and cannot be strict`);
+    if (placement.kind === "at") this.#places.requireKnown(placement.node);
+    this.#places.requireDurable(placement.kind === "at" ? placement.node : place.node, durability);
   }
 }
 

@@ -108,7 +108,10 @@ export function withMember(
   return { ...before, epoch, members: [...before.members, member] };
 }
 
-/** @throws EnokiError `ENOKI_LAST_REPLICA`, `ENOKI_INVALID_INPUT` where the data are to lie there */
+/**
+ * Takes a member out.
+ * @throws EnokiError `ENOKI_LAST_REPLICA`, `ENOKI_PLACEMENT_CONFLICT` where the data are to lie there
+ */
 export function withoutMember(before: KeygroupRecord, node: NodeName): KeygroupRecord {
   const leaving = memberOn(before, node);
   if (leaving === undefined) return before;
@@ -118,7 +121,7 @@ export function withoutMember(before: KeygroupRecord, node: NodeName): KeygroupR
   }
   if (before.placement.kind === "at" && before.placement.node === node) {
     const detail = `keygroup "${before.name}" is placed at "${node}": move it elsewhere first`;
-    throw new EnokiError("ENOKI_INVALID_INPUT", detail);
+    throw new EnokiError("ENOKI_PLACEMENT_CONFLICT", detail);
   }
   return {
     ...before,
@@ -128,14 +131,38 @@ export function withoutMember(before: KeygroupRecord, node: NodeName): KeygroupR
   };
 }
 
-/** Places the data; where they are to lie on one node, that node becomes a member. */
+/** A node that is to become a member. */
+export interface Joining {
+  readonly node: NodeName;
+  readonly durability: MemberDurability;
+}
+
+/** Places the data anew, on members that are there and those that join. */
 export function moved(
   before: KeygroupRecord,
   placement: Placement,
-  durability: MemberDurability,
+  joining: readonly Joining[],
 ): KeygroupRecord {
-  const record = { ...before, placement };
-  return placement.kind === "at" ? withMember(record, placement, durability) : record;
+  return withMembers({ ...before, placement }, joining);
+}
+
+/**
+ * Adds a member beside those that are there.
+ * @throws EnokiError `ENOKI_PLACEMENT_CONFLICT` where the data are to lie on one other node
+ */
+export function replicated(before: KeygroupRecord, { node, durability }: Joining): KeygroupRecord {
+  const { placement } = before;
+  if (placement.kind === "at" && placement.node !== node) {
+    const detail = `keygroup "${before.name}" is placed at "${placement.node}" and nowhere else`;
+    throw new EnokiError("ENOKI_PLACEMENT_CONFLICT", detail);
+  }
+  return withMember(before, { node }, durability);
+}
+
+/** True if the data are to lie elsewhere than on that node, which is a member still. */
+export function isToLeave({ placement, members }: KeygroupRecord, node: NodeName): boolean {
+  const isElsewhere = placement.kind === "at" && placement.node !== node;
+  return isElsewhere && members.some((member) => member.node === placement.node);
 }
 
 /** @throws EnokiError `ENOKI_INVALID_INPUT` for a durability of a node that is no member */
@@ -185,23 +212,34 @@ export function dropped(before: KeygroupRecord): KeygroupRecord {
 }
 
 /**
- * Names a new founder after every disk with the data was lost, or all but one: a new generation, in
- * which nobody else is a member yet. Unchanged if the lost generation is not the current one.
+ * Names a new founder after every disk with the data was lost: a new generation, which begins empty
+ * and which the others join. Unchanged if the lost generation is not the current one.
  */
 export function refounded(
   before: KeygroupRecord,
   lostGeneration: number,
   place: Place,
+  joining: readonly Joining[],
 ): KeygroupRecord {
   if (before.generation !== lostGeneration) return before;
   const durability = memberOn(before, place.node)?.durability ?? "relaxed";
-  return {
+  const isElsewhere = before.placement.kind === "at" && before.placement.node !== place.node;
+  const record: KeygroupRecord = {
     ...before,
     generation: before.generation + 1,
     epoch: 1,
     members: [{ ...place, epoch: 1, isFounder: true, durability }],
     past: [],
+    placement: isElsewhere ? { kind: "at", node: place.node } : before.placement,
   };
+  return withMembers(record, joining);
+}
+
+function withMembers(before: KeygroupRecord, joining: readonly Joining[]): KeygroupRecord {
+  return joining.reduce(
+    (record, { node, durability }) => withMember(record, { node }, durability),
+    before,
+  );
 }
 
 function replaced(

@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import { EnokiError } from "../core/errors.js";
 import { parseFunctionName, parseKeygroupName, parseNodeName } from "../core/ids.js";
+import { isLabel } from "../core/labels.js";
 import { LIMITS } from "../core/limits.js";
 import {
   functionKey,
@@ -32,17 +33,6 @@ export interface RecordsByKind {
 export type AnyRecord = {
   readonly [K in keyof RecordsByKind]: { readonly kind: K; readonly record: RecordsByKind[K] };
 }[keyof RecordsByKind];
-
-const LABEL_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
-const LABEL_VALUE = /^[A-Za-z0-9._-]{0,63}$/;
-
-/** True for `NAME=VALUE` as labels and their selectors are written. */
-export function isLabel(text: string): boolean {
-  const split = text.indexOf("=");
-  return (
-    split > 0 && LABEL_NAME.test(text.slice(0, split)) && LABEL_VALUE.test(text.slice(split + 1))
-  );
-}
 
 function name<T>(parse: (text: unknown) => T): z.ZodType<T, string> {
   return z.string().transform((text, context) => {

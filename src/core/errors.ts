@@ -1,3 +1,5 @@
+// Why so long: one catalogue, so that no code is given twice.
+
 /** What one error code means to a program and to a person. */
 export interface ErrorDefinition {
   /** HTTP status of the problem document. */
@@ -275,6 +277,36 @@ export const ERRORS = {
     7,
     "the function is not ready on all its nodes",
     "see `enoki functions describe NAME`: pending nodes follow by themselves",
+  ),
+  ENOKI_NODE_NOT_FOUND: define(
+    404,
+    1,
+    "no such node",
+    "list those that are known with `enoki nodes ls`",
+  ),
+  ENOKI_REPLICA_NOT_FOUND: define(
+    404,
+    1,
+    "the node has no replica of the keygroup",
+    "see where it lies with `enoki keygroups describe NAME`",
+  ),
+  ENOKI_PLACEMENT_CONFLICT: define(
+    409,
+    1,
+    "the keygroup's data are to lie elsewhere",
+    "change that with `enoki keygroups move KEYGROUP NODE|replicate`",
+  ),
+  ENOKI_PLACEMENT_INCOMPLETE: define(
+    503,
+    7,
+    "not all replicas are where they should be yet",
+    "nothing is lost, and it goes on by itself: see the detail for who is missing",
+  ),
+  ENOKI_REPLICA_SERVES: define(
+    409,
+    1,
+    "the keygroup still has a replica that serves",
+    "take lost members away with `enoki keygroups remove-replica KEYGROUP NODE --force`",
   ),
   ENOKI_LAST_REPLICA: define(
     409,

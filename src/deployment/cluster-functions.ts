@@ -1,16 +1,23 @@
 import type { Directory } from "../cluster/directory.js";
-import { currentOf } from "../cluster/function-changes.js";
+import { currentOf, targetNodes, withoutTarget } from "../cluster/function-changes.js";
 import type { ClusterFunctionRecord, FunctionTargets, RevisionRecord } from "../cluster/records.js";
 import { EnokiError } from "../core/errors.js";
-import type { FunctionName, NodeName } from "../core/ids.js";
+import type { FunctionName, KeygroupName, NodeName } from "../core/ids.js";
 import type { ArtefactStore } from "../functions/artefacts.js";
 import type { Deployer } from "../functions/deployer.js";
-import type { DeployRequest, FunctionPlace, FunctionsFacade } from "../functions/facade.js";
+import type {
+  DataPlacement,
+  DeployRequest,
+  FunctionPlace,
+  FunctionsFacade,
+  UndeployOptions,
+} from "../functions/facade.js";
 import { storeSource } from "../functions/source-archive.js";
 import type { FunctionRecord, FunctionStatus, LogLine, Revision } from "../functions/types.js";
 import { isOutcomeUnknown } from "../ports/naming.js";
 import { hashesOf } from "./artefact-server.js";
 import type { Follower } from "./follower.js";
+import type { FunctionData } from "./function-data.js";
 import type { LocalFunctions } from "./local-functions.js";
 import { type ClusterRevision, isSameCode, toDeploy, tryFromRecord } from "./revision-code.js";
 import type { RevisionMaker } from "./revision-maker.js";
@@ -26,8 +33,7 @@ export interface ClusterFunctionsOptions {
   readonly store: ArtefactStore;
   /** A name that no other deploy has. */
   readonly newDeployId: () => string;
-  /** Ends a keygroup on all nodes. */
-  readonly removeKeygroup: (name: FunctionName) => Promise<void>;
+  readonly data: FunctionData;
 }
 
 const IDLE: FunctionStatus = {
@@ -103,7 +109,7 @@ export class ClusterFunctions implements FunctionsFacade {
   }
 
   async remove(name: FunctionName, options: { deleteData: boolean }): Promise<void> {
-    const { directory, functions, follower, removeKeygroup } = this.#options;
+    const { directory, functions, follower, data } = this.#options;
     if (!this.#recordOf(name)) return functions.remove(name, options);
     this.#requireNaming();
     const resume = follower.pause(name);
@@ -111,10 +117,30 @@ export class ClusterFunctions implements FunctionsFacade {
       await directory.control.removeFunction(name);
       if (functions.recordOf(name)) await functions.remove(name, { deleteData: false });
       // The data of all nodes, not only this one's.
-      if (options.deleteData) await removeKeygroup(name);
+      if (options.deleteData) await data.remove(name);
     } finally {
       resume();
     }
+  }
+
+  async removeFrom(
+    name: FunctionName,
+    node: NodeName,
+    options: UndeployOptions,
+  ): Promise<number | undefined> {
+    const { directory, data } = this.#options;
+    this.#requireNaming();
+    const known = directory.view.node(node)?.record;
+    const record = this.#required(name);
+    if (!targetNodes(record, known ? [known] : []).includes(node)) {
+      const detail = `function "${name}" is not deployed on "${node}"`;
+      throw new EnokiError("ENOKI_FUNCTION_NOT_FOUND", detail);
+    }
+    // What is refused in any case is refused before anybody waits.
+    withoutTarget(record, node, known);
+    const lost = options.keepsData ? 0 : await data.takeFrom(name, node, options);
+    await directory.control.removeFunctionNode(name, node);
+    return lost;
   }
 
   logs(name: FunctionName, tail: number): readonly LogLine[] {
@@ -145,11 +171,15 @@ export class ClusterFunctions implements FunctionsFacade {
     const { directory, functions, follower, node } = this.#options;
     const before = directory.view.function(request.name);
     const known = before && tryFromRecord(currentOf(before));
+    const isPlaced = this.#isPlaced(request);
     const built = await this.#build(request, (before?.last ?? 0) + 1, known);
     const targets = request.targets ?? { nodes: [node], labels: [], isAll: false };
     const isHere = [targets, before?.targets].some(
       (some) => some && follower.isTarget({ targets: some }),
     );
+    if (request.placement && !isPlaced) {
+      await this.#options.data.create(request.name, request.placement);
+    }
     const candidate = await functions.tryOut(request.name, built, isHere ? "here" : "elsewhere");
     // The same code is the same revision, whichever node has built it.
     const isKnown = known !== undefined && isSameCode(known, built);
@@ -169,6 +199,19 @@ export class ClusterFunctions implements FunctionsFacade {
     if (isHere) await this.#serve(request.name, record, built, candidate);
     else await candidate.discard();
     return { record: this.describe(request.name), isNew: before?.isRemoved !== false };
+  }
+
+  /**
+   * True if the data lie already as the deploy wants them to, or will by themselves.
+   * @throws EnokiError `ENOKI_PLACEMENT_CONFLICT`
+   */
+  #isPlaced({ name, placement }: DeployRequest): boolean {
+    if (!placement) return true;
+    const record = this.#options.directory.view.keygroup(name as string as KeygroupName);
+    if (!record || record.isDropped) return placement.kind === "replicate";
+    if (placementText(record.placement) === placementText(placement)) return true;
+    const detail = `the data of "${name}" are placed ${placementText(record.placement)}`;
+    throw new EnokiError("ENOKI_PLACEMENT_CONFLICT", detail);
   }
 
   async #build(
@@ -273,6 +316,10 @@ export class ClusterFunctions implements FunctionsFacade {
     const isReadable = revisions.some(({ number }) => number === record.current);
     return isReadable ? { name: record.name, current: record.current, revisions } : undefined;
   }
+}
+
+function placementText(placement: DataPlacement): string {
+  return placement.kind === "at" ? `at:${placement.node}` : placement.kind;
 }
 
 /** A kept revision: the one of that number, or the one before the current one. */

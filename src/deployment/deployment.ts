@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 
 import type { Directory } from "../cluster/directory.js";
-import type { FunctionName, NodeName } from "../core/ids.js";
+import type { NodeName } from "../core/ids.js";
 import type { ArtefactStore } from "../functions/artefacts.js";
 import type { BuildTarget } from "../functions/build-target.js";
 import type { Deployer } from "../functions/deployer.js";
@@ -12,6 +12,7 @@ import { ArtefactFetcher } from "./artefact-fetcher.js";
 import { serveArtefacts } from "./artefact-server.js";
 import { ClusterFunctions } from "./cluster-functions.js";
 import { Follower } from "./follower.js";
+import type { FunctionData } from "./function-data.js";
 import type { LocalFunctions } from "./local-functions.js";
 import { RevisionMaker } from "./revision-maker.js";
 
@@ -27,7 +28,7 @@ export interface DeploymentOptions {
   readonly functions: LocalFunctions;
   readonly deployer: Pick<Deployer, "makeRevision">;
   readonly store: ArtefactStore;
-  readonly removeKeygroup: (name: FunctionName) => Promise<void>;
+  readonly data: FunctionData;
   readonly timers: Timers;
   readonly logger: Logger;
   /** The longest wait for a piece of an artefact. */
@@ -44,7 +45,7 @@ export class Deployment {
   /** Serves artefacts from now on; {@link Deployment.start} begins to follow. */
   constructor(options: DeploymentOptions) {
     const { node, labels, target, directory, requests, functions } = options;
-    const { deployer, store, timers, logger, removeKeygroup } = options;
+    const { deployer, store, timers, logger, data } = options;
     const { view } = directory;
     const { pieceTimeoutMs = PIECE_TIMEOUT_MS } = options;
     serveArtefacts({ requests, view, store });
@@ -60,7 +61,7 @@ export class Deployment {
       deployer,
       store,
       newDeployId: randomUUID,
-      removeKeygroup,
+      data,
     });
   }
 

@@ -20,6 +20,23 @@ export interface DeployRequest {
   readonly allowBuild: boolean;
   /** The nodes that are to run it, beside those that do already; `undefined` = this one. */
   readonly targets?: DeployTargets | undefined;
+  /** `undefined` = as it is, and for new data `replicate`. */
+  readonly placement?: DataPlacement | undefined;
+}
+
+/** Where the data of a function are to lie: on every node that runs it, or on one. */
+export type DataPlacement =
+  | { readonly kind: "replicate" }
+  | { readonly kind: "at"; readonly node: NodeName };
+
+/** How a function is taken off one of its nodes. */
+export interface UndeployOptions {
+  /** The replica goes too, whatever is nowhere else. */
+  readonly isForced: boolean;
+  /** How long to wait until another replica has everything. */
+  readonly withinMs: number;
+  /** The replica stays. */
+  readonly keepsData: boolean;
 }
 
 /** Nodes by name, by their labels (`NAME=VALUE`, each good for itself), or all of them. */
@@ -53,6 +70,15 @@ export interface FunctionsFacade {
   deploy(request: DeployRequest): Promise<{ record: FunctionRecord; isNew: boolean }>;
   rollback(name: FunctionName, revision: number | undefined): Promise<FunctionRecord>;
   remove(name: FunctionName, options: { deleteData: boolean }): Promise<void>;
+  /**
+   * Takes it off one node, with the replica there once another one has everything. Resolves with the
+   * number of writes that no other replica was known to have; `undefined` = nobody could be asked.
+   */
+  removeFrom(
+    name: FunctionName,
+    node: NodeName,
+    options: UndeployOptions,
+  ): Promise<number | undefined>;
   /** The last `tail` lines, oldest first. */
   logs(name: FunctionName, tail: number): readonly LogLine[];
   /** Calls `onLine` for each new line until the returned function is called. */

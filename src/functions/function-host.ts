@@ -121,18 +121,18 @@ export class FunctionHost {
     return call;
   }
 
-  /** Lets `pool` serve from now on; the old one finishes what it runs. */
-  switchTo(record: FunctionRecord, pool: InstancePool): void {
+  /** Lets `pool` serve from now on; resolves when the old one has finished what it runs. */
+  async switchTo(record: FunctionRecord, pool: InstancePool): Promise<void> {
     const old = this.#pool;
     this.#record = record;
     this.#revision = currentRevision(record);
     this.#pool = pool;
     this.#coldStartsBefore += old.coldStartsTotal;
-    old
-      .retire(pool)
-      .catch((error: unknown) =>
-        this.#options.logger.error({ error: String(error) }, "a retired revision did not stop"),
-      );
+    try {
+      await old.retire(pool);
+    } catch (error) {
+      this.#options.logger.error({ error: String(error) }, "a retired revision did not stop");
+    }
   }
 
   /** Finishes running calls, refuses waiting and later ones with `refusal` and stops the instances. */

@@ -1,7 +1,7 @@
 import { EnokiError } from "../core/errors.js";
 import type { FunctionName } from "../core/ids.js";
 import type { Deployer } from "./deployer.js";
-import type { DeployRequest, DeployTargets, FunctionsFacade } from "./facade.js";
+import type { DeployRequest, FunctionsFacade } from "./facade.js";
 import { FunctionHost, preparePool, type FunctionHostOptions } from "./function-host.js";
 import type { InstancePool } from "./instance-pool.js";
 import { LogBook } from "./log-book.js";
@@ -82,7 +82,7 @@ export class Functions implements FunctionsFacade {
 
   async deploy(request: DeployRequest): Promise<{ record: FunctionRecord; isNew: boolean }> {
     const { registry, deployer } = this.#options;
-    this.#requireHere(request.targets);
+    this.#requireHere(request);
     return this.changing(request.name, async () => {
       const before = registry.find(request.name);
       const revision = await deployer.makeRevision(
@@ -141,6 +141,12 @@ export class Functions implements FunctionsFacade {
     });
   }
 
+  /** There is no other node that could go on with it. */
+  async removeFrom(): Promise<never> {
+    const detail = "this node is alone: without --from a function is removed";
+    throw new EnokiError("ENOKI_UNSUPPORTED", detail);
+  }
+
   /**
    * Removes a keygroup, with the invocations in it, unless a function of its name needs it.
    * @throws EnokiError `ENOKI_KEYGROUP_IN_USE`, `ENOKI_KEYGROUP_NOT_FOUND`
@@ -158,13 +164,13 @@ export class Functions implements FunctionsFacade {
 
   /**
    * Lets new instances take the place of those that run, because what they may read has changed.
-   * Running calls end first.
+   * Running calls end first; resolves when no earlier instance is left.
    */
-  renew(name: FunctionName): void {
+  async renew(name: FunctionName): Promise<void> {
     const host = this.#hosts.get(name);
     if (!host || host.status.instances === 0) return;
     const pool = preparePool(name, host.revision, host.log, this.#options.host);
-    host.switchTo(host.record, pool);
+    await host.switchTo(host.record, pool);
   }
 
   logs(name: FunctionName, tail: number): readonly LogLine[] {
@@ -232,15 +238,16 @@ export class Functions implements FunctionsFacade {
       throw error;
     });
     const host = this.#hosts.get(name);
-    if (host) host.switchTo(record, pool);
+    if (host) void host.switchTo(record, pool);
     else this.#hosts.set(name, new FunctionHost(record, hostOptions, pool, log));
     return record;
   }
 
   /** @throws EnokiError `ENOKI_UNSUPPORTED` for other nodes than this one */
-  #requireHere(targets: DeployTargets | undefined): void {
+  #requireHere({ targets, placement }: Pick<DeployRequest, "targets" | "placement">): void {
     const { nodeName } = this.#options;
-    const others = targets?.nodes.filter((node) => node !== nodeName) ?? [];
+    const at = placement?.kind === "at" ? [placement.node] : [];
+    const others = [...(targets?.nodes ?? []), ...at].filter((node) => node !== nodeName);
     if (others.length === 0 && !targets?.labels.length) return;
     const named = [...others, ...(targets?.labels ?? [])].join(", ");
     const detail = `to ${named}: this node is alone, and named "${nodeName}"; start it with --naming for more`;

@@ -283,10 +283,9 @@ export class Keygroup implements KeygroupFacade, ReplicaHost {
    * it any more, and it takes no writes meanwhile.
    */
   async become(founding: Founding): Promise<void> {
-    this.#isLeaving = true;
     this.#hook = undefined;
     // What was taken before is decided before: nothing of the old replica is left behind this.
-    await this.commitLocal(() => ({ writes: [], value: undefined }));
+    await this.stopWriting();
     await this.commitLocal((transaction) => {
       putRows(transaction, Replica.rejoin(transaction, founding));
       this.#earlierConflicts = this.conflictsTotal;
@@ -330,6 +329,12 @@ export class Keygroup implements KeygroupFacade, ReplicaHost {
   whenShareable(then: () => void): void {
     if (this.#config.durability === "relaxed") then();
     else this.#waiters.add(this.#replica, then);
+  }
+
+  /** Takes no writes from now on; resolves once all that were taken are committed. */
+  async stopWriting(): Promise<void> {
+    this.#isLeaving = true;
+    await this.commitLocal(() => ({ writes: [], value: undefined }));
   }
 
   setLeaving(isLeaving: boolean): void {

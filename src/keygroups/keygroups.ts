@@ -1,4 +1,5 @@
 import { Sequences } from "../base/sequences.js";
+import type { Placement } from "../cluster/records.js";
 import { EnokiError } from "../core/errors.js";
 import type { KeygroupName } from "../core/ids.js";
 import type { Keygroup } from "./keygroup.js";
@@ -55,7 +56,15 @@ export class Keygroups implements NodeKeygroups {
     return this.ensure(name);
   }
 
-  async create(name: KeygroupName, config: Partial<KeygroupConfig>): Promise<Keygroup> {
+  async create(
+    name: KeygroupName,
+    config: Partial<KeygroupConfig>,
+    placement?: Placement,
+  ): Promise<Keygroup> {
+    if (placement?.kind === "at" && placement.node !== this.#options.nodeName) {
+      const detail = `data at ${placement.node}: this node is alone, and named "${this.#options.nodeName}"`;
+      throw new EnokiError("ENOKI_UNSUPPORTED", detail);
+    }
     return this.#changes.run(name, async () => {
       if (this.#keygroups.has(name)) {
         throw new EnokiError("ENOKI_KEYGROUP_EXISTS", `keygroup "${name}" exists already`);

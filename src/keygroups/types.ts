@@ -1,3 +1,4 @@
+import type { Placement } from "../cluster/records.js";
 import type { KeygroupName } from "../core/ids.js";
 import type { TypedValue } from "../core/value.js";
 import type { Freshness } from "./freshness.js";
@@ -168,8 +169,15 @@ export interface KeygroupsFacade {
   list(): readonly KeygroupFacade[];
   /** @throws EnokiError `ENOKI_KEYGROUP_NOT_FOUND` */
   find(name: KeygroupName): KeygroupFacade;
-  /** @throws EnokiError `ENOKI_KEYGROUP_EXISTS` */
-  create(name: KeygroupName, config: Partial<KeygroupConfig>): Promise<KeygroupFacade>;
+  /**
+   * `undefined`: it has been made, and its data are to lie on other nodes.
+   * @throws EnokiError `ENOKI_KEYGROUP_EXISTS`, `ENOKI_UNSUPPORTED`
+   */
+  create(
+    name: KeygroupName,
+    config: Partial<KeygroupConfig>,
+    placement?: Placement,
+  ): Promise<KeygroupFacade | undefined>;
   /** @throws EnokiError `ENOKI_UNSUPPORTED` for a change that the store cannot hold (`strict` in memory) */
   configure(name: KeygroupName, config: Partial<KeygroupConfig>): Promise<KeygroupFacade>;
 }

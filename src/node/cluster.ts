@@ -91,6 +91,10 @@ export class NodeCluster {
     return cluster;
   }
 
+  get node(): NodeName {
+    return this.#options.node;
+  }
+
   /** `HOST:PORT` of this node's links, as others are told; none = it only dials out. */
   get addresses(): readonly string[] {
     const { listen, advertise } = this.#options.settings;

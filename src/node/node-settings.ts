@@ -8,6 +8,8 @@ import type { ClusterSettings } from "./cluster.js";
 export interface NodeSettings {
   readonly name: string;
   readonly version: string;
+  /** By which functions may be deployed here. */
+  readonly labels: Readonly<Record<string, string>>;
   readonly dataDir: string;
   readonly host: string;
   /** 0 = any free one; `undefined` = off. */
@@ -43,6 +45,7 @@ export interface NodeSettings {
 
 /** What a node uses where nothing is said. */
 export const NODE_DEFAULTS = {
+  labels: {},
   bodyLimitBytes: LIMITS.requestBodyBytesMax,
   callArrivalMs: LIMITS.longestCallArrivalMs,
   adminBodyIdleMs: LIMITS.longestBodyIdleMs,

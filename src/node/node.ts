@@ -7,7 +7,7 @@ import type { Functions } from "../functions/functions.js";
 import type { FunctionSessions } from "../functions/sessions.js";
 import type { Outbox } from "../functions/outbox/outbox.js";
 import { createAdminApp } from "../gateway/admin/app.js";
-import type { AdminDeps } from "../gateway/admin/deps.js";
+import type { AdminDeps, KnownNode } from "../gateway/admin/deps.js";
 import {
   createForwarding,
   serveForwarded,
@@ -26,8 +26,10 @@ import type { NodeName } from "../core/ids.js";
 import type { NodeCluster } from "./cluster.js";
 import { closeServer, listen, urlHost } from "./listen.js";
 import { createNodeMetrics } from "./metrics.js";
+import { nodeAlone, nodesOf } from "./node-list.js";
 import type { NodeSettings } from "./node-settings.js";
-import { functionOf, nextInvocationId, openParts, type NodeParts } from "./parts.js";
+import { functionOf } from "./keygroup-parts.js";
+import { nextInvocationId, openParts, type NodeParts } from "./parts.js";
 import { endRun } from "./run-marker.js";
 
 /** Where a running node can be reached. */
@@ -46,6 +48,7 @@ export class EnokiNode {
   readonly keygroups: NodeKeygroups;
   readonly replicatorOf: NodeParts["replicatorOf"];
   /** `undefined`: the node stands alone. */
+  readonly replicas: NodeParts["replicas"];
   readonly cluster: NodeCluster | undefined;
   /** The keygroups, where the node is part of a cluster. */
   readonly members: ClusterKeygroups | undefined;
@@ -69,6 +72,7 @@ export class EnokiNode {
     this.functions = parts.functions;
     this.keygroups = parts.keygroups;
     this.replicatorOf = parts.replicatorOf;
+    this.replicas = parts.replicas;
     this.cluster = parts.cluster;
     this.members = parts.members;
     this.outbox = parts.outbox;
@@ -149,8 +153,10 @@ export class EnokiNode {
       invocations: this.outbox,
       keygroups: this.keygroups,
       overview: this.#overview,
+      replicas: this.replicas,
       removeKeygroup: (name) => this.functions.removeKeygroup(functionOf(name)),
       node: () => this.#describe(),
+      nodes: () => this.#nodes(),
       isReady: () => this.#isReady,
       draining: this.#draining.signal,
       metrics,
@@ -195,6 +201,15 @@ export class EnokiNode {
       await this.#close();
       throw error;
     }
+  }
+
+  #nodes(): KnownNode[] {
+    const { settings, cluster } = this;
+    if (cluster) return nodesOf(cluster.directory, settings.name);
+    const { name, version, storage, labels } = settings;
+    const functions = this.functions.list().map((known) => known.name);
+    const keygroups = this.keygroups.list().map((known) => known.name);
+    return nodeAlone({ name, version, storage, labels, functions, keygroups });
   }
 
   #describe() {

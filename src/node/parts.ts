@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import type { Deployment } from "../deployment/deployment.js";
-import type { FunctionName, KeygroupName, NodeName } from "../core/ids.js";
+import type { EnokiError } from "../core/errors.js";
+import type { KeygroupName, NodeName } from "../core/ids.js";
 import { createArtefactStore, type ArtefactStore } from "../functions/artefacts.js";
 import { thisTarget } from "../functions/build-target.js";
 import { createBuildProcess } from "../functions/build/build-process.js";
@@ -16,11 +17,10 @@ import { FunctionRegistry } from "../functions/registry.js";
 import { FunctionSessions } from "../functions/sessions.js";
 import type { KeygroupsOptions } from "../keygroups/keygroup-stores.js";
 import type { ClusterKeygroups } from "../keygroups/members/cluster-keygroups.js";
-import { Keygroups } from "../keygroups/keygroups.js";
 import type { KeygroupOverview } from "../keygroups/overview/overview.js";
-import type { Replicator } from "../keygroups/replication/replicator.js";
 import type { NodeKeygroups } from "../keygroups/node-keygroups.js";
-import { KeygroupOperations } from "../keygroups/operation-server.js";
+import type { RemoveReplicaOptions, ReplicasFacade } from "../keygroups/replicas-facade.js";
+import type { Replicator } from "../keygroups/replication/replicator.js";
 import { systemClock } from "../ports/clock.js";
 import type { Launcher } from "../ports/runtime.js";
 import type { Storage, StorageDriver } from "../ports/storage.js";
@@ -33,7 +33,13 @@ import { readBootId } from "../storage/boot-id.js";
 import { createLmdbDriver } from "../storage/lmdb.js";
 import { createMemoryDriver } from "../storage/memory.js";
 import type { ClusterSettings, NodeCluster } from "./cluster.js";
-import { writeLines } from "./exports.js";
+import {
+  aloneKeygroups,
+  clusterKeygroups,
+  functionOf,
+  keygroupOf,
+  type FunctionsOfKeygroups,
+} from "./keygroup-parts.js";
 import type { NodeSettings } from "./node-settings.js";
 import { beginRun } from "./run-marker.js";
 
@@ -49,6 +55,7 @@ export interface NodeParts {
   /** The same, where the node is part of a cluster. */
   readonly members: ClusterKeygroups | undefined;
   /** `undefined`: the node stands alone. */
+  readonly replicas: ReplicasFacade | undefined;
   readonly cluster: NodeCluster | undefined;
   readonly deployment: Deployment | undefined;
   readonly outbox: Outbox;
@@ -61,14 +68,35 @@ export interface NodeParts {
 }
 
 const NODE_STORE = "node";
-/** Of this node; none can be said yet. */
-const LABELS = {};
-
 /** Ids of new invocations. */
 export const nextInvocationId = createInvocationIds();
 
-/** Opens the stores and puts everything together that a node works with; nothing listens yet. */
+/** What was opened so far, each with the way to close it. */
+type Opened = (() => Promise<unknown>)[];
+
+/**
+ * Opens the stores and puts everything together that a node works with; nothing listens yet. If it
+ * fails, what was open is closed again.
+ */
 export async function openParts(settings: NodeSettings, guardian: Guardian): Promise<NodeParts> {
+  const opened: Opened = [];
+  try {
+    return await openAll(settings, guardian, opened);
+  } catch (error) {
+    for (const close of opened.toReversed()) {
+      await close().catch((cause: unknown) => {
+        settings.logger.warn({ error: String(cause) }, "a part did not close after a failed start");
+      });
+    }
+    throw error;
+  }
+}
+
+async function openAll(
+  settings: NodeSettings,
+  guardian: Guardian,
+  opened: Opened,
+): Promise<NodeParts> {
   const { dataDir, logger } = settings;
   const scratchDir = join(dataDir, "scratch");
   await rm(scratchDir, { recursive: true, force: true });
@@ -76,6 +104,7 @@ export async function openParts(settings: NodeSettings, guardian: Guardian): Pro
   const driver = openDriver(settings);
   const bootId = readBootId();
   const nodeStore = await driver.open(NODE_STORE);
+  opened.push(() => nodeStore.close());
   const resumes = await beginRun(nodeStore, bootId);
   const registry = new FunctionRegistry(nodeStore);
   const turn = createTurn();
@@ -89,6 +118,7 @@ export async function openParts(settings: NodeSettings, guardian: Guardian): Pro
     logger,
     guardian,
   });
+  opened.push(() => launcher.close());
   // why: a node that stands alone does not pay for loading what speaks with others.
   const parts = settings.cluster && (await import("./cluster-parts.js"));
   const cluster = await parts?.NodeCluster.open({
@@ -100,6 +130,7 @@ export async function openParts(settings: NodeSettings, guardian: Guardian): Pro
     turn,
     logger,
   });
+  if (cluster) opened.push(() => cluster.close());
   const shared: KeygroupsOptions = {
     driver,
     storageKind: settings.storage,
@@ -116,46 +147,23 @@ export async function openParts(settings: NodeSettings, guardian: Guardian): Pro
     membersOf: cluster && ((name) => nodesOf(cluster, name)),
     dropped: (name) => outbox.dropStore(name),
   };
-  const members =
-    cluster &&
-    parts &&
-    new parts.ClusterKeygroups({
-      ...shared,
-      directory: cluster.directory,
-      router: cluster.router,
-      random: Math.random,
-      writeExport: (name, lines) => writeLines(join(dataDir, "exports"), name, lines),
-      servingChanged: (name) => functions.renew(functionOf(name)),
-      isInUse: (name) => registry.find(functionOf(name)) !== undefined,
-    });
-  const keygroups: NodeKeygroups = members ?? new Keygroups(shared);
-  if (members && cluster && parts) {
-    parts.serveOperations({
-      requests: cluster.requests,
-      serving: (name) => members.get(name),
-      mayAsk: (name, peer) => members.mayAsk(name, peer),
-      clock,
-      timers: systemTimers,
-      logger,
-    });
-  }
-  const overview =
-    members &&
-    cluster &&
-    parts &&
-    new parts.KeygroupOverview({
-      node: settings.name as NodeName,
-      keygroups: members,
-      directory: cluster.directory,
-      requests: cluster.requests,
-    });
+  const uses: FunctionsOfKeygroups = {
+    turned: (name) => functions.renew(functionOf(name)),
+    isInUse: (name) => registry.find(functionOf(name)) !== undefined,
+  };
+  const parted =
+    cluster && parts
+      ? clusterKeygroups(parts, cluster, shared, dataDir, uses)
+      : aloneKeygroups(shared);
+  const { keygroups, members, overview, replicas, replicatorOf } = parted;
+  opened.push(() => keygroups.close());
   const python = await probePython();
   const pythonVersion = "missing" in python ? undefined : python.version;
   await cluster?.follow({
     version: settings.version,
     platform: `${process.platform}-${process.arch}`,
     python: pythonVersion,
-    labels: LABELS,
+    labels: settings.labels,
     storage: settings.storage,
   });
   const draining = new AbortController();
@@ -192,21 +200,8 @@ export async function openParts(settings: NodeSettings, guardian: Guardian): Pro
       processors: availableParallelism(),
       tmpBytes: settings.tmpBytes,
       artefactDir: (hash) => artefacts.path(hash),
-      storeFileOf: (name) =>
-        members && !members.local(keygroupOf(name))?.isServing
-          ? undefined
-          : keygroups.find(keygroupOf(name)).storeFile,
-      operationsFor: (name) =>
-        members && cluster && parts
-          ? new parts.RoutedOperations({
-              keygroup: keygroupOf(name),
-              serving: () => members.get(keygroupOf(name)),
-              members: (seen) => members.serversOf(keygroupOf(name), seen),
-              requests: cluster.requests,
-              clock,
-              logger,
-            })
-          : new KeygroupOperations(keygroups.find(keygroupOf(name)), logger),
+      storeFileOf: (name) => parted.storeFileOf(keygroupOf(name)),
+      operationsFor: (name) => parted.operationsFor(keygroupOf(name)),
     },
     ensureKeygroup: async (name) => void (await keygroups.ensure(keygroupOf(name))),
     resumeKeygroup: async (name) => void (await keygroups.resume(keygroupOf(name))),
@@ -223,14 +218,19 @@ export async function openParts(settings: NodeSettings, guardian: Guardian): Pro
     parts &&
     new parts.Deployment({
       node: settings.name as NodeName,
-      labels: LABELS,
+      labels: settings.labels,
       target,
       directory: cluster.directory,
       requests: cluster.requests,
       functions,
       deployer,
       store: artefacts,
-      removeKeygroup: (name) => functions.removeKeygroup(name),
+      data: {
+        remove: (name) => functions.removeKeygroup(name),
+        create: async (name, placement) =>
+          void (await keygroups.create(keygroupOf(name), {}, placement)),
+        takeFrom: async (name, node, how) => takeFrom(replicas, keygroupOf(name), node, how),
+      },
       timers: systemTimers,
       logger,
     });
@@ -249,16 +249,18 @@ export async function openParts(settings: NodeSettings, guardian: Guardian): Pro
     nextId: nextInvocationId,
   });
   await keygroups.open();
+  opened.push(() => functions.kill());
   await functions.open();
   outbox.open(keygroups.list());
   deployment?.start();
   return {
     settings,
-    replicatorOf: (name) => members?.local(name)?.replicator,
+    replicatorOf,
     functions,
     keygroups,
     overview,
     members,
+    replicas,
     cluster,
     deployment,
     outbox,
@@ -284,14 +286,20 @@ function nodesOf({ directory }: NodeCluster, name: KeygroupName): string[] {
   return (directory.view.keygroup(name)?.members ?? []).map(({ node }) => node);
 }
 
-/** The default keygroup of a function has the function's name (contract, `kv`). */
-export function keygroupOf(name: FunctionName): KeygroupName {
-  return name as string as KeygroupName;
-}
-
-/** The function whose default keygroup has this name. */
-export function functionOf(name: KeygroupName): FunctionName {
-  return name as string as FunctionName;
+/** Takes a replica from a node, unless there is none or the data are to lie there and nowhere else. */
+async function takeFrom(
+  replicas: ReplicasFacade | undefined,
+  name: KeygroupName,
+  node: NodeName,
+  how: RemoveReplicaOptions,
+): Promise<number | undefined> {
+  const places = await replicas?.show(name).catch((error: unknown) => {
+    if ((error as EnokiError).code === "ENOKI_KEYGROUP_NOT_FOUND") return undefined;
+    throw error;
+  });
+  const isThere = places?.replicas.some((replica) => replica.node === node) === true;
+  if (!replicas || !isThere || places.placement.kind === "at") return 0;
+  return (await replicas.remove(name, node, how)).lost;
 }
 
 async function collectArtefacts(store: ArtefactStore, inUse: ReadonlySet<string>): Promise<void> {

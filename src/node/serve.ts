@@ -149,6 +149,7 @@ async function settingsOf(config: NodeConfig, log: LogSink): Promise<NodeSetting
     ...NODE_DEFAULTS,
     name: config.name,
     version: packageVersion(),
+    labels: config.labels,
     dataDir: config.dataDir,
     host: config.host,
     functionPort: config.functionPort,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 import { parseNodeName } from "../core/ids.js";
+import { isLabel } from "../core/labels.js";
 import { LIMITS } from "../core/limits.js";
 import { sizeField, timerField } from "../input/fields.js";
 
@@ -11,6 +12,8 @@ interface About {
   readonly description: string;
   /** Shown instead of the default, where that depends on something. */
   readonly shownDefault?: string;
+  /** Name of the flag, where it is given once for each of several values. */
+  readonly oneFlag?: string;
 }
 
 const PORT_MAX = 65_535;
@@ -46,6 +49,32 @@ const nodeNames = z
   .pipe(z.array(nodeName))
   .refine((names) => new Set(names).size === names.length, { error: "a name stands there twice" });
 
+/** `NAME=VALUE` with commas between them, a list of them, or a mapping. */
+const labels = z
+  .union(
+    [
+      z.string(),
+      z.array(z.string()),
+      z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+    ],
+    { error: "expected NAME=VALUE with commas between them" },
+  )
+  .transform((given, context) => {
+    const words =
+      typeof given === "string" || Array.isArray(given)
+        ? [given].flat().flatMap((some) => some.split(","))
+        : Object.entries(given).map(([name, value]) => `${name}=${String(value)}`);
+    const read: Record<string, string> = {};
+    for (const word of words.map((one) => one.trim())) {
+      const [name = "", value = ""] = word.split("=", 2);
+      if (!isLabel(word))
+        context.addIssue(`${JSON.stringify(word)} is no label such as zone=north`);
+      else if (name in read) context.addIssue(`the label ${name} stands there twice`);
+      read[name] = value;
+    }
+    return read;
+  });
+
 const text = z.string({ error: "expected text" }).min(1, "must not be empty");
 
 const advertised = text.regex(/^(?:none|.+:\d{1,5})$/, "expected HOST:PORT or none");
@@ -64,6 +93,12 @@ export const settingsSchema = z.strictObject({
   nodes: nodeNames.optional().meta({
     value: "names",
     description: "several nodes in this process, such as cloud,edge1,edge2; ports count up",
+  }),
+  labels: labels.prefault({}).meta({
+    value: "name=value",
+    description: "label of the node, for enoki deploy --to NAME=VALUE; the flag is repeatable",
+    oneFlag: "--label",
+    shownDefault: "",
   }),
   dataDir: text.prefault(".enoki").meta({ value: "dir", description: "where everything is kept" }),
   host: text.prefault("127.0.0.1").meta({ value: "host", description: "address to listen on" }),
@@ -172,6 +207,8 @@ export interface SettingDescription {
   readonly value: string | undefined;
   readonly shownDefault: string;
   readonly description: string;
+  /** The flag may be given several times. */
+  readonly isRepeatable: boolean;
 }
 
 /** All settings in the order in which they are shown. */
@@ -182,11 +219,12 @@ export function describeSettings(): readonly SettingDescription[] {
     return {
       key: key as keyof Settings,
       name,
-      flag: `--${name}`,
+      flag: about.oneFlag ?? `--${name}`,
       env: `ENOKI_${name.toUpperCase().replaceAll("-", "_")}`,
       value: about.value,
       shownDefault: about.shownDefault ?? shownDefault(field),
       description: about.description,
+      isRepeatable: about.oneFlag !== undefined,
     };
   });
 }

@@ -8,6 +8,7 @@ import type {
   FunctionPlace,
   FunctionsFacade,
   InvocationsFacade,
+  UndeployOptions,
 } from "../../src/functions/facade.js";
 import type {
   FunctionRecord,
@@ -30,6 +31,7 @@ export class FakeFunctions implements FunctionsFacade {
   readonly records = new Map<string, FunctionRecord>();
   readonly deploys: DeployRequest[] = [];
   readonly removals: { name: string; deleteData: boolean }[] = [];
+  readonly undeploys: ({ name: string; node: string } & UndeployOptions)[] = [];
   readonly lines: LogLine[] = [];
   readonly followers = new Set<(line: LogLine) => void>();
   /** Thrown by the next deploy or removal. */
@@ -92,6 +94,12 @@ export class FakeFunctions implements FunctionsFacade {
     };
     this.records.set(request.name, record);
     return { record, isNew: old === undefined };
+  }
+
+  async removeFrom(name: FunctionName, node: string, options: UndeployOptions): Promise<number> {
+    this.#failIfAsked();
+    this.undeploys.push({ name, node, ...options });
+    return 0;
   }
 
   async rollback(name: FunctionName, revision: number | undefined): Promise<FunctionRecord> {
@@ -202,6 +210,7 @@ export async function adminFixture(changes: Partial<AdminDeps> = {}): Promise<Ad
     invocations,
     keygroups,
     overview: undefined,
+    replicas: undefined,
     removeKeygroup: (name) => keygroups.remove(name),
     node: () => ({
       name: "n1",
@@ -212,6 +221,20 @@ export async function adminFixture(changes: Partial<AdminDeps> = {}): Promise<Ad
       isolation: { available: ["process"], memoryLimit: "watched RSS" },
       storage: { driver: "memory", dataDir: null },
     }),
+    nodes: () => [
+      {
+        name: "n1",
+        self: true,
+        state: "up",
+        version: "0.1.0",
+        platform: "linux-x64",
+        storage: "memory",
+        labels: { zone: "north" },
+        links: [],
+        functions: [],
+        keygroups: ["kg"],
+      },
+    ],
     isReady: () => true,
     draining: new AbortController().signal,
     metrics: async () => "up 1\n",

@@ -50,6 +50,8 @@ class NotedFunctions implements LocalFunctions {
   readonly #sequences = new Sequences();
   /** Every load, as `NAME REVISION`. */
   readonly loads: string[] = [];
+  /** What was done with the data of functions. */
+  readonly dataNotes: string[] = [];
   readonly #textOf: (artefact: string) => string;
   inUse: () => Set<string> = () => new Set();
   /** Waited for before a revision has loaded. */
@@ -183,7 +185,16 @@ export class DeploymentCluster {
         },
       }),
       store,
-      removeKeygroup: async () => {},
+      data: {
+        remove: async () => {},
+        create: async (text, placement) => {
+          local.dataNotes.push(`place ${text} ${JSON.stringify(placement)}`);
+        },
+        takeFrom: async (text, node) => {
+          local.dataNotes.push(`take ${text} from ${node}`);
+          return 0;
+        },
+      },
       timers: systemTimers,
       logger: silentLogger,
       pieceTimeoutMs: 2000,

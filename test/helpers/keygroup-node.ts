@@ -4,8 +4,10 @@ import { parseNodeName, type KeygroupName } from "../../src/core/ids.js";
 import type { Asker } from "../../src/keygroups/asker.js";
 import { ClusterKeygroups } from "../../src/keygroups/members/cluster-keygroups.js";
 import { KeygroupOverview } from "../../src/keygroups/overview/overview.js";
+import { ClusterReplicas } from "../../src/keygroups/members/cluster-replicas.js";
 import { serveOperations } from "../../src/keygroups/remote/operation-service.js";
 import { RoutedOperations } from "../../src/keygroups/remote/routed-operations.js";
+import { Routes } from "../../src/keygroups/remote/routes.js";
 import { ReplicationRouter } from "../../src/keygroups/replication/router.js";
 import type { MemoryLinkHub } from "../../src/links/memory.js";
 import type { MemoryNamingService } from "../../src/naming/memory.js";
@@ -21,6 +23,7 @@ import { createMemoryDriver } from "../../src/storage/memory.js";
 /** The keygroups of one node of a cluster, without the rest of the node. */
 export interface KeygroupNode {
   readonly keygroups: ClusterKeygroups;
+  readonly replicas: ClusterReplicas;
   readonly directory: Directory;
   readonly overview: KeygroupOverview;
   /** What was exported when replicas were given up: lines by file. */
@@ -53,7 +56,7 @@ export async function openKeygroupNode(parts: KeygroupNodeParts): Promise<Keygro
   links.listen(new PeerRouter({ requests, keygroups: router }));
   const directory = new Directory({ node, naming, storage: nodeStore, timers, random, logger });
   const exports = new Map<string, string[]>();
-  const keygroups = new ClusterKeygroups({
+  const keygroups: ClusterKeygroups = new ClusterKeygroups({
     driver,
     storageKind: "memory",
     nodeName: node,
@@ -69,6 +72,7 @@ export async function openKeygroupNode(parts: KeygroupNodeParts): Promise<Keygro
     dropped: () => {},
     directory,
     router,
+    requests,
     random,
     writeExport: async (name, lines) => {
       const all = [...lines];
@@ -76,32 +80,47 @@ export async function openKeygroupNode(parts: KeygroupNodeParts): Promise<Keygro
       exports.set(name, all);
       return name;
     },
-    servingChanged: () => {},
+    servingChanged: (name) => routes.of(name).look(),
     isInUse: () => false,
+    readersGone: async () => {},
+    hold: (name) => routes.of(name).hold(),
   });
+  const routes: Routes = new Routes({
+    serving: (name) => keygroups.get(name),
+    isArriving: (name) => keygroups.isArriving(name),
+    catchUpWith: (name, other) => keygroups.catchUpWith(name, other),
+    turned: () => {},
+    timers,
+  });
+  const replicas = new ClusterReplicas({ node, directory, keygroups, requests });
   serveOperations({
     requests,
     serving: (name) => keygroups.get(name),
+    held: (name) => routes.of(name).held,
     mayAsk: (name, peer) => keygroups.mayAsk(name, peer),
     clock: systemClock,
     timers,
     logger,
   });
   const overview = new KeygroupOverview({ node, keygroups, directory, requests });
-  const operationsOf = (keygroup: KeygroupName): RoutedOperations =>
-    new RoutedOperations({
+  const operationsOf = (keygroup: KeygroupName): RoutedOperations => {
+    const route = routes.of(keygroup);
+    return new RoutedOperations({
       keygroup,
-      serving: () => keygroups.get(keygroup),
+      serving: () => route.here,
       members: (seen) => keygroups.serversOf(keygroup, seen),
       requests,
+      moving: { route, timers },
       clock: systemClock,
       logger,
     });
+  };
   directory.start({ addresses: [], version: "0", platform: "test", labels: {}, storage: "memory" });
   await directory.ready();
   await keygroups.open();
   return {
     keygroups,
+    replicas,
     directory,
     overview,
     exports,

@@ -38,20 +38,21 @@ export function addDeployCommand(program: Command, cli: Cli): void {
       "enoki deploy hello.py",
       "enoki deploy ./sensor --name sensor --env UNIT=celsius --memory 128m",
       "enoki deploy ./sensor --to edge1,edge2 --wait 30s",
+      "enoki deploy ./report --data at:cloud",
     ],
   }).argument("[path]", "where the code is", ".");
   addFunctionOptions(command)
     .option("--to <nodes>", "nodes that are to run it too: names, LABEL=VALUE or all, with commas")
-    .option("--data <placement>", "where its data is; in this release: replicate")
+    .option("--data <placement>", "where its data are to lie: replicate, or at:NODE")
     .option("--wait <duration>", "how long to wait for the nodes, such as 30s")
     .action(
       onNode<DeployOptions>(cli, async ({ client, io, json, options }, path: string) => {
         const name = options.name ?? nameFromPath(path);
         const config = toFunctionConfig(options);
-        checkPlacement(options);
         const wait = options.wait === undefined ? {} : { wait: options.wait };
         const to = options.to === undefined ? {} : { to: options.to };
-        const deployed = await deploy(client, io, { path, name, config, ...wait, ...to });
+        const data = options.data === undefined ? {} : { data: options.data };
+        const deployed = await deploy(client, io, { path, name, config, ...wait, ...to, ...data });
         const info = await waitForNodes(client, io, deployed, options.wait);
         await write(io.stdout, json ? jsonLine(info) : `${info.url}\n`);
         requireReady(info);
@@ -101,10 +102,4 @@ function parseVariable(text: string): [string, string] {
   const at = text.indexOf("=");
   if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
   throw new EnokiError("ENOKI_INVALID_INPUT", `--env: ${JSON.stringify(text)} is no NAME=VALUE`);
-}
-
-/** One node cannot place data elsewhere. */
-function checkPlacement({ data }: DeployOptions): void {
-  if (data === undefined || data === "replicate") return;
-  throw new EnokiError("ENOKI_UNSUPPORTED", `--data ${data}: this release knows only replicate`);
 }

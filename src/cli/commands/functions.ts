@@ -4,9 +4,18 @@ import { formatSizeBytes } from "../../base/size.js";
 import { EnokiError } from "../../core/errors.js";
 import type { FunctionInfo } from "../../client/types.js";
 import { addCommand, addNodeCommand, onNode, type Cli } from "../command.js";
-import { write } from "../io.js";
+import type { Client } from "../../client/client.js";
+import { write, type Io } from "../io.js";
+import { lossOf } from "../loss.js";
 import { stateOf } from "../node-rows.js";
 import { ago, fields, jsonLine, table } from "../output.js";
+
+interface RemoveOptions {
+  readonly data?: string;
+  readonly from?: string;
+  readonly force?: boolean;
+  readonly wait?: string;
+}
 
 /** `enoki functions ls|describe|revisions|rm` */
 export function addFunctionsCommand(program: Command, cli: Cli): void {
@@ -88,17 +97,52 @@ function addRevisions(functions: Command, cli: Cli): void {
 function addRemove(functions: Command, cli: Cli): void {
   addNodeCommand(functions, {
     usage: "rm <name>",
-    description: "remove a function; its data stays unless --data delete",
-    examples: ["enoki functions rm hello", "enoki functions rm hello --data delete"],
+    description: "remove a function, from all nodes or from one; data stays unless --data delete",
+    examples: [
+      "enoki functions rm hello",
+      "enoki functions rm hello --data delete",
+      "enoki functions rm hello --from edge2",
+    ],
   })
-    .option("--data <what>", "keep or delete the function's keygroup", "keep")
+    .option("--data <what>", "keep or delete the function's keygroup (default: keep)")
+    .option("--from <node>", "only from that node; its replica goes too, unless --data keep")
+    .option("--force", "with --from: at once, whatever no other replica has")
+    .option("--wait <duration>", "with --from: how long to wait for the others (default: 30s)")
     .action(
-      onNode(cli, async ({ client, io, json, options }, name: string) => {
-        const data = parseData((options as { data: string }).data);
+      onNode<RemoveOptions>(cli, async ({ client, io, json, options }, name: string) => {
+        if (options.from !== undefined) {
+          await removeFrom(client, io, json, name, options.from, options);
+          return;
+        }
+        if (options.force || options.wait !== undefined) {
+          const detail = "--force and --wait go with --from NODE";
+          throw new EnokiError("ENOKI_INVALID_INPUT", detail);
+        }
+        const data = parseData(options.data ?? "keep");
         await client.functions.remove(name, { data });
         await write(io.stdout, json ? jsonLine({ removed: name, data }) : `removed ${name}\n`);
       }),
     );
+}
+
+async function removeFrom(
+  client: Client,
+  io: Io,
+  json: boolean,
+  name: string,
+  node: string,
+  { data, force = false, wait }: RemoveOptions,
+): Promise<void> {
+  if (data !== undefined && data !== "keep") {
+    throw new EnokiError("ENOKI_INVALID_INPUT", `--data: with --from only keep, not ${data}`);
+  }
+  const removed = await client.functions.removeFrom(name, node, {
+    force,
+    ...(wait === undefined ? {} : { wait }),
+    ...(data === undefined ? {} : { data }),
+  });
+  if (json) return write(io.stdout, jsonLine(removed));
+  await write(io.stdout, `removed ${name} from ${node}${lossOf(removed.lost)}\n`);
 }
 
 function parseData(text: string): "keep" | "delete" {

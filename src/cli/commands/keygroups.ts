@@ -7,6 +7,7 @@ import { addCommand, addNodeCommand, onNode, type Cli } from "../command.js";
 import { write, type Io } from "../io.js";
 import { keygroupText } from "../keygroup-text.js";
 import { jsonLine, table } from "../output.js";
+import { addReplicaCommands } from "./keygroup-replicas.js";
 
 interface SettingsOptions {
   readonly durability?: string;
@@ -14,7 +15,11 @@ interface SettingsOptions {
   readonly policy?: string;
 }
 
-/** `enoki keygroups ls|describe|create|configure|rm` */
+interface CreateOptions extends SettingsOptions {
+  readonly data?: string;
+}
+
+/** `enoki keygroups ls|describe|create|configure|rm`, and what is about replicas */
 export function addKeygroupsCommand(program: Command, cli: Cli): void {
   const keygroups = addCommand(program, {
     usage: "keygroups",
@@ -33,6 +38,7 @@ export function addKeygroupsCommand(program: Command, cli: Cli): void {
   );
   addCreate(keygroups, cli);
   addConfigure(keygroups, cli);
+  addReplicaCommands(keygroups, cli);
   addNodeCommand(keygroups, {
     usage: "rm <keygroup>",
     description: "remove a keygroup with all its data",
@@ -75,11 +81,15 @@ function addCreate(keygroups: Command, cli: Cli): void {
     description: "make a keygroup",
     examples: ["enoki keygroups create readings --durability strict --ttl 7d"],
   });
-  addSettings(command).action(
-    onNode<SettingsOptions>(cli, async ({ client, io, json, options }, name: string) => {
-      await print(io, json, await client.keygroups.create(name, toSettings(options)));
-    }),
-  );
+  addSettings(command)
+    .option("--data <placement>", "where its data are to lie: replicate, or at:NODE")
+    .action(
+      onNode<CreateOptions>(cli, async ({ client, io, json, options }, name: string) => {
+        const { data } = options;
+        const settings = { ...toSettings(options), ...(data === undefined ? {} : { data }) };
+        await print(io, json, await client.keygroups.create(name, settings));
+      }),
+    );
 }
 
 function addConfigure(keygroups: Command, cli: Cli): void {

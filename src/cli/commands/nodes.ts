@@ -13,22 +13,30 @@ export function addNodesCommand(program: Command, cli: Cli): void {
   });
   addNodeCommand(nodes, {
     usage: "ls",
-    description: "list the nodes; in this release that is the one that answers",
+    description: "list all nodes that are known to the one that answers, which has a *",
     examples: ["enoki nodes ls"],
   }).action(
     onNode(cli, async ({ client, io, json }) => {
-      const node = await client.node();
-      if (json) return write(io.stdout, jsonLine([node]));
-      const row = [
-        node.name,
+      const nodes = await client.nodes();
+      if (json) return write(io.stdout, jsonLine(nodes));
+      const rows = nodes.map((node) => [
+        node.self ? `${node.name} *` : node.name,
+        node.state,
         node.version,
-        node.addresses.functions ?? "off",
-        node.addresses.admin ?? "off",
-        node.isolation?.available.join(",") ?? "-",
-        node.storage?.driver ?? "-",
-      ];
-      const headings = ["NAME", "VERSION", "FUNCTIONS", "ADMIN", "ISOLATION", "STORAGE"];
-      await write(io.stdout, table(headings, [row]));
+        node.platform,
+        node.storage,
+        listOf(Object.entries(node.labels).map(([name, value]) => `${name}=${value}`)),
+        node.links[0] ?? "-",
+        listOf(node.functions),
+        listOf(node.keygroups),
+      ]);
+      const headings = ["NAME", "STATE", "VERSION", "PLATFORM", "STORAGE", "LABELS", "LINKS"];
+      headings.push("FUNCTIONS", "KEYGROUPS");
+      await write(io.stdout, table(headings, rows));
     }),
   );
+}
+
+function listOf(words: readonly string[]): string {
+  return words.length === 0 ? "-" : words.join(",");
 }

@@ -5,7 +5,7 @@ import { Option, type Command } from "commander";
 import { loadConfig, type NodeConfig } from "../../node/config.js";
 import { describeSettings, type SettingDescription } from "../../node/settings.js";
 import type { ServingNode } from "../../node/serve.js";
-import { addCommand, type Cli } from "../command.js";
+import { addCommand, repeatable, type Cli } from "../command.js";
 import { write, type Io } from "../io.js";
 import { fields, jsonLine } from "../output.js";
 
@@ -36,7 +36,7 @@ export function addUpCommand(program: Command, cli: Cli, serve: Serve): void {
       "A port is a number, 0 for any that is free, or off.",
   );
   command.action(async (given: Readonly<Record<string, unknown>>) => {
-    const said = settings.map(({ key, name }) => [key, given[attributeName(name)]]);
+    const said = settings.map(({ key, flag }) => [key, given[attributeName(flag.slice(2))]]);
     await up(cli.io, serve, Object.fromEntries(said));
   });
 }
@@ -80,9 +80,13 @@ function banner(ready: RunningNode["ready"]): string {
   return `${shown.join("")}Next: enoki init python hello && enoki deploy hello\n`;
 }
 
-function toOption({ flag, value, description, shownDefault }: SettingDescription): Option {
+function toOption(setting: SettingDescription): Option {
+  const { flag, value, description, shownDefault, isRepeatable } = setting;
   const ending = shownDefault === "" || value === undefined ? "" : ` (default: ${shownDefault})`;
-  return new Option(value === undefined ? flag : `${flag} <${value}>`, description + ending);
+  const flags = value === undefined ? flag : `${flag} <${value}>`;
+  return isRepeatable
+    ? repeatable(flags, description + ending)
+    : new Option(flags, description + ending);
 }
 
 /** The name that commander gives the value of a flag. */

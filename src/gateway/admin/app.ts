@@ -14,6 +14,7 @@ import { keygroupRoutes } from "./routes/keygroups.js";
 import { keyRoutes } from "./routes/keys.js";
 import { nodeRoutes } from "./routes/node.js";
 import { operationRoutes } from "./routes/operations.js";
+import { replicaRoutes } from "./routes/replicas.js";
 import { tinyfaasRoutes } from "./tinyfaas.js";
 
 /** The table that the router and the OpenAPI document are both made from. */
@@ -23,6 +24,7 @@ export function adminRoutes(deps: AdminDeps): AdminRoute[] {
     ...functionRoutes(deps),
     ...invocationRoutes(deps),
     ...keygroupRoutes(deps),
+    ...replicaRoutes(deps),
     ...keyRoutes(deps),
     ...operationRoutes(deps),
     ...itemRoutes(deps),

@@ -1,8 +1,7 @@
 import { EnokiError } from "../../core/errors.js";
 import { parseNodeName } from "../../core/ids.js";
+import { isLabel } from "../../core/labels.js";
 import type { DeployTargets } from "../../functions/facade.js";
-
-const LABEL = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?=[A-Za-z0-9._-]{0,63}$/;
 
 /**
  * Reads which nodes are to run a function: names, `NAME=VALUE` of labels and `all`, with commas.
@@ -13,7 +12,7 @@ export function parseTargets(text: string | undefined): DeployTargets | undefine
   const words = text.split(",").map((word) => word.trim());
   const labels = words.filter((word) => word.includes("="));
   for (const label of labels) {
-    if (LABEL.test(label)) continue;
+    if (isLabel(label)) continue;
     throw new EnokiError("ENOKI_INVALID_INPUT", `to: ${JSON.stringify(label)} is no label`, {
       field: "to",
     });

@@ -1,6 +1,7 @@
 import type { Logger } from "../../ports/logger.js";
 import type { FunctionsFacade, InvocationsFacade } from "../../functions/facade.js";
 import type { KeygroupOverview } from "../../keygroups/overview/overview.js";
+import type { ReplicasFacade } from "../../keygroups/replicas-facade.js";
 import type { KeygroupsFacade } from "../../keygroups/types.js";
 import type { KeygroupName } from "../../core/ids.js";
 import type { DataForwarding } from "./forwarding.js";
@@ -26,6 +27,21 @@ export interface NodeInfo {
   readonly storage: { readonly driver: string; readonly dataDir: string | null };
 }
 
+/** A node of the cluster, as this one knows it (`GET /v1/nodes`). */
+export interface KnownNode {
+  readonly name: string;
+  readonly self: boolean;
+  readonly state: "up" | "away";
+  readonly version: string;
+  readonly platform: string;
+  readonly python?: string;
+  readonly storage: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly links: readonly string[];
+  readonly functions: readonly string[];
+  readonly keygroups: readonly string[];
+}
+
 /** Everything that the admin port works with; the composition root brings it together. */
 export interface AdminDeps {
   readonly functions: FunctionsFacade;
@@ -35,9 +51,13 @@ export interface AdminDeps {
   readonly overview: Pick<KeygroupOverview, "replication" | "key"> | undefined;
   /** Other nodes that may have what is not here; `undefined` = there is none. */
   readonly forwarding?: DataForwarding | undefined;
+  /** `undefined`: the node stands alone. */
+  readonly replicas: ReplicasFacade | undefined;
   /** @throws EnokiError `ENOKI_KEYGROUP_IN_USE`, `ENOKI_KEYGROUP_NOT_FOUND` */
   readonly removeKeygroup: (name: KeygroupName) => Promise<void>;
   readonly node: () => NodeInfo;
+  /** All nodes that are known, by name. */
+  readonly nodes: () => readonly KnownNode[];
   /** False while starting and while draining. */
   readonly isReady: () => boolean;
   /** Aborted when the node begins to drain: streams that have no end of their own end then. */

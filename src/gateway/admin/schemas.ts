@@ -3,6 +3,7 @@ import { z } from "zod";
 import { LIMITS } from "../../core/limits.js";
 import { cpusField, durationField, sizeField, timerField } from "../../input/fields.js";
 import { jsonValueSchema } from "../../keygroups/json-operations.js";
+import { placementField } from "./replica-schemas.js";
 
 /** What a deploy may say about how a function runs. */
 export const functionConfigSchema = z
@@ -131,7 +132,7 @@ export const keygroupConfigSchema = z
 
 /** A request for a new keygroup. */
 export const newKeygroupSchema = keygroupConfigSchema
-  .extend({ name: z.string() })
+  .extend({ name: z.string(), data: placementField.optional() })
   .meta({ id: "NewKeygroup" });
 
 /** One member of a keygroup, as the node that was asked sees it. */
@@ -248,6 +249,25 @@ export const exportedItemSchema = z
     expiresAt: time.optional(),
   })
   .meta({ id: "ExportedItem" });
+
+/** A node of the cluster, as another one knows it. */
+export const knownNodeSchema = z
+  .strictObject({
+    name: z.string(),
+    /** The node that answers. */
+    self: z.boolean(),
+    state: z.enum(["up", "away"]),
+    version: z.string(),
+    platform: z.string(),
+    python: z.string().optional(),
+    storage: z.string(),
+    labels: z.record(z.string(), z.string()),
+    /** `HOST:PORT` of its links; none = it only dials out. */
+    links: z.array(z.string()),
+    functions: z.array(z.string()),
+    keygroups: z.array(z.string()),
+  })
+  .meta({ id: "KnownNode" });
 
 const guestSchema = z.union([
   z.strictObject({ version: z.string() }),

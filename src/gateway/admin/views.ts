@@ -17,7 +17,9 @@ import type {
   MemberReport,
   ReplicationReport,
 } from "../../keygroups/overview/replication-report.js";
+import type { KeygroupPlaces } from "../../keygroups/replicas-facade.js";
 import type { KeygroupDescription } from "../../keygroups/types.js";
+import type { placesSchema } from "./replica-schemas.js";
 import type * as schemas from "./schemas.js";
 
 /** The last millisecond that a date can hold. */
@@ -138,6 +140,16 @@ export function showKeygroup(
     members: [...members],
     ...(replication === undefined ? {} : { replication: showReplication(replication) }),
   };
+}
+
+/** Where a keygroup's data are to lie, and where they do. */
+export function showPlaces({
+  name,
+  placement,
+  replicas,
+}: KeygroupPlaces): z.input<typeof placesSchema> {
+  const data = placement.kind === "at" ? `at:${placement.node}` : placement.kind;
+  return { name, data, replicas: replicas.map((replica) => ({ ...replica })) };
 }
 
 function showReplication(report: ReplicationReport) {

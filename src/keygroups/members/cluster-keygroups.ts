@@ -1,7 +1,14 @@
+// Why so long: what records ask for and what this node asks for meet here, in one order of changes.
+
 import { Sequences } from "../../base/sequences.js";
 import type { Directory } from "../../cluster/directory.js";
-import type { KeygroupDefaults } from "../../cluster/keygroup-changes.js";
-import { type KeygroupMember, type KeygroupRecord, memberOn } from "../../cluster/records.js";
+import { isToLeave, type KeygroupDefaults } from "../../cluster/keygroup-changes.js";
+import {
+  type KeygroupMember,
+  type KeygroupRecord,
+  memberOn,
+  type Placement,
+} from "../../cluster/records.js";
 import { EnokiError } from "../../core/errors.js";
 import type { FunctionName, KeygroupName, NodeName } from "../../core/ids.js";
 import type { SessionEntry } from "../../core/session.js";
@@ -9,19 +16,26 @@ import type { Keygroup } from "../keygroup.js";
 import type { NodeKeygroups } from "../node-keygroups.js";
 import type { KeygroupConfig } from "../types.js";
 import { configOf, foundingOf, parkedAt } from "./founding.js";
+import { Departures } from "./departures.js";
 import { leaveKeygroup, type LeaveOptions } from "./leaving.js";
 import type { LocalReplica } from "./local-replica.js";
 import { LocalReplicas, type LocalReplicasOptions } from "./local-replicas.js";
+import { askStatus, serveStatus } from "./replica-status.js";
 import { Retries } from "./retries.js";
+import { destinationOf, serversOf } from "./servers.js";
 import { ServingWaiters } from "./serving-waiters.js";
 
 /** What the keygroups of a node in a cluster are made from. */
 export interface ClusterKeygroupsOptions extends LocalReplicasOptions {
   readonly directory: Directory;
+  /** Lets operations of functions wait until the returned function is called. */
+  readonly hold: (name: KeygroupName) => () => void;
 }
 
 /** How long a deploy waits until the replica that it brought has caught up. */
 const SERVING_WAIT_MS = 10_000;
+/** How long a replica here gets to show what another one does. */
+const CATCH_UP_MS = 5000;
 
 /**
  * The keygroups of a node in a cluster. What the directory says is followed: this node opens the
@@ -39,6 +53,7 @@ export class ClusterKeygroups implements NodeKeygroups {
   readonly #changes = new Sequences();
   readonly #retries: Retries;
   readonly #waiters: ServingWaiters;
+  readonly #departures: Departures;
   #unsubscribe: (() => void) | undefined;
   #isClosed = false;
 
@@ -52,11 +67,21 @@ export class ClusterKeygroups implements NodeKeygroups {
     const { timers, logger } = options;
     this.#retries = new Retries({ timers, logger, again: (name) => void this.#followSoon(name) });
     this.#waiters = new ServingWaiters(timers);
+    this.#departures = new Departures({
+      timers,
+      logger,
+      isWanted: (name) => this.#isToLeave(name),
+      leave: async (name) => {
+        const to = this.#destination(name);
+        await this.withdraw(name, to === undefined ? {} : { to });
+      },
+    });
   }
 
   async open(): Promise<void> {
-    const { directory } = this.#options;
+    const { directory, requests } = this.#options;
     const { stores } = this.#replicas;
+    serveStatus(requests, (name) => this.#replicas.get(name));
     for (const row of stores.rows()) await this.#replicas.open(row);
     await stores.dropLeftovers();
     this.#unsubscribe = directory.subscribe({
@@ -90,25 +115,35 @@ export class ClusterKeygroups implements NodeKeygroups {
 
   /**
    * Linked members on other nodes that may serve, the nearest first; those that say so go before, and
-   * those that are known to show `seen` before all.
+   * those that are known to show `seen` before all. While the data move to a node, it is the last:
+   * where they were, they are all.
    */
   serversOf(name: KeygroupName, seen?: SessionEntry): NodeName[] {
     const { directory, router } = this.#options;
+    const record = directory.view.keygroup(name);
+    if (!record) return [];
     const replicator = this.#replicas.get(name)?.replicator;
     const peers = replicator?.metrics().peers ?? [];
     const serving = new Set(peers.filter((peer) => peer.isServing).map(({ node }) => node));
     const showing = new Set(seen && replicator?.showing(seen));
-    const members = directory.view.keygroup(name)?.members ?? [];
-    return members
-      .map(({ node }) => node)
-      .filter((node) => node !== this.#node)
-      .map((node) => ({
-        node,
-        rank: Number(serving.has(node)) + 2 * Number(showing.has(node)),
-        awayMs: router.roundTripMs(node),
-      }))
-      .sort((a, b) => b.rank - a.rank || (a.awayMs < b.awayMs ? -1 : 1))
-      .map(({ node }) => node);
+    return serversOf(record, this.#node, {
+      rankOf: (node) => Number(serving.has(node)) + 2 * Number(showing.has(node)),
+      awayMsOf: (node) => router.roundTripMs(node),
+    });
+  }
+
+  /** The data move to this node, and others still have them. */
+  isArriving(name: KeygroupName): boolean {
+    const members = this.#options.directory.view.keygroup(name)?.members ?? [];
+    return this.#destination(name) === this.#node && members.length > 1;
+  }
+
+  /** Resolves once the replica here shows what the one on that node shows now. */
+  async catchUpWith(name: KeygroupName, node: NodeName): Promise<void> {
+    const { requests } = this.#options;
+    const status = await askStatus(requests, node, name, CATCH_UP_MS);
+    const entry = { generation: status.generation, seen: status.applied.entries() };
+    await this.get(name)?.sessions.enter(entry, CATCH_UP_MS);
   }
 
   /** Whether a linked member on another node is known to show that. */
@@ -128,7 +163,7 @@ export class ClusterKeygroups implements NodeKeygroups {
 
   async ensure(name: KeygroupName): Promise<Keygroup> {
     const { directory } = this.#options;
-    if (!this.#isMember(name)) {
+    if (!this.#isMember(name) && !this.#isKeptAway(name)) {
       await directory.control.joinKeygroup(name, this.#defaults(this.#options.defaults));
     }
     await this.#follow(name);
@@ -147,11 +182,18 @@ export class ClusterKeygroups implements NodeKeygroups {
     return this.find(name);
   }
 
-  async create(name: KeygroupName, config: Partial<KeygroupConfig>): Promise<Keygroup> {
-    const checked = this.#replicas.stores.checked({ ...this.#options.defaults, ...config });
-    await this.#options.directory.control.createKeygroup(name, this.#defaults(checked));
+  async create(
+    name: KeygroupName,
+    config: Partial<KeygroupConfig>,
+    placement: Placement = { kind: "replicate" },
+  ): Promise<Keygroup | undefined> {
+    const isElsewhere = placement.kind === "at" && placement.node !== this.#node;
+    const wanted = { ...this.#options.defaults, ...config };
+    const checked = isElsewhere ? wanted : this.#replicas.stores.checked(wanted);
+    const defaults = { ...this.#defaults(checked), placement };
+    await this.#options.directory.control.createKeygroup(name, defaults);
     await this.#follow(name);
-    return this.find(name);
+    return isElsewhere ? undefined : this.find(name);
   }
 
   async configure(name: KeygroupName, config: Partial<KeygroupConfig>): Promise<Keygroup> {
@@ -178,20 +220,50 @@ export class ClusterKeygroups implements NodeKeygroups {
       await this.remove(name);
       return;
     }
-    await leaveKeygroup(directory, this.#node, name, this.#replicas.get(name), options);
+    await this.withdraw(name, options);
+  }
+
+  /**
+   * Takes the replica from this node once another member has everything; resolves with the number of
+   * writes that no other member was known to have, which is 0 unless it is forced.
+   * @throws EnokiError `ENOKI_UNREPLICATED`, `ENOKI_LAST_REPLICA`, `ENOKI_PLACEMENT_CONFLICT`
+   */
+  async withdraw(name: KeygroupName, options: LeaveOptions): Promise<number> {
+    const { directory, timers, hold } = this.#options;
+    const context = { directory, node: this.#node, timers, hold };
+    const lost = await leaveKeygroup(context, name, this.#replicas.get(name), options);
     await this.#follow(name);
+    return lost;
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#unsubscribe?.();
     this.#retries.close();
+    await this.#departures.close();
     await this.#changes.settled();
     await this.#replicas.close();
   }
 
   #defaults({ policy, ttlMs, durability }: KeygroupConfig): KeygroupDefaults {
     return { settings: { policy, ttlMs }, durability, placement: { kind: "replicate" } };
+  }
+
+  #destination(name: KeygroupName): NodeName | undefined {
+    return destinationOf(this.#options.directory.view.keygroup(name));
+  }
+
+  #isToLeave(name: KeygroupName): boolean {
+    const record = this.#options.directory.view.keygroup(name);
+    return record !== undefined && isToLeave(record, this.#node) && this.#isMember(name);
+  }
+
+  /** The function has run here without a replica, as somebody has decided: no revision of it changes that. */
+  #isKeptAway(name: KeygroupName): boolean {
+    const { directory, isInUse } = this.#options;
+    const record = directory.view.keygroup(name);
+    if (!record || record.isDropped || memberOn(record, this.#node)) return false;
+    return isInUse(name);
   }
 
   /** True if the record names this node, and what is here is that member's. */
@@ -221,6 +293,8 @@ export class ClusterKeygroups implements NodeKeygroups {
 
   async #follow(name: KeygroupName): Promise<void> {
     await this.#changes.run(name, () => this.#act(name));
+    this.#options.servingChanged(name);
+    this.#departures.look(name);
   }
 
   /** Does what the record asks for. */
@@ -267,6 +341,7 @@ export class ClusterKeygroups implements NodeKeygroups {
       await this.#replicas.giveUp(local, record);
       await local.keygroup.become(founding);
       local.lost = undefined;
+      local.left = undefined;
     }
     await this.#replicas.remember(local, config, member);
     this.#replicas.replicate(local);

@@ -10,6 +10,8 @@ export class LocalReplica {
   readonly keygroup: Keygroup;
   /** The member whose data are lost: its place must be taken by another one. */
   lost: StoredMember | undefined;
+  /** The others go on without it: they have everything that is here, or that was not waited for. */
+  left: "covered" | "forced" | undefined;
   /** The member in the row of the node's own store. */
   remembered: StoredMember | undefined;
   #replicator: Replicator | undefined;
@@ -33,7 +35,8 @@ export class LocalReplica {
 
   /** It takes reads and writes. */
   get isServing(): boolean {
-    return this.isMember && this.identity.isServing && this.#replicator !== undefined;
+    const isThere = this.isMember && this.left === undefined;
+    return isThere && this.identity.isServing && this.#replicator !== undefined;
   }
 
   /** True if it is the replica of that member. */

@@ -7,20 +7,24 @@ import {
   type KeygroupsOptions,
   type StoredMember,
 } from "../keygroup-stores.js";
+import type { PeerRequests } from "../../peers/requests.js";
 import type { ReplicationRouter } from "../replication/router.js";
 import type { KeygroupConfig } from "../types.js";
 import { NO_MEMBER, parkedAt } from "./founding.js";
 import { LocalReplica } from "./local-replica.js";
-import { exportUnreplicated, type WriteExport } from "./unreplicated.js";
+import { exportUnreplicated, whatMembersHave, type WriteExport } from "./unreplicated.js";
 
 /** What the replicas of a node are made from. */
 export interface LocalReplicasOptions extends KeygroupsOptions {
   readonly router: ReplicationRouter;
+  readonly requests: Pick<PeerRequests, "request" | "serve">;
   /** A number in [0, 1). */
   readonly random: () => number;
   readonly writeExport: WriteExport;
   /** A replica here begins to serve, or does so no longer. */
   readonly servingChanged: (name: KeygroupName) => void;
+  /** Resolves when nobody reads the store's file who began while its replica served. */
+  readonly readersGone: (name: KeygroupName) => Promise<void>;
   /** A function of that name is deployed here, whose invocations the store keeps. */
   readonly isInUse: (name: KeygroupName) => boolean;
 }
@@ -32,6 +36,9 @@ export interface LocalReplicasEvents {
   /** The data of a replica are of no use any more: see `LocalReplica.lost`. */
   lost(name: KeygroupName): void;
 }
+
+/** How long running calls may keep what was a replica's data. */
+const READERS_MS_MAX = 10_000;
 
 /** The replicas on this node: opened, made, replaced by others in the same store, and given up. */
 export class LocalReplicas {
@@ -125,7 +132,11 @@ export class LocalReplicas {
    * a replica that is nobody's, while this node may need them.
    */
   async giveUp(local: LocalReplica, record: KeygroupRecord): Promise<void> {
-    if (local.isMember) await this.#export(local, record);
+    const isCovered = local.left === "covered";
+    local.left ??= "forced";
+    this.#options.servingChanged(local.keygroup.name);
+    if (local.isMember && !isCovered) await this.#export(local, record);
+    await this.#readersGone(local.keygroup.name);
     await this.park(local, record);
     const { name } = local.keygroup;
     const isNamed = memberOn(record, this.#options.nodeName as NodeName) !== undefined;
@@ -134,10 +145,11 @@ export class LocalReplicas {
 
   /** Forgets all data. */
   async park(local: LocalReplica, record: KeygroupRecord): Promise<void> {
-    const { keygroup, isServing } = local;
+    const { keygroup } = local;
     local.stop();
+    this.#options.servingChanged(keygroup.name);
     if (local.isMember) await keygroup.become(parkedAt(record));
-    if (isServing) this.#options.servingChanged(keygroup.name);
+    local.left = undefined;
     await keygroup.sweep();
     const { generation } = record;
     await this.remember(local, keygroup.config, { generation, epoch: NO_MEMBER });
@@ -158,6 +170,18 @@ export class LocalReplicas {
     this.#replicas.clear();
   }
 
+  /** What a running call still reads directly is old by then, but it must not vanish under it. */
+  async #readersGone(name: KeygroupName): Promise<void> {
+    const { timers, readersGone } = this.#options;
+    await new Promise<void>((resolve) => {
+      const cancel = timers.after(READERS_MS_MAX, resolve);
+      void readersGone(name).then(() => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+
   #served(name: KeygroupName): void {
     this.#events.serving(name);
     this.#options.servingChanged(name);
@@ -169,7 +193,13 @@ export class LocalReplicas {
     const detail = { keygroup: keygroup.name };
     keygroup.setLeaving(true);
     await keygroup.commitLocal(() => ({ writes: [], value: undefined }));
-    const { file, items, deletions } = await exportUnreplicated(local, record, writeExport);
+    const elsewhere = await whatMembersHave(this.#options, record, keygroup.name);
+    const { file, items, deletions } = await exportUnreplicated(
+      local,
+      record,
+      elsewhere,
+      writeExport,
+    );
     if (items + deletions === 0) {
       logger.info(detail, "the replica is given up; everything is elsewhere");
       return;

@@ -1,9 +1,14 @@
 import type { KeygroupRecord } from "../../cluster/records.js";
 import type { Dot } from "../../core/dot.js";
+import type { KeygroupName } from "../../core/ids.js";
 import type { Version } from "../../core/item.js";
 import { TAG } from "../../core/value.js";
+import type { Vector } from "../../core/vector.js";
+import type { PeerRequests } from "../../peers/requests.js";
+import type { Timers } from "../../ports/timers.js";
 import { exportLine } from "../export-line.js";
 import type { LocalReplica } from "./local-replica.js";
+import { askStatus } from "./replica-status.js";
 
 /** Writes a file of lines and resolves with its path; without lines there is none. */
 export type WriteExport = (name: string, lines: Iterable<string>) => Promise<string | undefined>;
@@ -17,21 +22,59 @@ export interface Unreplicated {
   readonly deletions: number;
 }
 
+/** How long members are asked what they have. */
+const ASK_MS = 3000;
+const ASK_AGAIN_MS = 100;
+
+/** What whoever asks the members works with. */
+export interface AskingContext {
+  readonly nodeName: string;
+  readonly requests: Pick<PeerRequests, "request">;
+  readonly timers: Timers;
+}
+
+/** What the other members of a record say that they have on their disks; nothing of who cannot say. */
+export async function whatMembersHave(
+  { nodeName, requests, timers }: AskingContext,
+  { members, generation }: KeygroupRecord,
+  name: KeygroupName,
+): Promise<Vector[]> {
+  const endMs = performance.now() + ASK_MS;
+  const others = members.filter(({ node }) => node !== nodeName);
+  const answers = others.map(async ({ node, epoch }) => {
+    while (performance.now() < endMs) {
+      const status = await askStatus(requests, node, name, ASK_MS).catch(() => undefined);
+      const isMeant = status?.generation === generation && status.epoch === epoch;
+      if (isMeant && status.isServing) return [status.durable];
+      await new Promise<void>((resolve) => {
+        timers.after(ASK_AGAIN_MS, resolve);
+      });
+    }
+    return [];
+  });
+  return (await Promise.all(answers)).flat();
+}
+
 /**
  * Exports what cannot be shown to be at one of the members. They have what they wrote themselves, and
- * what they have told to be on their disks. The same replica exports to the same file.
+ * what they say to have on their disks. The same replica exports to the same file.
  */
 export async function exportUnreplicated(
   local: LocalReplica,
   record: KeygroupRecord,
+  elsewhere: readonly Vector[],
   writeExport: WriteExport,
 ): Promise<Unreplicated> {
   const { keygroup, identity, replicator } = local;
   const isSame = identity.generation === record.generation && !record.isDropped;
   const members = new Set(isSame ? record.members.map(({ epoch }) => epoch) : []);
   members.delete(identity.epoch);
+  const known = isSame ? elsewhere : [];
+  // A vector of theirs that says nothing of an origin proves nothing: they may never have heard of it.
   const isElsewhere = (dot: Dot): boolean =>
-    members.has(dot.epoch) || replicator?.isElsewhere(dot, members) === true;
+    members.has(dot.epoch) ||
+    known.some((vector) => vector.covers(dot)) ||
+    replicator?.isElsewhere(dot, members) === true;
   let items = 0;
   let deletions = 0;
   const isWanted = (versions: readonly Version[]): boolean => {

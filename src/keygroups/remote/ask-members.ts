@@ -9,7 +9,7 @@ import { decodeAnswer, OPERATION_METHOD, type OperationAnswer } from "./operatio
 export interface MembersQuestion {
   /** In this order. */
   readonly members: readonly NodeName[];
-  readonly requests: PeerRequests;
+  readonly requests: Pick<PeerRequests, "request">;
   readonly body: Uint8Array;
   /** How long a member may wait for fresher data before it answers. */
   readonly withinMs: number;

@@ -25,6 +25,8 @@ export interface OperationServiceOptions {
   readonly requests: PeerRequests;
   /** The keygroup, if its replica here serves. */
   readonly serving: (name: KeygroupName) => Keygroup | undefined;
+  /** Set while operations have to wait, because the data are about to be elsewhere. */
+  readonly held?: (name: KeygroupName) => Promise<void> | undefined;
   /** True if functions on that node may use the keygroup. */
   readonly mayAsk: (name: KeygroupName, peer: NodeName) => boolean;
   readonly clock: Clock;
@@ -45,8 +47,7 @@ export function serveOperations(options: OperationServiceOptions): void {
   const { requests, clock, timers, logger } = options;
   let replies: Replies | undefined;
   const servers = new WeakMap<Keygroup, KeygroupOperations>();
-  requests.serve(OPERATION_METHOD, ({ peer, body, timeoutMs }) => {
-    const request = decodeOperation(body);
+  const serve = (peer: NodeName, request: OperationRequest, timeoutMs: number) => {
     const keygroup = findServing(options, request.keygroup, peer);
     const server = servers.get(keygroup) ?? new KeygroupOperations(keygroup, logger);
     servers.set(keygroup, server);
@@ -56,6 +57,16 @@ export function serveOperations(options: OperationServiceOptions): void {
     const session = readSessionToken(request.session, clock);
     const entered = keygroup.sessions.admit(session, timeoutMs);
     return entered ? entered.then(answer) : answer();
+  };
+  requests.serve(OPERATION_METHOD, ({ peer, body, timeoutMs }) => {
+    const request = decodeOperation(body);
+    const wait = options.held?.(request.keygroup);
+    if (!wait) return serve(peer, request, timeoutMs);
+    return wait.then(() => {
+      if (options.serving(request.keygroup)) return serve(peer, request, timeoutMs);
+      const detail = `the data of keygroup "${request.keygroup}" have just moved from here`;
+      throw new EnokiError("ENOKI_DRAINING", detail);
+    });
   });
   requests.serve(WATCH_METHOD, ({ peer, body, signal }) => {
     const { keygroup: name, payload } = decodeOperation(body);

@@ -13,12 +13,14 @@ import type { Session, SessionEntry } from "../../core/session.js";
 import type { PeerRequests } from "../../peers/requests.js";
 import type { Clock } from "../../ports/clock.js";
 import type { Logger } from "../../ports/logger.js";
+import type { Timers } from "../../ports/timers.js";
 import type { Asker } from "../asker.js";
 import type { Keygroup } from "../keygroup.js";
 import { KeygroupOperations } from "../operation-server.js";
 import { readSessionToken, writeSessionToken } from "../session-tokens.js";
 import { askMembers } from "./ask-members.js";
 import { encodeOperation, type OperationAnswer } from "./operation-request.js";
+import type { KeygroupRoute } from "./route.js";
 import { RoutedWatches } from "./routed-watches.js";
 
 /** What operations of a function go by. */
@@ -29,9 +31,18 @@ export interface RoutedOperationsOptions {
   /** Linked members that may serve, the best one first: those that are known to show `seen` before others. */
   readonly members: (seen?: SessionEntry) => readonly NodeName[];
   readonly requests: PeerRequests;
+  /** Where data may move while it runs: what tells when operations wait and where they go on. */
+  readonly moving?: {
+    readonly route: Pick<KeygroupRoute, "here" | "held" | "sent" | "takeOver">;
+    readonly timers: Timers;
+  };
   readonly clock: Clock;
   readonly logger: Logger;
 }
+
+/** Members that can be reached while the data move are asked again after so long, and for how long. */
+const AGAIN_MS = 50;
+const AGAIN_MS_MAX = 10_000;
 
 /**
  * Serves one instance's operations where the data are: here, while a replica here serves and shows
@@ -51,6 +62,13 @@ export class RoutedOperations {
 
   serve(writer: FrameWriter, id: number, asker: Asker | undefined, payload: Buffer): void {
     if (this.#isClosed) return;
+    const held = this.#options.moving?.route.held;
+    if (held) {
+      // What was read from the channel is written over with the next frames.
+      const kept = Buffer.from(payload);
+      void held.then(() => this.serve(writer, id, asker, kept));
+      return;
+    }
     const here = asker?.isElsewhere === true ? undefined : this.#options.serving();
     const kind = operationKind(payload);
     if (kind === OPERATION.fresh) {
@@ -121,9 +139,15 @@ export class RoutedOperations {
     fresh?: FreshRead,
     staleHere?: EnokiError,
   ): void {
-    this.#ask(asker, payload, fresh, staleHere).then(
-      ({ type, payload: reply }) => {
+    const kept = this.#options.moving ? Buffer.from(payload) : payload;
+    this.#ask(asker, kept, fresh, staleHere).then(
+      (answer) => {
         if (this.#isClosed) return;
+        if (!answer) {
+          this.serve(writer, id, asker, kept);
+          return;
+        }
+        const { type, payload: reply } = answer;
         writer.begin(type, id);
         writer.bytes(reply);
         writer.end();
@@ -135,13 +159,40 @@ export class RoutedOperations {
     );
   }
 
+  /** `undefined`: the operation is to be served again, for the route has turned, or is about to. */
   async #ask(
     asker: Asker | undefined,
     payload: Buffer,
     fresh: FreshRead | undefined,
     staleHere: EnokiError | undefined,
+  ): Promise<OperationAnswer | undefined> {
+    const { moving } = this.#options;
+    const isForHere = asker?.isElsewhere !== true && staleHere === undefined;
+    for (let waitedMs = 0; ; waitedMs += AGAIN_MS) {
+      try {
+        return await this.#askOnce(asker, payload, fresh, staleHere);
+      } catch (error) {
+        const code = error instanceof EnokiError ? error.code : undefined;
+        if (!moving || !isForHere) throw error;
+        if (code === "ENOKI_PEER_UNREACHABLE") moving.route.takeOver();
+        else if (code !== "ENOKI_DRAINING") throw error;
+        if (hasTurned(moving.route)) return undefined;
+        if (code === "ENOKI_PEER_UNREACHABLE" || waitedMs >= AGAIN_MS_MAX) throw error;
+      }
+      await new Promise<void>((resolve) => {
+        moving.timers.after(AGAIN_MS, resolve);
+      });
+      if (hasTurned(moving.route)) return undefined;
+    }
+  }
+
+  async #askOnce(
+    asker: Asker | undefined,
+    payload: Buffer,
+    fresh: FreshRead | undefined,
+    staleHere: EnokiError | undefined,
   ): Promise<OperationAnswer> {
-    const { keygroup, members, requests, clock } = this.#options;
+    const { keygroup, members, clock } = this.#options;
     const session = asker?.session;
     const body = encodeOperation({
       keygroup,
@@ -151,7 +202,7 @@ export class RoutedOperations {
     });
     const answer = await askMembers({
       members: members(session?.keygroups.get(keygroup)),
-      requests,
+      requests: this.#counted,
       body,
       withinMs: fresh?.withinMs ?? 0,
       isStaleElsewhere: fresh?.onStale === "peer",
@@ -161,6 +212,26 @@ export class RoutedOperations {
     if (answer.session !== "") asker?.noteSeen(readSessionToken(answer.session, clock));
     return answer;
   }
+
+  /** Requests of which the route knows, so that it waits for them before it turns. */
+  get #counted(): Pick<PeerRequests, "request"> {
+    const { moving, requests } = this.#options;
+    if (!moving) return requests;
+    return {
+      request: async (to, method, body, options) => {
+        const ended = moving.route.sent(to);
+        try {
+          return await requests.request(to, method, body, options);
+        } finally {
+          ended();
+        }
+      },
+    };
+  }
+}
+
+function hasTurned({ here, held }: Pick<KeygroupRoute, "here" | "held">): boolean {
+  return here !== undefined || held !== undefined;
 }
 
 /** What of a session concerns one keygroup. */

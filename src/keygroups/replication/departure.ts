@@ -1,4 +1,5 @@
-import type { Dot } from "../../core/dot.js";
+import { equalDots, type Dot } from "../../core/dot.js";
+import type { NodeName } from "../../core/ids.js";
 import type { Relay } from "../../core/relay.js";
 import { STAMPS_PER_MS } from "../../core/stamps.js";
 import type { Standing } from "../../core/standing.js";
@@ -8,14 +9,14 @@ import type { Peers } from "./peers.js";
 
 /** What came of an attempt to leave. */
 export interface LeaveOutcome {
-  /** Every other member has everything on stable storage: the transaction that removes may follow. */
+  /** Another member has everything on stable storage: the transaction that removes may follow. */
   readonly isCovered: boolean;
   /**
    * The record under which that holds. The transaction must require it: another one may meanwhile
    * have removed those who have everything. If it fails, call `stay` or `leave` again.
    */
   readonly epoch: number;
-  /** Own commits that no other member is known to have on stable storage. */
+  /** See `Departure.unreplicated`. */
   readonly unreplicated: number;
 }
 
@@ -48,7 +49,7 @@ export class Departure {
   }
 
   /** See `Replicator.leave`. */
-  async leave(withinMs: number): Promise<LeaveOutcome> {
+  async leave(withinMs: number, to?: NodeName): Promise<LeaveOutcome> {
     const { host, timers, clock } = this.#context;
     const begun = Math.floor(clock.monotonicMs() * STAMPS_PER_MS);
     host.setLeaving(true);
@@ -60,7 +61,7 @@ export class Departure {
       };
       const cancel = timers.after(withinMs, () => end(false));
       const check = (): void => {
-        if (this.#isCoveredByAll(begun)) end(true);
+        if (this.#isCovered(to, begun)) end(true);
       };
       this.#checks.add(check);
       check();
@@ -85,14 +86,21 @@ export class Departure {
     this.#checks.add(check);
   }
 
-  /** How many own commits no other member is known to have on stable storage. */
+  /**
+   * How many commits that still show here no other member was ever heard to have on stable storage:
+   * own ones, and those of former members.
+   */
   unreplicated(): number {
-    const { vector, origin } = this.#context.host.replica;
-    let known = 0;
-    for (const { member } of this.#peers) {
-      known = Math.max(known, this.#relay.known(member)?.standing.durable.get(origin) ?? 0);
+    const { replica, rows } = this.#context.host;
+    const members = new Set([...this.#peers].map(({ member }) => member));
+    let count = 0;
+    let last: Dot | undefined;
+    for (const { dot } of replica.unproven(rows)) {
+      const isSame = last !== undefined && equalDots(last, dot);
+      last = dot;
+      if (!isSame && !members.has(dot.epoch)) count += 1;
     }
-    return Math.max(0, vector.get(origin) - known);
+    return count;
   }
 
   /** True if one of these members is known to have that commit on stable storage. */
@@ -104,9 +112,13 @@ export class Departure {
     return false;
   }
 
-  #isCoveredByAll(begun: number): boolean {
-    if (this.#peers.size === 0 || this.#isStoringRecord()) return false;
-    return [...this.#peers].every((peer) => this.#hasEverything(this.#saidBy(peer, begun)));
+  /** Whether another member, or the one on that node, has everything that is here. */
+  #isCovered(by: NodeName | undefined, begun: number): boolean {
+    if (this.#isStoringRecord()) return false;
+    return [...this.#peers].some(
+      (peer) =>
+        (by === undefined || peer.node === by) && this.#hasEverything(this.#saidBy(peer, begun)),
+    );
   }
 
   /** Who has no link, and may be gone for ever, must have been heard of since the leave began. */

@@ -144,11 +144,11 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
   }
 
   /**
-   * Stops writing and waits until every other member, of whom there must be one, has everything here
-   * on stable storage. If that takes longer than `withinMs`, writing goes on.
+   * Stops writing and waits until another member, or the one named, has everything here on stable
+   * storage. If that takes longer than `withinMs`, writing goes on.
    */
-  leave(withinMs: number): Promise<LeaveOutcome> {
-    return this.#departure.leave(withinMs);
+  leave(withinMs: number, to?: NodeName): Promise<LeaveOutcome> {
+    return this.#departure.leave(withinMs, to);
   }
 
   /** Does not leave after all: writing goes on. */
@@ -156,7 +156,7 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
     this.#departure.stay();
   }
 
-  /** How many own commits no other member is known to have on stable storage. */
+  /** How many commits that still show here no other member was ever heard to have on its disk. */
   unreplicated(): number {
     return this.#departure.unreplicated();
   }

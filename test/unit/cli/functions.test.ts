@@ -144,15 +144,32 @@ test.each([
   expect((await enoki(["deploy", join(dir, file)])).code).toBe(0);
 });
 
-test.each([[["--data", "at:elsewhere"]]])(
-  "placement that one node cannot do is refused: %j",
-  async (flags) => {
-    const { code, stderr } = await enoki(["deploy", dir, ...flags]);
-    expect(code).toBe(2);
-    expect(stderr).toContain("code: ENOKI_UNSUPPORTED");
-    expect(node.requests.some(({ method }) => method === "PUT")).toBe(false);
-  },
-);
+test("where the data are to lie goes to the node, which knows the nodes", async () => {
+  await writeFile(join(dir, "hello.py"), "");
+  node.on("PUT /v1/functions/hello", (_, response) => json(response, 200, HELLO));
+  expect((await enoki(["deploy", join(dir, "hello.py"), "--data", "at:cloud"])).code).toBe(0);
+  const put = node.requests.find(({ method }) => method === "PUT");
+  expect(new URL(put?.url ?? "", "http://h").searchParams.get("data")).toBe("at:cloud");
+});
+
+test("rm --from takes a function off one node, and says what that may have cost", async () => {
+  let lost: number | null = 0;
+  node.on("DELETE /v1/functions/hello/nodes/edge2", (_, response) =>
+    json(response, 200, { name: "hello", node: "edge2", lost }),
+  );
+  const undeploy = (...flags: string[]) =>
+    enoki(["functions", "rm", "hello", "--from", "edge2", ...flags]);
+  expect((await undeploy()).stdout).toBe("removed hello from edge2\n");
+  lost = 3;
+  expect((await undeploy("--force", "--data", "keep", "--wait", "1m")).stdout).toContain(
+    "removed hello from edge2; no other replica had 3 writes",
+  );
+  expect(node.requests.at(-1)?.url).toContain("?force=true&wait=1m&data=keep");
+  lost = null;
+  expect((await undeploy("--force")).stdout).toContain("which could not be asked");
+  expect((await undeploy("--data", "delete")).code).toBe(2);
+  expect((await enoki(["functions", "rm", "hello", "--force"])).code).toBe(2);
+});
 
 test("a failed deploy shows the function's own traceback and exits with 5", async () => {
   await writeFile(join(dir, "hello.py"), "");
@@ -298,6 +315,29 @@ test("keygroups take their settings, and none ends a lifetime", async () => {
   expect(stdout).toMatch(/^ttl +none$/m);
 });
 
-test("nodes ls shows the node that answers", async () => {
-  expect((await enoki(["nodes", "ls"])).stdout).toContain("fake");
+test("nodes ls has a row for each node that is known", async () => {
+  const edge1 = {
+    name: "edge1",
+    self: true,
+    state: "up",
+    version: "1",
+    platform: "linux-x64",
+    storage: "lmdb",
+    labels: { zone: "north", tier: "edge" },
+    links: ["127.0.0.1:7000"],
+    functions: ["hello"],
+    keygroups: ["hello", "data"],
+  };
+  const edge2 = { ...edge1, name: "edge2", self: false, state: "away", labels: {}, links: [] };
+  const nodes = [edge1, { ...edge2, functions: [], keygroups: [] }];
+  node.on("GET /v1/nodes", (_, response) => json(response, 200, { nodes }));
+  expect((await enoki(["nodes", "ls"])).stdout).toBe(
+    [
+      "NAME     STATE  VERSION  PLATFORM   STORAGE  LABELS                LINKS           FUNCTIONS  KEYGROUPS",
+      "edge1 *  up     1        linux-x64  lmdb     zone=north,tier=edge  127.0.0.1:7000  hello      hello,data",
+      "edge2    away   1        linux-x64  lmdb     -                     -               -          -",
+      "",
+    ].join("\n"),
+  );
+  expect(JSON.parse((await enoki(["nodes", "ls", "--json"])).stdout)).toEqual(nodes);
 });

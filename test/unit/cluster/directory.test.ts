@@ -144,7 +144,10 @@ describe("after an unknown outcome", () => {
     expect(await codeOf(control.leaveKeygroup(weather))).toBe("ENOKI_LAST_REPLICA");
     expect(await control.configureKeygroup(weather, { ttlMs: 5 })).toMatchObject({ epoch: 4 });
     expect(await control.grant(weather, moving, "read")).toMatchObject({ serial: 6 });
-    expect(await control.refoundKeygroup(weather, 1)).toMatchObject({ generation: 2, epoch: 1 });
+    expect(await control.refoundKeygroup(weather, 1, edge1)).toMatchObject({
+      generation: 2,
+      epoch: 1,
+    });
     expect(await control.dropKeygroup(weather)).toMatchObject({ generation: 2, epoch: 2 });
     expect(await codeOf(control.dropKeygroup(weather))).toBe("ENOKI_KEYGROUP_NOT_FOUND");
 

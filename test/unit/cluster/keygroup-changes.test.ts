@@ -9,6 +9,8 @@ import {
   joined,
   moved,
   refounded,
+  isToLeave,
+  replicated,
   rejoined,
   withMember,
   withoutMember,
@@ -30,6 +32,10 @@ function members(record: KeygroupRecord): string[] {
   return record.members.map(
     ({ node, epoch, isFounder }) => `${node}@${epoch}${isFounder ? "!" : ""}`,
   );
+}
+
+function joining({ node }: { readonly node: (typeof a)["node"] }) {
+  return { node, durability: "relaxed" } as const;
 }
 
 const one = founded(undefined, name, a, DEFAULTS);
@@ -76,14 +82,20 @@ test("who leaves is a past member, the last replica stays", () => {
 });
 
 test("placed on one node, the data go there, and functions elsewhere make no member", () => {
-  const atC = moved(two, { kind: "at", node: c.node }, "relaxed");
+  const atC = moved(two, { kind: "at", node: c.node }, [joining(c)]);
   expect(members(atC)).toEqual(["a@1!", "b@2", "c@3"]);
   expect(() => withoutMember(atC, c.node)).toThrow(/is placed at "c": move it elsewhere first/);
   const alone = withoutMember(withoutMember(atC, a.node), b.node);
   expect(joined(alone, a, "relaxed")).toBe(alone);
-  const back = moved(alone, { kind: "replicate" }, "relaxed");
-  expect(back.epoch).toBe(alone.epoch);
-  expect(members(joined(back, a, "relaxed"))).toEqual(["c@3", "a@6"]);
+  expect(() => replicated(alone, joining(a))).toThrow(
+    expect.objectContaining({ code: "ENOKI_PLACEMENT_CONFLICT" }) as Error,
+  );
+  expect(members(replicated(alone, joining(c)))).toEqual(["c@3"]);
+  expect(isToLeave(atC, a.node)).toBe(true);
+  expect(isToLeave(atC, c.node)).toBe(false);
+  const back = moved(alone, { kind: "replicate" }, [joining(c), joining(a)]);
+  expect(members(back)).toEqual(["c@3", "a@6"]);
+  expect(members(joined(back, b, "relaxed"))).toEqual(["c@3", "a@6", "b@7"]);
   const elsewhere = founded(undefined, name, a, {
     ...DEFAULTS,
     placement: { kind: "at", node: c.node },
@@ -108,9 +120,10 @@ test("rights end with the keygroup, and a new one of the name is another generat
   expect(gone).toMatchObject({ isDropped: true, members: [], grants: [], generation: 1 });
   const again = founded(gone, name, b, DEFAULTS);
   expect(again).toMatchObject({ generation: 2, epoch: 1, grants: [], past: [] });
-  const anew = refounded(again, 2, c);
-  expect(anew).toMatchObject({ generation: 3, epoch: 1 });
-  expect(refounded(anew, 2, c)).toBe(anew);
+  const anew = refounded(again, 2, c, [joining(a), joining(c)]);
+  expect(anew).toMatchObject({ generation: 3, epoch: 2 });
+  expect(members(anew)).toEqual(["c@1!", "a@2"]);
+  expect(refounded(anew, 2, c, [])).toBe(anew);
 });
 
 test("over any changes a record stays readable, and one change of members is one epoch", () => {
@@ -129,10 +142,10 @@ test("over any changes a record stays readable, and one change of members is one
     place.map(
       ({ node }) =>
         (before: KeygroupRecord) =>
-          moved(before, { kind: "at", node }, "relaxed"),
+          moved(before, { kind: "at", node }, [{ node, durability: "relaxed" }]),
     ),
-    place.map((at) => (before: KeygroupRecord) => refounded(before, before.generation, at)),
-    constant((before: KeygroupRecord) => moved(before, { kind: "replicate" }, "relaxed")),
+    place.map((at) => (before: KeygroupRecord) => refounded(before, before.generation, at, [])),
+    constant((before: KeygroupRecord) => moved(before, { kind: "replicate" }, [])),
     constant((before: KeygroupRecord) => dropped(before)),
   );
   assert(
@@ -143,7 +156,7 @@ test("over any changes a record stays readable, and one change of members is one
         try {
           record = before.isDropped ? founded(before, name, a, DEFAULTS) : make(before);
         } catch (error) {
-          expect(["ENOKI_LAST_REPLICA", "ENOKI_INVALID_INPUT"]).toContain(
+          expect(["ENOKI_LAST_REPLICA", "ENOKI_PLACEMENT_CONFLICT"]).toContain(
             (error as EnokiError).code,
           );
           continue;

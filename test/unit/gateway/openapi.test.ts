@@ -3,6 +3,7 @@ import { z } from "zod";
 
 import { adminRoutes, honoPath } from "../../../src/gateway/admin/app.js";
 import { adminFixture, type AdminFixture } from "../../helpers/admin-app.js";
+import { FakeReplicas } from "../../helpers/fake-replicas.js";
 
 interface Described {
   readonly operationId: string;
@@ -92,7 +93,7 @@ describe("an answer is as described", () => {
   const seen = new Set<string>();
 
   async function filled(): Promise<AdminFixture> {
-    const fixture = await adminFixture();
+    const fixture = await adminFixture({ replicas: new FakeReplicas() });
     const { request, functions, invocations } = fixture;
     await request("PUT", "/v1/functions/hello", { body: archive() });
     await request("PUT", "/v1/functions/hello", { body: archive() });
@@ -121,11 +122,17 @@ describe("an answer is as described", () => {
 
   const cases: [method: string, template: string, path: string, init?: () => RequestInit][] = [
     ["get", "/v1/node", "/v1/node"],
+    ["get", "/v1/nodes", "/v1/nodes"],
     ["get", "/v1/functions", "/v1/functions"],
     ["get", "/v1/functions/{name}", "/v1/functions/hello"],
     ["put", "/v1/functions/{name}", "/v1/functions/hello", () => ({ body: archive() })],
     ["put", "/v1/functions/{name}", "/v1/functions/other", () => ({ body: archive() })],
     ["delete", "/v1/functions/{name}", "/v1/functions/hello"],
+    [
+      "delete",
+      "/v1/functions/{name}/nodes/{node}",
+      "/v1/functions/hello/nodes/edge1?force=true&wait=5s&data=keep",
+    ],
     ["get", "/v1/functions/{name}/revisions", "/v1/functions/hello/revisions"],
     ["post", "/v1/functions/{name}/rollback", "/v1/functions/hello/rollback"],
     ["get", "/v1/functions/{name}/logs", "/v1/functions/hello/logs"],
@@ -138,6 +145,30 @@ describe("an answer is as described", () => {
     ["get", "/v1/keygroups/{keygroup}", "/v1/keygroups/kg"],
     ["patch", "/v1/keygroups/{keygroup}", "/v1/keygroups/kg", () => ({ body: "{}" })],
     ["delete", "/v1/keygroups/{keygroup}", "/v1/keygroups/kg"],
+    ["get", "/v1/keygroups/{keygroup}/replicas", "/v1/keygroups/kg/replicas"],
+    [
+      "put",
+      "/v1/keygroups/{keygroup}/replicas/{node}",
+      "/v1/keygroups/kg/replicas/edge1",
+      () => ({ body: '{"durability":"strict"}' }),
+    ],
+    [
+      "delete",
+      "/v1/keygroups/{keygroup}/replicas/{node}",
+      "/v1/keygroups/kg/replicas/edge1?force=true&wait=5s",
+    ],
+    [
+      "post",
+      "/v1/keygroups/{keygroup}/move",
+      "/v1/keygroups/kg/move",
+      () => ({ body: '{"data":"at:edge1"}' }),
+    ],
+    [
+      "post",
+      "/v1/keygroups/{keygroup}/refound",
+      "/v1/keygroups/kg/refound",
+      () => ({ body: '{"node":"edge1"}' }),
+    ],
     ["get", "/v1/keygroups/{keygroup}/keys", "/v1/keygroups/kg/keys?values=true"],
     ["put", "/v1/keygroups/{keygroup}/keys/{key}", "/v1/keygroups/kg/keys/k"],
     ["delete", "/v1/keygroups/{keygroup}/keys/{key}", "/v1/keygroups/kg/keys/k"],

@@ -1,3 +1,5 @@
+// Why so long: each test is a part of the life of a replica, on the same two nodes.
+
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { FRAME, OPERATION } from "../../../src/channel/frames.js";
@@ -99,6 +101,7 @@ test("two nodes that bring it at the same instant end with one keygroup and two 
 });
 
 test("a function whose data lie on another node uses them there", async () => {
+  await until("a knows b", () => left.directory.view.node(b));
   const placement = { kind: "at", node: b } as const;
   const defaults = { settings: SETTINGS, placement, durability: "relaxed" } as const;
   await left.directory.control.createKeygroup(NAME, defaults);
@@ -182,6 +185,7 @@ test("a call that is to go elsewhere does, and its session is known there and co
 test("a watch at a member goes on until that is out of reach, and then says so", async () => {
   const placement = { kind: "at", node: b } as const;
   const defaults = { settings: SETTINGS, placement, durability: "relaxed" } as const;
+  await until("a knows b", () => left.directory.view.node(b));
   await left.directory.control.createKeygroup(NAME, defaults);
   await until("b serves", () => right.keygroups.get(NAME));
   const deploy = { deploy: "d", source: "s", runtime: "node", config: {}, deployedAtMs: 0 };
@@ -279,4 +283,123 @@ test("what is dropped ends on all nodes, and what is made again is empty", async
   await right.keygroups.ensure(NAME);
   expect(right.keygroups.get(NAME)?.get("x")).toBeUndefined();
   expect(right.keygroups.local(NAME)?.identity.generation).toBe(2);
+});
+
+test("a replica is taken from any node, once another one has everything", async () => {
+  await left.keygroups.ensure(NAME);
+  await right.keygroups.ensure(NAME);
+  await set(left, "x", "1");
+  // b is asked, a leaves.
+  const options = { isForced: false, withinMs: 5000 };
+  const { lost, places } = await right.replicas.remove(NAME, a, options);
+  expect(lost).toBe(0);
+  expect(places.replicas).toEqual([{ node: b, durability: "relaxed", state: "serving" }]);
+  expect(textOf(right.keygroups.get(NAME)?.get("x"))).toBe("1");
+  expect(left.exports.size).toBe(0);
+  await expect(right.replicas.remove(NAME, b, options)).rejects.toMatchObject({
+    code: "ENOKI_LAST_REPLICA",
+  });
+  await expect(right.replicas.remove(NAME, a, options)).rejects.toMatchObject({
+    code: "ENOKI_REPLICA_NOT_FOUND",
+  });
+  await right.replicas.add(NAME, a);
+  await until("a serves again", () => left.keygroups.get(NAME));
+  await expect(right.replicas.add(NAME, a, "strict")).rejects.toMatchObject({
+    code: "ENOKI_UNSUPPORTED",
+  });
+});
+
+test("a refusal says how many writes are only there, and so does a removal by force", async () => {
+  await left.keygroups.ensure(NAME);
+  await right.keygroups.ensure(NAME);
+  await set(left, "both", "1");
+  await holds(right, "both", "1");
+  await until("all is known to be there", () => {
+    return left.keygroups.local(NAME)?.replicator?.unreplicated() === 0;
+  });
+  hub.cut(a, b);
+  await set(left, "alone", "2");
+  await set(left, "alone", "3");
+  await set(left, "also", "4");
+  // One was written over: two values would be lost.
+  await expect(
+    left.replicas.remove(NAME, a, { isForced: false, withinMs: 50 }),
+  ).rejects.toMatchObject({ code: "ENOKI_UNREPLICATED", extra: { unreplicated: 2 } });
+  await set(left, "goes on", "5");
+  // b cannot ask a, so nobody knows.
+  await expect(
+    right.replicas.remove(NAME, a, { isForced: false, withinMs: 50 }),
+  ).rejects.toMatchObject({ code: "ENOKI_UNREPLICATED", extra: { unreplicated: null } });
+  const { lost } = await left.replicas.remove(NAME, a, { isForced: true, withinMs: 50 });
+  expect(lost).toBe(3);
+});
+
+test("a member that was removed while its node was away exports only what nobody else has, and may join again", async () => {
+  const disk = createMemoryDriver();
+  const third = await open("c", disk);
+  const c = parseNodeName("c");
+  hub.connect(a, c);
+  hub.connect(b, c);
+  for (const node of [left, right, third]) await node.keygroups.ensure(NAME);
+  await set(third, "shared", "1");
+  await holds(left, "shared", "1");
+  await until("all is on other disks", () => {
+    return third.keygroups.local(NAME)?.replicator?.unreplicated() === 0;
+  });
+  hub.cut(a, c);
+  hub.cut(b, c);
+  await set(third, "alone", "2");
+  nodes.pop();
+  await third.close();
+  const removed = await left.replicas.remove(NAME, c, { isForced: true, withinMs: 0 });
+  expect(removed.lost).toBeUndefined();
+  const back = await open("c", disk);
+  await until("c gives up", () => back.keygroups.local(NAME)?.isServing !== true);
+  hub.connect(a, c);
+  hub.connect(b, c);
+  await until("c has dropped its copy", () => back.keygroups.list().length === 0);
+  expect(back.keygroups.get(NAME)).toBeUndefined();
+  expect(textOf(left.keygroups.get(NAME)?.get("alone"))).toBe(textOf(undefined));
+  await right.replicas.add(NAME, c);
+  await until("c serves again", () => back.keygroups.get(NAME));
+  expect(textOf(back.keygroups.get(NAME)?.get("shared"))).toBe("1");
+});
+
+test("data that are moved are only there once the old replica has everything, and come back", async () => {
+  await left.keygroups.ensure(NAME);
+  await set(left, "x", "1");
+  await until("a knows b", () => left.directory.view.node(b));
+  await right.replicas.move(NAME, { kind: "at", node: b });
+  await until("a has left", () => right.directory.view.keygroup(NAME)?.members.length === 1);
+  expect(textOf(right.keygroups.get(NAME)?.get("x"))).toBe("1");
+  expect(left.keygroups.get(NAME)).toBeUndefined();
+  expect(left.exports.size).toBe(0);
+  await expect(left.replicas.add(NAME, a)).rejects.toMatchObject({
+    code: "ENOKI_PLACEMENT_CONFLICT",
+  });
+  const deploy = { deploy: "d", source: "s", runtime: "node", config: {}, deployedAtMs: 0 };
+  await left.directory.control.deployFunction(NAME as never, deploy, { nodes: [a] });
+  await left.replicas.move(NAME, { kind: "replicate" });
+  await until("a serves again", () => left.keygroups.get(NAME));
+  expect(textOf(left.keygroups.get(NAME)?.get("x"))).toBe("1");
+});
+
+test("a keygroup whose only disk is lost begins anew where an operator says, and not while it is served", async () => {
+  await left.keygroups.ensure(NAME);
+  await set(left, "x", "1");
+  await expect(right.replicas.refound(NAME, b, { isForced: false })).rejects.toMatchObject({
+    code: "ENOKI_REPLICA_SERVES",
+  });
+  nodes.splice(nodes.indexOf(left), 1);
+  await left.close();
+  left = await open("a", createMemoryDriver());
+  hub.connect(a, b);
+  await until("a waits for somebody who has the data", async () => {
+    return (await right.replicas.show(NAME)).replicas[0]?.state === "joining";
+  });
+  await right.replicas.refound(NAME, b, { isForced: false });
+  await until("b serves", () => right.keygroups.get(NAME));
+  await set(right, "y", "2");
+  await until("a joins", () => left.keygroups.get(NAME));
+  expect(textOf(left.keygroups.get(NAME)?.get("y"))).toBe("2");
 });

@@ -86,7 +86,7 @@ test("a member without a link is away since then, and what it may lack is told",
   await set(left, "k", "1");
   await set(left, "k", "2");
   const report = await reportOf(left);
-  expect(report).toMatchObject({ isEverywhere: false, unreplicated: 2 });
+  expect(report).toMatchObject({ isEverywhere: false, unreplicated: 1 });
   const member = report.members.find(({ node }) => node === b);
   expect(member).toMatchObject({ state: "away", isPresent: true });
   expect(member?.peer?.awaySinceMs).toBeGreaterThanOrEqual(beforeMs);

@@ -23,6 +23,7 @@ test("without a word the node listens on loopback, at the documented ports", asy
   const { config, notices } = await load({});
   expect(config).toEqual({
     name: "node",
+    labels: {},
     dataDir: resolve(".enoki"),
     host: "127.0.0.1",
     functionPort: 8000,
@@ -239,10 +240,27 @@ test("what is accepted without effect is said", async () => {
 });
 
 test("every setting has one name in each form, and a description", () => {
-  for (const { name, flag, env, description } of describeSettings()) {
-    expect([flag, env]).toEqual([`--${name}`, `ENOKI_${name.toUpperCase().replaceAll("-", "_")}`]);
+  for (const { name, flag, env, description, isRepeatable } of describeSettings()) {
+    // A flag that is given once for each value is named by one of them.
+    expect([isRepeatable ? `${flag}s` : flag, env]).toEqual([
+      `--${name}`,
+      `ENOKI_${name.toUpperCase().replaceAll("-", "_")}`,
+    ]);
     expect(description).not.toBe("");
   }
   const drain = describeSettings().find(({ key }) => key === "drainTimeoutMs");
   expect(drain).toMatchObject({ name: "drain-timeout", value: "duration", shownDefault: "10s" });
+});
+
+test("labels are a list with commas, a repeated flag or a mapping, and each stands there once", async () => {
+  const expected = { zone: "north", tier: "edge" };
+  expect((await load({ flags: { labels: ["zone=north", "tier=edge"] } })).config.labels).toEqual(
+    expected,
+  );
+  expect((await load({ env: { ENOKI_LABELS: "zone=north, tier=edge" } })).config.labels).toEqual(
+    expected,
+  );
+  const wrong = async (labels: string) => load({ flags: { labels: [labels] } });
+  await expect(wrong("north")).rejects.toThrow(/--label: "north" is no label such as zone=north/);
+  await expect(wrong("zone=a,zone=b")).rejects.toThrow(/the label zone stands there twice/);
 });

@@ -1,12 +1,14 @@
 import { z } from "zod";
 
-import { parseFunctionName } from "../../../core/ids.js";
+import { parseFunctionName, parseNodeName } from "../../../core/ids.js";
 import type { FunctionRecord } from "../../../functions/types.js";
-import { flagField, integerField } from "../../../input/fields.js";
+import { flagField, integerField, timerField } from "../../../input/fields.js";
+import { parsePlacement } from "../../../input/placement.js";
 import { readJson } from "../body.js";
 import { parseTargets } from "../deploy-targets.js";
 import { readDeployForm } from "../deploy-form.js";
 import type { AdminDeps } from "../deps.js";
+import { LEAVE_MS, placementField, undeployedSchema } from "../replica-schemas.js";
 import { json, noContent } from "../responses.js";
 import { route, type AdminRoute } from "../route.js";
 import { functionConfigSchema, functionSchema, logLineSchema, revisionSchema } from "../schemas.js";
@@ -97,6 +99,7 @@ function changeRoutes(deps: AdminDeps): AdminRoute[] {
           .string()
           .optional()
           .describe("Nodes, NAME=VALUE of their labels, or all; with commas"),
+        data: placementField.optional(),
       }),
       requestBody: {
         description: "The code as a zip, and how it is to run",
@@ -121,8 +124,10 @@ function changeRoutes(deps: AdminDeps): AdminRoute[] {
       handle: async (call) => {
         const name = parseFunctionName(call.param("name"));
         const targets = parseTargets(call.query.to);
+        const { data } = call.query;
+        const placement = data === undefined ? undefined : parsePlacement(data);
         const form = await readDeployForm(call.request, name);
-        const { record, isNew } = await functions.deploy({ ...form, targets });
+        const { record, isNew } = await functions.deploy({ ...form, targets, placement });
         return json(show(deps, record), isNew ? 201 : 200);
       },
     }),
@@ -140,6 +145,7 @@ function changeRoutes(deps: AdminDeps): AdminRoute[] {
         return noContent();
       },
     }),
+    undeployRoute(deps),
     route({
       method: "POST",
       path: "/v1/functions/{name}/rollback",
@@ -165,6 +171,36 @@ function changeRoutes(deps: AdminDeps): AdminRoute[] {
       },
     }),
   ];
+}
+
+function undeployRoute({ functions }: AdminDeps): AdminRoute {
+  return route({
+    method: "DELETE",
+    path: "/v1/functions/{name}/nodes/{node}",
+    id: "undeployFunction",
+    tag: "functions",
+    summary: "Take a function off one node, with its replica there unless data=keep",
+    query: z.strictObject({
+      force: flagField.optional(),
+      wait: timerField.optional(),
+      data: z.literal("keep").optional(),
+    }),
+    responses: {
+      200: {
+        description: "It runs there no more",
+        contentType: "application/json",
+        schema: undeployedSchema,
+      },
+    },
+    handle: async (call) => {
+      const { force: isForced = false, wait: withinMs = LEAVE_MS, data } = call.query;
+      const name = parseFunctionName(call.param("name"));
+      const node = parseNodeName(call.param("node"));
+      const how = { isForced, withinMs, keepsData: data === "keep" };
+      const lost = await functions.removeFrom(name, node, how);
+      return json({ name, node, lost: lost ?? null });
+    },
+  });
 }
 
 function logRoute({ functions, draining, logger }: AdminDeps): AdminRoute {

@@ -1,7 +1,12 @@
 import { z } from "zod";
 
-import { parseKeygroupName } from "../../../core/ids.js";
-import type { KeygroupConfig, KeygroupFacade } from "../../../keygroups/types.js";
+import { parseKeygroupName, type KeygroupName } from "../../../core/ids.js";
+import { parsePlacement } from "../../../input/placement.js";
+import type {
+  KeygroupConfig,
+  KeygroupDescription,
+  KeygroupFacade,
+} from "../../../keygroups/types.js";
 import { readJson } from "../body.js";
 import type { AdminDeps } from "../deps.js";
 import { json, noContent } from "../responses.js";
@@ -58,8 +63,11 @@ export function keygroupRoutes(deps: AdminDeps): AdminRoute[] {
       handle: async (call) => {
         const said = await readJson(call.request, newKeygroupSchema);
         const name = parseKeygroupName(said.name);
-        const keygroup = await keygroups.create(name, toKeygroupConfig(said));
-        return json(showKeygroup(await keygroup.describe()), 201);
+        const placement = said.data === undefined ? undefined : parsePlacement(said.data);
+        const config = toKeygroupConfig(said);
+        const keygroup = await keygroups.create(name, config, placement);
+        const made = keygroup ? await keygroup.describe() : await madeElsewhere(deps, name, config);
+        return json(showKeygroup(made), 201);
       },
     }),
     route({
@@ -107,6 +115,18 @@ export function keygroupRoutes(deps: AdminDeps): AdminRoute[] {
       },
     }),
   ];
+}
+
+/** A keygroup that has just been made on other nodes, and is empty. */
+async function madeElsewhere(
+  { replicas }: AdminDeps,
+  name: KeygroupName,
+  { policy = "lww", durability, ttlMs = 0 }: Partial<KeygroupConfig>,
+): Promise<KeygroupDescription> {
+  const places = (await replicas?.show(name))?.replicas ?? [];
+  const config = { policy, ttlMs, durability: durability ?? places[0]?.durability ?? "relaxed" };
+  const members = places.map(({ node }) => node);
+  return { name, config, storage: "elsewhere", keys: 0, sizeBytes: 0, members };
 }
 
 function toKeygroupConfig(said: z.output<typeof keygroupConfigSchema>): Partial<KeygroupConfig> {

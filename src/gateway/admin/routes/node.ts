@@ -1,6 +1,8 @@
+import { z } from "zod";
+
 import { text, json } from "../responses.js";
 import { route, type AdminRoute } from "../route.js";
-import { nodeSchema } from "../schemas.js";
+import { knownNodeSchema, nodeSchema } from "../schemas.js";
 import type { AdminDeps } from "../deps.js";
 
 const plain = { contentType: "text/plain" } as const;
@@ -64,6 +66,21 @@ export function nodeRoutes(deps: AdminDeps): AdminRoute[] {
         200: { description: "The node", contentType: "application/json", schema: nodeSchema },
       },
       handle: () => json(deps.node()),
+    }),
+    route({
+      method: "GET",
+      path: "/v1/nodes",
+      id: "listNodes",
+      tag: "node",
+      summary: "All nodes of the cluster, as this one knows them",
+      responses: {
+        200: {
+          description: "All nodes",
+          contentType: "application/json",
+          schema: z.strictObject({ nodes: z.array(knownNodeSchema) }),
+        },
+      },
+      handle: () => json({ nodes: deps.nodes() }),
     }),
   ];
 }
