@@ -142,7 +142,8 @@ export class ClusterKeygroups implements NodeKeygroups {
   async catchUpWith(name: KeygroupName, node: NodeName): Promise<void> {
     const { requests } = this.#options;
     const status = await askStatus(requests, node, name, CATCH_UP_MS);
-    const entry = { generation: status.generation, seen: status.applied.entries() };
+    const { generation, recordEpoch: epoch, applied } = status;
+    const entry = { generation, epoch, seen: applied.entries() };
     await this.get(name)?.sessions.enter(entry, CATCH_UP_MS);
   }
 

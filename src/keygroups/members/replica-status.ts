@@ -16,6 +16,8 @@ export interface ReplicaStatus {
   /** Names the member. */
   readonly epoch: number;
   readonly isServing: boolean;
+  /** The last record whose members its vectors list. */
+  readonly recordEpoch: number;
   readonly applied: Vector;
   /** What it has on stable storage. */
   readonly durable: Vector;
@@ -28,6 +30,7 @@ const answerSchema = z.object({
   generation: z.number(),
   epoch: z.number(),
   isServing: z.boolean(),
+  recordEpoch: z.number(),
   applied: vector,
   durable: vector,
 });
@@ -48,6 +51,7 @@ export function serveStatus(
       generation: identity.generation,
       epoch: identity.epoch,
       isServing: known.isServing,
+      recordEpoch: applied.epoch,
       applied: Buffer.from(applied.encode()).toString("base64"),
       durable: Buffer.from(durableVector.encode()).toString("base64"),
     };
