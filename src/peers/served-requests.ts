@@ -1,3 +1,4 @@
+import { assert } from "../base/assert.js";
 import { EnokiError } from "../core/errors.js";
 import type { NodeName } from "../core/ids.js";
 import { LIMITS } from "../core/limits.js";
@@ -97,8 +98,9 @@ export class ServedRequests {
     this.#logger = logger;
   }
 
-  /** Says who answers requests of that method. */
+  /** Says who answers requests of that method. A number that is taken is a mistake in the program. */
   serve(method: number, handler: RequestHandler): void {
+    assert(!this.#handlers.has(method), `requests of method ${method} are served already`);
     this.#handlers.set(method, handler);
   }
 

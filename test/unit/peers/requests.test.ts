@@ -51,6 +51,10 @@ describe("a request", () => {
     );
   });
 
+  test("has one handler per method: a second one is a mistake", () => {
+    expect(() => serving.serve(ECHO, ({ body }) => body)).toThrow("served already");
+  });
+
   test("to a node without a link is not sent", async () => {
     const nowhere = asking.request(parseNodeName("far"), ECHO, text("a"), patient);
     await expect(nowhere).rejects.toThrow(code("ENOKI_PEER_UNREACHABLE"));
