@@ -2,11 +2,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 
 import { createAuthority } from "../../../src/certs/certificates.js";
 import { HLC_MAX, hlcFromMs } from "../../../src/core/hlc.js";
-import { parseNodeName } from "../../../src/core/ids.js";
+import { parseKeygroupName, parseNodeName } from "../../../src/core/ids.js";
 import { LIMITS } from "../../../src/core/limits.js";
 import { Vector } from "../../../src/core/vector.js";
 import { decodeMessage } from "../../../src/core/wire/messages.js";
-import { OPERATION_METHOD } from "../../../src/keygroups/remote/operation-request.js";
+import {
+  encodeOperation,
+  OPERATION_METHOD,
+} from "../../../src/keygroups/remote/operation-request.js";
 import { ETCD_MISSING } from "../../helpers/etcd.js";
 import { readRecord } from "../../helpers/faults/cluster-records.js";
 import { FaultCluster } from "../../helpers/faults/fault-cluster.js";
@@ -249,7 +252,12 @@ describe.skipIf(ETCD_MISSING !== "")(`peers that do what none may${ETCD_MISSING}
     head.writeUInt32LE(1, 2);
     head.writeUInt16LE(OPERATION_METHOD, 8);
     head.writeUInt32LE(1000, 10);
-    const operation = Buffer.from("\x04work\x00", "latin1");
+    const operation = encodeOperation({
+      keygroup: parseKeygroupName("work"),
+      invocation: undefined,
+      session: "",
+      payload: Buffer.alloc(0),
+    });
     links.send(cloud, "control", Buffer.concat([head, operation]));
     await node.seen.until(() => answers(node).some((text) => text.includes("ENOKI_FORBIDDEN")));
     await expectUnharmed();
