@@ -31,7 +31,7 @@ __all__ = ["Client", "EnokiError", "Entry", "Keygroup", "Response", "connect"]
 _NOT_BEGUN = {"ENOKI_DRAINING", "ENOKI_SESSION_NOT_REACHED"}
 _NOT_HERE = {"ENOKI_KEYGROUP_NOT_FOUND", "ENOKI_STALE"}
 _LOCAL_HOST = re.compile(r"localhost|127(\.\d+){3}|::1?|0\.0\.0\.0")
-_TOKEN_VERSION = 1
+_TOKEN_VERSION = 2
 _PAGE_MAX = 1000
 
 
@@ -466,19 +466,22 @@ class _Session:
 def _merge(left, right):
     """What someone has seen who has seen both. A later generation of a keygroup replaces an older one."""
     keygroups = dict(left[1])
-    for name, (generation, dots) in right[1].items():
-        known_generation, known = keygroups.get(name, (-1, {}))
-        if generation > known_generation:
-            keygroups[name] = (generation, dots)
-        elif generation == known_generation:
-            origins = known.keys() | dots.keys()
-            latest = {origin: max(known.get(origin, 0), dots.get(origin, 0)) for origin in origins}
-            keygroups[name] = (generation, latest)
+    for name, entry in right[1].items():
+        keygroups[name] = _merge_entries(keygroups[name], entry) if name in keygroups else entry
     return max(left[0], right[0]), keygroups
 
 
+def _merge_entries(left, right):
+    (generation, epoch, known), (other_generation, other_epoch, dots) = left, right
+    if generation != other_generation:
+        return max(left, right, key=lambda entry: entry[0])
+    origins = known.keys() | dots.keys()
+    latest = {origin: max(known.get(origin, 0), dots.get(origin, 0)) for origin in origins}
+    return generation, max(epoch, other_epoch), latest
+
+
 def _read_token(token):
-    """(hybrid time, {keygroup: (generation, {(epoch, restart): counter})})."""
+    """(hybrid time, {keygroup: (generation, epoch, {(join epoch, restart): counter})})."""
     try:
         data = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
         reader = _Reader(data)
@@ -488,12 +491,12 @@ def _read_token(token):
         keygroups = {}
         for _ in range(reader.varint()):
             name = reader.take(reader.varint()).decode("ascii")
-            generation = reader.varint()
+            generation, epoch = reader.varint(), reader.varint()
             dots = {}
             for _ in range(reader.varint()):
                 origin = (reader.varint(), reader.varint())
                 dots[origin] = reader.varint()
-            keygroups[name] = (generation, dots)
+            keygroups[name] = (generation, epoch, dots)
         return hlc, keygroups
     except (ValueError, IndexError):
         raise EnokiError("ENOKI_INVALID_INPUT", "session: this is no token") from None
@@ -502,10 +505,11 @@ def _read_token(token):
 def _write_token(seen):
     hlc, keygroups = seen
     data = _varint(_TOKEN_VERSION) + _varint(hlc) + _varint(len(keygroups))
-    for name, (generation, dots) in keygroups.items():
-        data += _varint(len(name)) + name.encode("ascii") + _varint(generation) + _varint(len(dots))
-        for (epoch, restart), counter in sorted(dots.items()):
-            data += _varint(epoch) + _varint(restart) + _varint(counter)
+    for name, (generation, epoch, dots) in keygroups.items():
+        data += _varint(len(name)) + name.encode("ascii")
+        data += _varint(generation) + _varint(epoch) + _varint(len(dots))
+        for (join_epoch, restart), counter in sorted(dots.items()):
+            data += _varint(join_epoch) + _varint(restart) + _varint(counter)
     return base64.urlsafe_b64encode(data).decode("ascii").rstrip("=")
 
 
