@@ -119,7 +119,17 @@ class ThreeNodes {
         `  deployed ${FUNCTION} on ${node} in ${Math.round(performance.now() - startMs)} ms`,
       );
     }
+    await this.#whenBounded();
     console.log(`\nBoth edges write a reading every ${PAUSE_MS} ms, all nodes read`);
+  }
+
+  /** Until each node has heard of both others how far they are, it cannot say how stale a read may be. */
+  async #whenBounded(): Promise<void> {
+    const endMs = performance.now() + CONVERGE_TIMEOUT_MS;
+    while (NODES.some((node) => this.#boundMs(node) === Infinity)) {
+      if (performance.now() > endMs) throw new Error("the nodes did not hear of each other in time");
+      await delay(POLL_MS);
+    }
   }
 
   cut(): void {
