@@ -102,6 +102,11 @@ export class Replica {
     return this.#state.vector;
   }
 
+  /** The last commits of origins that its vector lists no longer, as far as they are kept. A view. */
+  get finals(): Vector {
+    return this.#state.finals;
+  }
+
   /** Conflicts that it has resolved since it was opened (`conflicts.ts`). Only rises. */
   get conflictsTotal(): number {
     return this.#state.conflictsTotal;

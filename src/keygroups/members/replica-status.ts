@@ -19,7 +19,7 @@ export interface ReplicaStatus {
   /** The last record whose members its vectors list. */
   readonly recordEpoch: number;
   readonly applied: Vector;
-  /** What it has on stable storage. */
+  /** What it has on stable storage, also of origins whose members are gone and that none lists now. */
   readonly durable: Vector;
 }
 
@@ -46,14 +46,15 @@ export function serveStatus(
     if (!known?.isMember) {
       throw new EnokiError("ENOKI_REPLICA_NOT_FOUND", `there is no replica of "${name}" here`);
     }
-    const { identity, vector: applied, durableVector } = known.keygroup.replica;
+    const { identity, vector: applied, durableVector, finals } = known.keygroup.replica;
+    const durable = new Vector([...finals.entries(), ...durableVector.entries()]);
     const answer = {
       generation: identity.generation,
       epoch: identity.epoch,
       isServing: known.isServing,
       recordEpoch: applied.epoch,
       applied: Buffer.from(applied.encode()).toString("base64"),
-      durable: Buffer.from(durableVector.encode()).toString("base64"),
+      durable: Buffer.from(durable.encode()).toString("base64"),
     };
     return Buffer.from(JSON.stringify(answer));
   });

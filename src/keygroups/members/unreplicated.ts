@@ -70,7 +70,7 @@ export async function exportUnreplicated(
   const members = new Set(isSame ? record.members.map(({ epoch }) => epoch) : []);
   members.delete(identity.epoch);
   const known = isSame ? elsewhere : [];
-  // A vector of theirs that says nothing of an origin proves nothing: they may never have heard of it.
+  // Their vectors are without an epoch: one that says nothing of an origin proves nothing.
   const isElsewhere = (dot: Dot): boolean =>
     members.has(dot.epoch) ||
     known.some((vector) => vector.covers(dot)) ||

@@ -350,14 +350,24 @@ test("a member that was removed while its node was away exports only what nobody
   hub.cut(b, c);
   await set(third, "alone", "2");
   nodes.pop();
+  const lost = third.keygroups.local(NAME)?.identity.epoch ?? 0;
   await third.close();
   const removed = await left.replicas.remove(NAME, c, { isForced: true, withinMs: 0 });
   expect(removed.lost).toBeUndefined();
-  const back = await open("c", disk);
-  await until("c gives up", () => back.keygroups.local(NAME)?.isServing !== true);
+  await until("the others have taken it out of their vectors", () => {
+    const vectors = [left, right].map((node) => node.keygroups.local(NAME)?.keygroup.replica.vector);
+    return vectors.every((vector) => vector?.hasLeft(lost));
+  });
+  await until("c is known to be away", () => !left.directory.view.isPresent(c));
+  const opening = open("c", disk);
+  await until("c is there", () => left.directory.view.isPresent(c));
   hub.connect(a, c);
   hub.connect(b, c);
+  const back = await opening;
+  expect(back.keygroups.local(NAME)?.isServing).not.toBe(true);
   await until("c has dropped its copy", () => back.keygroups.list().length === 0);
+  const lines = [...back.exports.values()].flat().map((line) => JSON.parse(line) as unknown);
+  expect(lines).toEqual([{ key: "alone", value: { t: "str", v: "2" } }]);
   expect(back.keygroups.get(NAME)).toBeUndefined();
   expect(textOf(left.keygroups.get(NAME)?.get("alone"))).toBe(textOf(undefined));
   await right.replicas.add(NAME, c);
