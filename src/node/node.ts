@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import type { Functions } from "../functions/functions.js";
 import type { FunctionSessions } from "../functions/sessions.js";
 import type { Outbox } from "../functions/outbox/outbox.js";
-import { createAdminApp } from "../gateway/admin/app.js";
+import { createAdminApp, createDataApp } from "../gateway/admin/app.js";
 import type { AdminDeps, KnownNode } from "../gateway/admin/deps.js";
 import {
   createForwarding,
@@ -178,7 +178,7 @@ export class EnokiNode {
     const { members, cluster } = this;
     if (!members || !cluster) return undefined;
     const { requests } = cluster;
-    const local = createAdminApp({ ...deps, adminToken: undefined });
+    const local = createDataApp(deps);
     serveForwarded({
       requests,
       mayAsk: (name, peer) => members.mayAsk(name, peer),

@@ -25,9 +25,7 @@ export function adminRoutes(deps: AdminDeps): AdminRoute[] {
     ...invocationRoutes(deps),
     ...keygroupRoutes(deps),
     ...replicaRoutes(deps),
-    ...keyRoutes(deps),
-    ...operationRoutes(deps),
-    ...itemRoutes(deps),
+    ...dataRoutes(deps),
     ...tinyfaasRoutes(deps),
   ];
   let description: unknown;
@@ -45,9 +43,26 @@ export function adminRoutes(deps: AdminDeps): AdminRoute[] {
   return routes;
 }
 
+/** What reads and writes the data of keygroups. */
+function dataRoutes(deps: AdminDeps): AdminRoute[] {
+  return [...keyRoutes(deps), ...operationRoutes(deps), ...itemRoutes(deps)];
+}
+
 /** Builds the admin port as a function from requests to responses; who listens is not its matter. */
 export function createAdminApp(deps: AdminDeps): Hono {
-  const routes = adminRoutes(deps);
+  return createApp(deps, adminRoutes(deps));
+}
+
+/**
+ * What of the admin port other nodes may ask for, which need no token: data, from this node alone.
+ * Nothing else is routed, whatever they write into a path.
+ */
+export function createDataApp(deps: AdminDeps): Hono {
+  const alone = { ...deps, adminToken: undefined, forwarding: undefined };
+  return createApp(alone, dataRoutes(alone));
+}
+
+function createApp(deps: AdminDeps, routes: readonly AdminRoute[]): Hono {
   const openPaths = new Set(routes.filter((row) => row.isOpen === true).map((row) => row.path));
   const checkToken = createTokenCheck(deps.adminToken);
   // why: hono would decode the path in its own lenient way; we route and decode what was sent.

@@ -18,6 +18,8 @@ export interface AnswerHead {
 }
 
 const LENGTH_BYTES = 4;
+/** Paths, queries and headers are shorter; whoever claims more is not waited for. */
+const HEAD_BYTES_MAX = 262_144;
 
 /** u32 length of the head, the head as JSON, the body. */
 export function encodeRequest({ content, ...head }: ForwardedRequest): Uint8Array {
@@ -60,7 +62,9 @@ function withLength(head: object): Buffer {
 
 function decodeHead(bytes: Buffer): { head: object; end: number } | undefined {
   if (bytes.length < LENGTH_BYTES) return undefined;
-  const end = LENGTH_BYTES + bytes.readUInt32LE(0);
+  const headBytes = bytes.readUInt32LE(0);
+  if (headBytes > HEAD_BYTES_MAX) throw malformed();
+  const end = LENGTH_BYTES + headBytes;
   if (bytes.length < end) return undefined;
   try {
     const head: unknown = JSON.parse(bytes.toString("utf8", LENGTH_BYTES, end));

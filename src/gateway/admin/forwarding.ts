@@ -10,6 +10,7 @@ import {
   encodeAnswerHead,
   encodeRequest,
   type AnswerHead,
+  type ForwardedRequest,
 } from "./forwarded-frames.js";
 import { splitUrl } from "./route.js";
 import { errorLine, NDJSON } from "./streams.js";
@@ -40,8 +41,13 @@ export interface ForwardingOptions {
   readonly hasPart: (keygroup: KeygroupName) => boolean;
 }
 
+/** What may be asked for, by the name of the keygroup. */
+const DATA_PATH = /^\/v1\/keygroups\/([^/]+)\/(?:keys|operations|watch|export|import)(?:\/|$)/;
+
 /** How long a member may be silent; a stream with nothing to say sends an empty line more often. */
 const SILENCE_MS = 60_000;
+/** A problem document is no longer. */
+const PROBLEM_BYTES_MAX = 65_536;
 
 /** Codes of a member that has certainly done nothing, and cannot: another one may. */
 const UNDONE: ReadonlySet<string> = new Set([
@@ -105,21 +111,32 @@ export interface ForwardedOptions {
 /** Answers such requests of other nodes. */
 export function serveForwarded({ requests, mayAsk, answer }: ForwardedOptions): void {
   requests.serve(DATA_METHOD, async ({ peer, body, signal }) => {
-    const { method, path, headers, content } = decodeRequest(body);
-    const keygroup = /^\/v1\/keygroups\/([^/?]+)\/(?:keys|operations|watch|export|import)\b/.exec(
-      path,
-    )?.[1];
+    const request = toRequest(decodeRequest(body), signal);
+    // why of the request: what was sent may hold dots, which are resolved by now.
+    const { path } = splitUrl(request.url);
+    const keygroup = DATA_PATH.exec(path)?.[1];
     if (keygroup === undefined || !mayAsk(parseKeygroupName(keygroup), peer)) {
       throw new EnokiError("ENOKI_FORBIDDEN", `"${peer}" may not ask for ${path.slice(0, 100)}`);
     }
-    const request = new Request(`http://node${path}`, {
+    return piecesOf(await answer(request));
+  });
+}
+
+/** @throws EnokiError `ENOKI_PROTOCOL` for what is no request */
+function toRequest(
+  { method, path, headers, content }: ForwardedRequest,
+  signal: AbortSignal,
+): Request {
+  try {
+    return new Request(`http://node${path}`, {
       method,
       headers: [...headers] as [string, string][],
       signal,
       ...(content.length > 0 ? { body: content as Uint8Array<ArrayBuffer> } : {}),
     });
-    return piecesOf(await answer(request));
-  });
+  } catch {
+    throw new EnokiError("ENOKI_PROTOCOL", "a forwarded request is none");
+  }
 }
 
 async function frameOf(request: Request): Promise<Uint8Array> {
@@ -158,13 +175,33 @@ async function readAnswer(rest: AsyncIterableIterator<Uint8Array>): Promise<Answ
 async function refusalOf({ head, first, rest }: Answer): Promise<EnokiError | undefined> {
   const code = head.code;
   if (code === undefined || !UNDONE.has(code)) return undefined;
-  const parts = [first];
-  for await (const piece of rest) parts.push(piece);
-  const { detail } = JSON.parse(Buffer.concat(parts).toString("utf8")) as { detail: string };
-  return new EnokiError(code as EnokiError["code"], detail);
+  let text = Buffer.from(first);
+  for await (const piece of rest) {
+    text = Buffer.concat([text, piece]);
+    if (text.length > PROBLEM_BYTES_MAX) throw malformedAnswer();
+  }
+  try {
+    const { detail } = JSON.parse(text.toString("utf8")) as { detail: unknown };
+    return new EnokiError(code as EnokiError["code"], String(detail));
+  } catch {
+    throw malformedAnswer();
+  }
 }
 
-function toResponse({ head, first, rest }: Answer): Response {
+function malformedAnswer(): EnokiError {
+  return new EnokiError("ENOKI_PROTOCOL", "the answer of another node is malformed");
+}
+
+/** @throws EnokiError `ENOKI_PROTOCOL` */
+function toResponse(answer: Answer): Response {
+  try {
+    return responseOf(answer);
+  } catch {
+    throw malformedAnswer();
+  }
+}
+
+function responseOf({ head, first, rest }: Answer): Response {
   const headers = new Headers([...head.headers] as [string, string][]);
   const hasBody = head.status !== 204 && head.status !== 304;
   const isLines = headers.get("content-type") === NDJSON;
