@@ -1,4 +1,4 @@
-import { FRAME } from "../../channel/frames.js";
+import { ChannelError, FRAME } from "../../channel/frames.js";
 import { decodeErrorReply, isErrorReply } from "../../channel/replies.js";
 import { EnokiError } from "../../core/errors.js";
 import type { NodeName } from "../../core/ids.js";
@@ -42,8 +42,7 @@ export async function askMembers(question: MembersQuestion): Promise<OperationAn
         timeoutMs: TIMEOUT_MS + withinMs,
         lane: "update",
       });
-      const answer = decodeAnswer(bytes);
-      const refused = refusalOf(answer);
+      const { answer, refused } = readAnswer(bytes);
       if (!refused || !mayMoveOn(refused, isStaleElsewhere)) return answer;
       refusal = refused;
     } catch (error) {
@@ -59,8 +58,20 @@ function mayMoveOn({ code }: EnokiError, isStaleElsewhere: boolean): boolean {
   return UNDONE.has(code) || (code === "ENOKI_STALE" && isStaleElsewhere);
 }
 
-function refusalOf({ type, payload }: OperationAnswer): EnokiError | undefined {
-  if (type !== FRAME.reply || !isErrorReply(payload)) return undefined;
-  const { code, message } = decodeErrorReply(payload);
-  return new EnokiError(code as EnokiError["code"], String(message));
+/** @throws EnokiError `ENOKI_PROTOCOL` for what no replica answers */
+function readAnswer(bytes: Uint8Array): {
+  readonly answer: OperationAnswer;
+  readonly refused: EnokiError | undefined;
+} {
+  const answer = decodeAnswer(bytes);
+  const { type, payload } = answer;
+  try {
+    if (type !== FRAME.reply) throw new ChannelError(`a frame ${type} is no reply`);
+    if (!isErrorReply(payload)) return { answer, refused: undefined };
+    const { code, message } = decodeErrorReply(payload);
+    return { answer, refused: new EnokiError(code as EnokiError["code"], String(message)) };
+  } catch (error) {
+    if (!(error instanceof ChannelError)) throw error;
+    throw new EnokiError("ENOKI_PROTOCOL", `the answer of another node: ${error.message}`);
+  }
 }

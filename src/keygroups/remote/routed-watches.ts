@@ -1,4 +1,4 @@
-import { FRAME, FrameReader, type FrameWriter } from "../../channel/frames.js";
+import { ChannelError, FRAME, FrameReader, type FrameWriter } from "../../channel/frames.js";
 import { encodeErrorReply, isErrorReply } from "../../channel/replies.js";
 import { EnokiError } from "../../core/errors.js";
 import type { KeygroupName, NodeName } from "../../core/ids.js";
@@ -79,13 +79,15 @@ export class RoutedWatches {
         for await (const bytes of frames) {
           reader.push(Buffer.from(bytes), (type, _id, frame) => {
             if (type === FRAME.ping) return;
+            if (type !== FRAME.reply && type !== FRAME.event) {
+              throw new ChannelError(`a frame ${type} is of no watch`);
+            }
             hasBegun = true;
             this.#pass(writer, id, type, frame);
           });
         }
       } catch (error) {
-        if (error instanceof EnokiError) reason = error;
-        else throw error;
+        reason = reasonOf(error);
       }
       if (hasBegun) {
         this.#fail(writer, id, reason);
@@ -105,10 +107,11 @@ export class RoutedWatches {
       );
       return;
     }
+    const isRefused = type === FRAME.reply && isErrorReply(payload);
     writer.begin(type, id);
     writer.bytes(payload);
     writer.end();
-    if (type === FRAME.reply && isErrorReply(payload)) this.end(id);
+    if (isRefused) this.end(id);
   }
 
   #fail(writer: FrameWriter, id: number, error: EnokiError): void {
@@ -116,6 +119,13 @@ export class RoutedWatches {
     this.end(id);
     writer.frame(FRAME.event, id, JSON.stringify({ error: toJson(error) }));
   }
+}
+
+/** What of another node's making is wrong is told; a mistake of ours is thrown on. */
+function reasonOf(error: unknown): EnokiError {
+  if (error instanceof EnokiError) return error;
+  if (!(error instanceof ChannelError)) throw error;
+  return new EnokiError("ENOKI_PROTOCOL", `a watch on another node: ${error.message}`);
 }
 
 function toJson({ code, message }: EnokiError): {
