@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { FRAME, FrameWriter, OPERATION } from "../../../src/channel/frames.js";
+import { FRAME, OPERATION, type FrameWriter } from "../../../src/channel/frames.js";
 import { encodeJsonOperation, encodeKeyOperation } from "../../../src/channel/operations.js";
 import { decodeErrorReply, isErrorReply } from "../../../src/channel/replies.js";
 import { parseKeygroupName, parseNodeName } from "../../../src/core/ids.js";
