@@ -1,14 +1,9 @@
 import { BoundHistory } from "../core/bound-history.js";
 import { EnokiError } from "../core/errors.js";
 import type { KeygroupName } from "../core/ids.js";
-import { LIMITS } from "../core/limits.js";
 import type { Clock } from "../ports/clock.js";
 import type { Timers } from "../ports/timers.js";
-
-interface Waiter {
-  readonly maxMs: number;
-  readonly settle: (error: EnokiError | undefined) => void;
-}
+import { BoundedWaiters } from "./bounded-waiters.js";
 
 /** What a {@link Freshness} is made from. */
 export interface FreshnessOptions {
@@ -23,10 +18,11 @@ export interface FreshnessOptions {
 export class Freshness {
   readonly #options: FreshnessOptions;
   readonly #history = new BoundHistory();
-  readonly #waiters = new Set<Waiter>();
+  readonly #waiters: BoundedWaiters<number>;
 
   constructor(options: FreshnessOptions) {
     this.#options = options;
+    this.#waiters = new BoundedWaiters(options.timers, "reads are waiting for fresher data");
   }
 
   /**
@@ -49,25 +45,9 @@ export class Freshness {
    */
   enter(maxMs: number, withinMs: number): Promise<void> | undefined {
     if (this.boundMs <= maxMs) return undefined;
-    if (this.#waiters.size >= LIMITS.queueLengthMax) {
-      const what = `${this.#waiters.size} reads are waiting for fresher data`;
-      return Promise.reject(new EnokiError("ENOKI_QUEUE_FULL", what));
-    }
-    return new Promise((resolve, reject) => {
-      const waiter: Waiter = {
-        maxMs,
-        settle: (error) => {
-          cancel();
-          this.#waiters.delete(waiter);
-          if (error) reject(error);
-          else resolve();
-        },
-      };
-      const cancel = this.#options.timers.after(withinMs, () =>
-        waiter.settle(this.boundMs <= maxMs ? undefined : this.tooStale(maxMs)),
-      );
-      this.#waiters.add(waiter);
-    });
+    return this.#waiters.wait(maxMs, withinMs, () =>
+      this.boundMs <= maxMs ? undefined : this.tooStale(maxMs),
+    );
   }
 
   /** Why a read that may be at most that stale is refused. */
@@ -85,6 +65,6 @@ export class Freshness {
   changed(): void {
     const { boundMs } = this;
     this.#history.note(this.#options.clock.monotonicMs(), boundMs);
-    for (const { maxMs, settle } of this.#waiters) if (boundMs <= maxMs) settle(undefined);
+    this.#waiters.check((maxMs) => (boundMs <= maxMs ? undefined : "wait"));
   }
 }

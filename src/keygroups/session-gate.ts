@@ -1,15 +1,10 @@
 import { EnokiError } from "../core/errors.js";
-import { LIMITS } from "../core/limits.js";
 import type { Replica } from "../core/replica.js";
 import type { KeygroupName } from "../core/ids.js";
 import { mergeSessions, NEW_SESSION, type Session, type SessionEntry } from "../core/session.js";
 import type { Vector } from "../core/vector.js";
 import type { Timers } from "../ports/timers.js";
-
-interface Waiter {
-  readonly entry: SessionEntry;
-  readonly settle: (error: EnokiError | undefined) => void;
-}
+import { BoundedWaiters } from "./bounded-waiters.js";
 
 /** How long is waited, at most, for what a session has seen. */
 export const SESSION_WAIT_MS_MAX = 5000;
@@ -30,10 +25,12 @@ export interface SessionGateOptions {
  */
 export class SessionGate {
   readonly #options: SessionGateOptions;
-  readonly #waiters = new Set<Waiter>();
+  readonly #waiters: BoundedWaiters<SessionEntry>;
 
   constructor(options: SessionGateOptions) {
     this.#options = options;
+    const who = "calls are waiting for what their sessions have seen";
+    this.#waiters = new BoundedWaiters(options.timers, who);
   }
 
   get keygroup(): KeygroupName {
@@ -94,35 +91,18 @@ export class SessionGate {
     const check = this.#options.replica().checkSession(entry);
     if (check === "ok") return undefined;
     if (check === "lost") return Promise.reject(this.#lost());
-    if (this.#waiters.size >= LIMITS.queueLengthMax) {
-      const what = `${this.#waiters.size} calls are waiting for what their sessions have seen`;
-      return Promise.reject(new EnokiError("ENOKI_QUEUE_FULL", what));
-    }
-    return new Promise((resolve, reject) => {
-      const waiter: Waiter = {
-        entry,
-        settle: (error) => {
-          cancel();
-          this.#waiters.delete(waiter);
-          if (error) reject(error);
-          else resolve();
-        },
-      };
-      const cancel = this.#options.timers.after(withinMs, () =>
-        waiter.settle(this.#late(withinMs)),
-      );
-      this.#waiters.add(waiter);
-    });
+    return this.#waiters.wait(entry, withinMs, () => this.#late(withinMs));
   }
 
   /** The replica has applied something, or knows more of its members. */
   changed(): void {
-    if (this.#waiters.size === 0) return;
+    if (this.#waiters.isEmpty) return;
     const replica = this.#options.replica();
-    for (const { entry, settle } of this.#waiters) {
+    this.#waiters.check((entry) => {
       const check = replica.checkSession(entry);
-      if (check !== "wait") settle(check === "lost" ? this.#lost() : undefined);
-    }
+      if (check === "wait") return check;
+      return check === "lost" ? this.#lost() : undefined;
+    });
   }
 
   #lost(): EnokiError {
