@@ -127,7 +127,8 @@ class ThreeNodes {
   async #whenBounded(): Promise<void> {
     const endMs = performance.now() + CONVERGE_TIMEOUT_MS;
     while (NODES.some((node) => this.#boundMs(node) === Infinity)) {
-      if (performance.now() > endMs) throw new Error("the nodes did not hear of each other in time");
+      if (performance.now() > endMs)
+        throw new Error("the nodes did not hear of each other in time");
       await delay(POLL_MS);
     }
   }

@@ -355,7 +355,9 @@ test("a member that was removed while its node was away exports only what nobody
   const removed = await left.replicas.remove(NAME, c, { isForced: true, withinMs: 0 });
   expect(removed.lost).toBeUndefined();
   await until("the others have taken it out of their vectors", () => {
-    const vectors = [left, right].map((node) => node.keygroups.local(NAME)?.keygroup.replica.vector);
+    const vectors = [left, right].map(
+      (node) => node.keygroups.local(NAME)?.keygroup.replica.vector,
+    );
     return vectors.every((vector) => vector?.hasLeft(lost));
   });
   await until("c is known to be away", () => !left.directory.view.isPresent(c));
