@@ -19,6 +19,7 @@ import type { StorageDriver } from "../../src/ports/storage.js";
 import { systemTimers } from "../../src/ports/timers.js";
 import { createTurn } from "../../src/ports/turn.js";
 import { createMemoryDriver } from "../../src/storage/memory.js";
+import type { TestTime } from "./fast-time.js";
 
 /** The keygroups of one node of a cluster, without the rest of the node. */
 export interface KeygroupNode {
@@ -41,6 +42,8 @@ export interface KeygroupNodeParts {
   readonly hub: MemoryLinkHub;
   readonly service: MemoryNamingService;
   readonly disk?: StorageDriver;
+  /** The machine's own unless given. */
+  readonly time?: TestTime;
 }
 
 /** Opens a node's keygroups over links in memory; connecting them is the test's part. */
@@ -49,7 +52,8 @@ export async function openKeygroupNode(parts: KeygroupNodeParts): Promise<Keygro
   const driver = parts.disk ?? createMemoryDriver();
   const nodeStore = await driver.open("node");
   const naming = parts.service.connect();
-  const [timers, logger, random] = [systemTimers, silentLogger, Math.random];
+  const { timers, clock } = parts.time ?? { timers: systemTimers, clock: systemClock };
+  const [logger, random] = [silentLogger, Math.random];
   const links = parts.hub.join(node);
   const router = new ReplicationRouter(links);
   const requests = new PeerRequests({ links, timers, logger });
@@ -65,7 +69,7 @@ export async function openKeygroupNode(parts: KeygroupNodeParts): Promise<Keygro
     defaults: { policy: "lww", durability: "relaxed", ttlMs: 0 },
     turn: createTurn(),
     timers,
-    clock: systemClock,
+    clock,
     logger,
     syncIntervalMs: 5,
     encodeSends: () => ({ writes: [], committed: () => {} }),
@@ -98,7 +102,7 @@ export async function openKeygroupNode(parts: KeygroupNodeParts): Promise<Keygro
     serving: (name) => keygroups.get(name),
     held: (name) => routes.of(name).held,
     mayAsk: (name, peer) => keygroups.mayAsk(name, peer),
-    clock: systemClock,
+    clock,
     timers,
     logger,
   });
@@ -111,7 +115,7 @@ export async function openKeygroupNode(parts: KeygroupNodeParts): Promise<Keygro
       members: (seen) => keygroups.serversOf(keygroup, seen),
       requests,
       moving: { route, timers },
-      clock: systemClock,
+      clock,
       logger,
     });
   };

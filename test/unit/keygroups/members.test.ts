@@ -17,15 +17,17 @@ import type { Asker } from "../../../src/keygroups/asker.js";
 import type { Freshness } from "../../../src/keygroups/freshness.js";
 import { MemoryLinkHub } from "../../../src/links/memory.js";
 import { MemoryNamingService } from "../../../src/naming/memory.js";
-import { systemTimers } from "../../../src/ports/timers.js";
 import type { StorageDriver } from "../../../src/ports/storage.js";
 import { createMemoryDriver } from "../../../src/storage/memory.js";
+import { fastTime } from "../../helpers/fast-time.js";
 import { framesTo, openKeygroupNode, type KeygroupNode } from "../../helpers/keygroup-node.js";
 import { str, textOf } from "../../helpers/memory-keygroup.js";
 import { until } from "../../helpers/node-calls.js";
 
 const NAME = "data" as KeygroupName;
 const [a, b] = [parseNodeName("a"), parseNodeName("b")];
+/** Leases, heartbeats and retries take seconds. */
+const TIME = fastTime(8);
 const SETTINGS = { policy: "lww", ttlMs: 0 } as const;
 
 /** A call that keeps what it is told. */
@@ -58,7 +60,7 @@ let right: KeygroupNode;
 
 beforeEach(async () => {
   hub = new MemoryLinkHub();
-  service = new MemoryNamingService({ timers: systemTimers });
+  service = new MemoryNamingService({ timers: TIME.timers });
   nodes = [];
   left = await open("a");
   right = await open("b");
@@ -69,7 +71,7 @@ afterEach(async () => {
 });
 
 async function open(name: string, disk?: StorageDriver): Promise<KeygroupNode> {
-  const node = await openKeygroupNode({ name, hub, service, ...(disk && { disk }) });
+  const node = await openKeygroupNode({ name, hub, service, time: TIME, ...(disk && { disk }) });
   nodes.push(node);
   return node;
 }
