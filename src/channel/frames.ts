@@ -29,7 +29,7 @@ export const FRAME = {
   pace: 0x89,
 } as const;
 
-/** Operations of an OPERATION frame. */
+/** Operations of an OPERATION frame; from `call` on they are not about a keygroup. */
 export const OPERATION = {
   get: 1,
   entry: 2,
@@ -40,6 +40,8 @@ export const OPERATION = {
   scan: 7,
   json: 8,
   fresh: 9,
+  call: 10,
+  send: 11,
 } as const;
 
 /** Flags of a `set` operation. */

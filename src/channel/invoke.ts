@@ -195,10 +195,23 @@ export function encodeResult(
   hasRead = false,
 ): void {
   writer.begin(FRAME.result, callId);
+  const shown = Math.min(status, RESULT_READ_FLAG - 1);
+  const flagged = hasRead ? shown | RESULT_READ_FLAG : shown;
+  encodeResultBody(writer, flagged, contentType, headers, body);
+  writer.end();
+}
+
+/** Writes what RESULT carries into a frame that is open. */
+export function encodeResultBody(
+  writer: FrameWriter,
+  status: number,
+  contentType: string,
+  headers: string,
+  body: Uint8Array | string,
+): void {
   const start = writer.reserve(RESULT_TEXTS_AT + (contentType.length + headers.length) * 3);
   const buffer = writer.buffer;
-  const shown = Math.min(status, RESULT_READ_FLAG - 1);
-  writeU16(buffer, start, hasRead ? shown | RESULT_READ_FLAG : shown);
+  writeU16(buffer, start, status);
   let at = writeSized(writer, start + 2, start + RESULT_TEXTS_AT, contentType);
   const headerBytes = headers === "" ? 0 : buffer.write(headers, at);
   writeU32(buffer, start + 4, headerBytes);
@@ -206,7 +219,6 @@ export function encodeResult(
   writer.advance(at);
   if (typeof body === "string") writer.utf8(body);
   else writer.bytes(body);
-  writer.end();
 }
 
 /** What a function answered. */

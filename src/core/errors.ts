@@ -180,6 +180,18 @@ export const ERRORS = {
     "the call took longer than allowed",
     "raise --timeout, or do less per call",
   ),
+  ENOKI_CALL_DEPTH: define(
+    508,
+    5,
+    "functions call each other too deeply",
+    "end the circle of calls that the detail speaks of",
+  ),
+  ENOKI_CALL_STATUS: define(
+    502,
+    5,
+    "the called function answered with no success",
+    "see status and body of the error, and the log of that function",
+  ),
   ENOKI_QUEUE_FULL: define(
     503,
     7,

@@ -44,6 +44,8 @@ export const LIMITS = {
   artefactManifestBytesMax: 16 * 1024 * 1024,
   /** Longest wait that a timer is set for: a call's timeout, an idle instance, the drain. */
   longestWaitMs: 24 * 3_600_000,
+  /** Calls and sends of functions by functions, one under the other. */
+  callDepthMax: 16,
   /** Calls waiting per function. */
   queueLengthMax: 1000,
   /** Async invocations waiting per function. */

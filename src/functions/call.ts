@@ -38,6 +38,8 @@ export class Call implements Asker {
   readonly deadlineMs: number;
   readonly timeoutMs: number;
   readonly isElsewhere: boolean;
+  /** Calls above it, and sends: 0 for one from outside. */
+  readonly depth: number;
   readonly #settled: (outcome: CallResponse | EnokiError, call: Call) => void;
   #isSettled = false;
   #stalenessMs: number | undefined;
@@ -60,6 +62,7 @@ export class Call implements Asker {
     readonly timeoutMs: number;
     readonly session?: Session | undefined;
     readonly isElsewhere?: boolean | undefined;
+    readonly depth?: number | undefined;
     readonly settled: (outcome: CallResponse | EnokiError, call: Call) => void;
   }) {
     this.id = options.id;
@@ -69,6 +72,7 @@ export class Call implements Asker {
     this.deadlineMs = options.nowMs + options.timeoutMs;
     this.#session = options.session;
     this.isElsewhere = options.isElsewhere ?? false;
+    this.depth = options.depth ?? 0;
     this.#settled = options.settled;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;

@@ -9,6 +9,7 @@ import type { Logger } from "../ports/logger.js";
 import type { GuestKind, Launcher } from "../ports/runtime.js";
 import type { Turn } from "../ports/turn.js";
 import { Call, type CallRequest, type CallResponse } from "./call.js";
+import type { CallServer } from "./calls/calls-port.js";
 import { Instance, type InstanceEvents } from "./instance.js";
 import { InstancePool } from "./instance-pool.js";
 import { LogBook } from "./log-book.js";
@@ -34,6 +35,8 @@ export interface FunctionHostOptions {
   readonly storeFileOf: (name: FunctionName) => string | undefined;
   /** Gives an instance of `function` the operations of its own keygroup. */
   readonly operationsFor: (name: FunctionName) => OperationServer;
+  /** Lets an instance of `function` call other functions. */
+  readonly callsFor: (name: FunctionName) => CallServer;
 }
 
 /** One call as its origin (HTTP, outbox) hands it over. */
@@ -47,6 +50,8 @@ export interface Submission {
   readonly session?: Session | undefined;
   /** See `Asker`. */
   readonly isElsewhere?: boolean | undefined;
+  /** Calls and sends above it; `undefined` = it comes from outside. */
+  readonly depth?: number | undefined;
   readonly settled: (outcome: CallResponse | EnokiError, call: Call) => void;
 }
 
@@ -112,6 +117,7 @@ export class FunctionHost {
       timeoutMs: Math.min(submission.timeoutMs ?? limitMs, limitMs),
       session: submission.session,
       isElsewhere: submission.isElsewhere,
+      depth: submission.depth,
       settled: (outcome, settledCall) => {
         if (outcome instanceof EnokiError || outcome.status >= 500) this.#failuresTotal += 1;
         settled(outcome, settledCall);
@@ -189,6 +195,7 @@ async function startInstance(
   const instance = new Instance({
     process,
     operations: options.operationsFor(name),
+    functionCalls: options.callsFor(name),
     log,
     turn: options.turn,
     clock: options.clock,

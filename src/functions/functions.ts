@@ -273,6 +273,7 @@ export class Functions implements FunctionsFacade {
 
 const WITHOUT_DATA = {
   operationsFor: () => new RefusedOperations(),
+  callsFor: () => new RefusedOperations(),
   storeFileOf: () => undefined,
 };
 

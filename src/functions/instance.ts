@@ -2,6 +2,7 @@
 
 import { FRAME, FrameWriter, INVOKE_FLAG, LOG_STREAM } from "../channel/frames.js";
 import { encodeInvoke, hasReadDirectly } from "../channel/invoke.js";
+import { isCallOperation } from "../channel/call-operations.js";
 import { operationCallId } from "../channel/operations.js";
 import { ChannelError } from "../channel/payload.js";
 import { SlotTable } from "../channel/slot-table.js";
@@ -11,6 +12,7 @@ import type { GuestExit, GuestProcess } from "../ports/runtime.js";
 import type { Turn } from "../ports/turn.js";
 import type { Call, CallResponse } from "./call.js";
 import { CallLine } from "./call-line.js";
+import type { CallServer } from "./calls/calls-port.js";
 import { FrameIntake } from "./frame-intake.js";
 import * as words from "./guest-words.js";
 import type { LogBook } from "./log-book.js";
@@ -30,6 +32,7 @@ export interface InstanceEvents {
 export interface InstanceOptions {
   readonly process: GuestProcess;
   readonly operations: OperationServer;
+  readonly functionCalls: CallServer;
   readonly log: LogBook;
   readonly turn: Turn;
   readonly clock: Clock;
@@ -60,6 +63,7 @@ const OVERTIME_MS = 1000;
 export class Instance {
   readonly #process: GuestProcess;
   readonly #operations: OperationServer;
+  readonly #functionCalls: CallServer;
   readonly #log: LogBook;
   readonly #clock: Clock;
   readonly #events: InstanceEvents;
@@ -82,6 +86,7 @@ export class Instance {
   constructor(options: InstanceOptions) {
     this.#process = options.process;
     this.#operations = options.operations;
+    this.#functionCalls = options.functionCalls;
     this.#log = options.log;
     this.#clock = options.clock;
     this.#events = options.events;
@@ -228,12 +233,7 @@ export class Instance {
   readonly #onFrame = (type: number, id: number, payload: Buffer): void => {
     switch (type) {
       case FRAME.operation:
-        this.#operations.serve(
-          this.#writer,
-          id,
-          this.#calls.get(operationCallId(payload)),
-          payload,
-        );
+        this.#operation(id, payload);
         return;
       case FRAME.result:
         this.#result(id, payload);
@@ -269,6 +269,12 @@ export class Instance {
         throw new ChannelError(`unknown frame type ${type}`);
     }
   };
+
+  #operation(id: number, payload: Buffer): void {
+    const call = this.#calls.get(operationCallId(payload));
+    const server = isCallOperation(payload) ? this.#functionCalls : this.#operations;
+    server.serve(this.#writer, id, call, payload);
+  }
 
   #ready(payload: Buffer): void {
     const { resolve } = this.#takeLoaded();
@@ -380,6 +386,7 @@ export class Instance {
     this.#isEnded = true;
     clearTimeout(this.#pingTimer);
     this.#operations.close();
+    this.#functionCalls.close();
     const reason = words.describeEnd(exit, this.#endReason);
     this.#loaded?.reject(words.loadCutError(reason));
     this.#loaded = undefined;

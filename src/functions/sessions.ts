@@ -78,12 +78,31 @@ export class FunctionSessions {
   /** What is said of the data with the answer to a call. @throws EnokiError `ENOKI_SESSION_TOO_LARGE` */
   marks(name: FunctionName, call: EndedCall): DataMarks {
     const keygroup = this.#options.keygroupOf(name);
-    const { session } = call;
-    const seen = keygroup && !call.isElsewhere ? keygroup.sessions.seenAfter(session) : session;
+    const seen = this.seenAfter(name, call);
+    const stalenessMs = this.stalenessMs(name, call);
     return {
       session: seen && writeSessionToken(seen, keygroup?.sessions),
-      staleness: stalenessText(call, keygroup?.freshness),
+      staleness: stalenessMs === undefined ? undefined : String(Math.ceil(stalenessMs)),
     };
+  }
+
+  /** What the client of a call has seen that sees all that the call has; `undefined` = nothing to remember. */
+  seenAfter(
+    name: FunctionName,
+    { session, isElsewhere }: Pick<EndedCall, "session" | "isElsewhere">,
+  ): Session | undefined {
+    const keygroup = this.#options.keygroupOf(name);
+    return keygroup && !isElsewhere ? keygroup.sessions.seenAfter(session) : session;
+  }
+
+  /** How stale the reads of a call may have been; `undefined` = it has read nothing. */
+  stalenessMs(name: FunctionName, call: EndedCall): number | undefined {
+    return stalenessOf(call, this.#options.keygroupOf(name)?.freshness);
+  }
+
+  /** Writes a token for another node. @throws EnokiError `ENOKI_SESSION_TOO_LARGE` */
+  write(name: FunctionName, session: Session): string {
+    return writeSessionToken(session, this.#options.keygroupOf(name)?.sessions);
   }
 
   /** Calls `then` once an answer may leave that shows what {@link marks} has told of. */
@@ -119,10 +138,10 @@ function isLate(error: unknown): boolean {
  * When a call has read directly, nobody was told of the moments. They lie between its start and its
  * answer, so the greatest bound of all moments in between bounds them.
  */
-function stalenessText(call: EndedCall, freshness: Freshness | undefined): string | undefined {
+function stalenessOf(call: EndedCall, freshness: Freshness | undefined): number | undefined {
   let boundMs = call.stalenessMs;
   if (call.hasReadDirectly) {
     boundMs = Math.max(boundMs ?? 0, freshness?.greatestSinceMs(call.startedMs) ?? Infinity);
   }
-  return boundMs === undefined ? undefined : String(Math.ceil(boundMs));
+  return boundMs;
 }

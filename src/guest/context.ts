@@ -63,7 +63,7 @@ export class CallContext implements Context {
   }
 
   json<T = unknown>(): T {
-    return parseBody(this.#view) as T;
+    return parseJsonBody(this.#view.body) as T;
   }
 
   bytes(): Uint8Array {
@@ -81,9 +81,8 @@ export class CallContext implements Context {
   }
 }
 
-/** Parses the body as JSON. @throws InvalidInputError */
-export function parseBody(view: InvokeView): unknown {
-  const { body } = view;
+/** Parses a body as JSON. @throws InvalidInputError */
+export function parseJsonBody(body: Buffer): unknown {
   if (!isUtf8(body)) throw new InvalidInputError("the body is not JSON: it is not UTF-8");
   try {
     return JSON.parse(decodeText(body)) as unknown;

@@ -5,6 +5,7 @@ import { Calls } from "./calls.js";
 import { openChannel } from "./channel.js";
 import { DirectReads } from "./direct-reads.js";
 import { describeError } from "./failure.js";
+import { FunctionCalls } from "./function-calls.js";
 import { GUEST } from "./global.js";
 import { Keygroup } from "./kv.js";
 import { loadRuntime, warmLoader } from "./loader.js";
@@ -40,7 +41,8 @@ function main(): void {
   const operations = new Operations(writer, calls.currentId);
   const direct = new DirectReads(calls.noteRead);
   const kv = new Keygroup(operations, () => keygroupName, direct);
-  Object.assign(globalThis, { [GUEST]: { kv, EnokiError, response } });
+  const { call, send } = new FunctionCalls(operations);
+  Object.assign(globalThis, { [GUEST]: { kv, EnokiError, response, call, send } });
   captureOutput(log);
 
   process.on("uncaughtException", (error) => {

@@ -56,7 +56,8 @@ export function toReply(
   return new Reply(body, status, contentType, joinHeaders(kept));
 }
 
-function checkHeader(name: string, value: unknown): string {
+/** The value of a header as text. @throws InvalidResultError for what HTTP forbids */
+export function checkHeader(name: string, value: unknown): string {
   const text = String(value);
   // What HTTP forbids in a header: everything below a space but tab.
   const isClean = /^[!#$%&'*+.^`|~\w-]+$/.test(name) && /^[\t\x20-\x7e\x80-\xff]*$/.test(text);

@@ -193,6 +193,31 @@ export interface Context {
   text(): string;
 }
 
+/** How another function is called. */
+export interface CallOptions {
+  /** Longest wait: a duration such as `5s`; in any case no longer than this call itself may take. */
+  readonly timeout?: string;
+  /** Lets it be tried again on another node after a break in which it may have run. */
+  readonly idempotencyKey?: string;
+  /** `POST` unless said. */
+  readonly method?: string;
+  /** What follows the function's name in a URL, percent-encoded: `/orders?open=1`. */
+  readonly path?: string;
+  readonly headers?: Readonly<Record<string, string>> | Iterable<readonly [string, string]>;
+}
+
+/** How something is sent to another function. */
+export interface SendOptions {
+  /** What is sent with one key is handled in the order in which it was sent, one after the other. */
+  readonly orderKey?: string;
+  /** A repeated one sends nothing and gives the id of the first. */
+  readonly idempotencyKey?: string;
+  /** As in {@link CallOptions}. */
+  readonly method?: string;
+  readonly path?: string;
+  readonly headers?: Readonly<Record<string, string>> | Iterable<readonly [string, string]>;
+}
+
 /** Status, headers and body, made by `response()`. */
 export interface ResponseInit {
   /** 200 to 599. */

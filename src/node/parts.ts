@@ -9,6 +9,10 @@ import type { KeygroupName, NodeName } from "../core/ids.js";
 import { createArtefactStore, type ArtefactStore } from "../functions/artefacts.js";
 import { thisTarget } from "../functions/build-target.js";
 import { createBuildProcess } from "../functions/build/build-process.js";
+import { FunctionCalls } from "../functions/calls/function-calls.js";
+import { InstanceCalls } from "../functions/calls/instance-calls.js";
+import { LocalCalls } from "../functions/calls/local-calls.js";
+import { NO_OTHER_NODES } from "../functions/calls/other-nodes.js";
 import { Deployer } from "../functions/deployer.js";
 import { Functions } from "../functions/functions.js";
 import { createInvocationIds } from "../functions/invocation-ids.js";
@@ -202,6 +206,8 @@ async function openAll(
       artefactDir: (hash) => artefacts.path(hash),
       storeFileOf: (name) => parted.storeFileOf(keygroupOf(name)),
       operationsFor: (name) => parted.operationsFor(keygroupOf(name)),
+      callsFor: (caller) =>
+        new InstanceCalls({ caller, calls, sessions, nextId: nextInvocationId, clock, logger }),
     },
     ensureKeygroup: async (name) => void (await keygroups.ensure(keygroupOf(name))),
     resumeKeygroup: async (name) => void (await keygroups.resume(keygroupOf(name))),
@@ -239,8 +245,26 @@ async function openAll(
     isShownElsewhere: (name, seen) => members?.isShownElsewhere(keygroupOf(name), seen) === true,
     clock,
   });
+  const local = new LocalCalls({ sessions, clock });
+  const find = (name: string) => functions.find(name);
+  const others =
+    cluster &&
+    parts &&
+    new parts.LinkedNodes({
+      node: settings.name as NodeName,
+      directory: cluster.directory,
+      links: cluster.links,
+      requests: cluster.requests,
+      sessions,
+      clock,
+    });
+  const calls = new FunctionCalls({ find, local, others: others ?? NO_OTHER_NODES, clock });
+  if (cluster && parts) {
+    const isDraining = (): boolean => draining.signal.aborted;
+    parts.serveCalls({ requests: cluster.requests, find, local, sessions, isDraining });
+  }
   const outbox: Outbox = new Outbox({
-    find: (name) => functions.find(name),
+    find,
     sessions,
     storeOf: (name) => keygroups.find(keygroupOf(name)),
     clock,

@@ -4,7 +4,7 @@ import type { Plugin } from "esbuild";
  * What `import { … } from "enoki"` offers inside a function, types apart: what the package itself
  * exports. The guest provides each of them.
  */
-export const GUEST_EXPORTS = ["kv", "EnokiError", "response"] as const;
+export const GUEST_EXPORTS = ["kv", "EnokiError", "response", "call", "send"] as const;
 
 /**
  * The source of the module that stands for `enoki` in a function. The guest puts its exports on

@@ -50,6 +50,7 @@ class Bench {
           return exited;
         },
       },
+      functionCalls: { serve: () => {}, close: () => {} },
       operations: { serve, close: () => {} },
       log: this.log,
       turn: createTurn(),

@@ -141,7 +141,7 @@ program = "import sys; sys.path.insert(0, sys.argv[1]); import kv\\ntry: kv.get(
 def call(i): return subprocess.run([sys.executable, "-c", program, lib], capture_output=True, text=True).stdout
 `);
     expect((await guest.call()).text).toBe(
-      "ENOKI_UNSUPPORTED: kv works only inside a function that an Enoki node runs\n",
+      "ENOKI_UNSUPPORTED: this works only inside a function that an Enoki node runs\n",
     );
   });
 });

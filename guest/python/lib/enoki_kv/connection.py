@@ -14,7 +14,7 @@ def channel():
         module = sys.modules.get("enoki_guest.channel")
         _channel = module and module.active
         if _channel is None:
-            raise Error("ENOKI_UNSUPPORTED", "kv works only inside a function that an Enoki node runs")
+            raise Error("ENOKI_UNSUPPORTED", "this works only inside a function that an Enoki node runs")
     return _channel
 
 
