@@ -1,23 +1,23 @@
 import * as fc from "fast-check";
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import type * as Acknowledged from "../../src/core/acknowledgements.js";
-import type * as CatchUp from "../../src/core/catch-up.js";
-import { equalDots, type Dot, type Origin } from "../../src/core/dot.js";
-import type { Version } from "../../src/core/item.js";
-import type * as Heartbeats from "../../src/core/heartbeat.js";
-import type * as LiveSet from "../../src/core/live-set.js";
-import type { Policy } from "../../src/core/live-set.js";
-import type { MembershipRecord } from "../../src/core/meta.js";
-import type * as Retirement from "../../src/core/retirement.js";
-import type * as State from "../../src/core/state.js";
-import { Vector } from "../../src/core/vector.js";
-import { runHistory, type ChunkFault, type Step } from "./cluster.js";
-import { catchUpHistory, history, membershipHistory } from "./history.js";
+import type * as Acknowledged from "../../../src/core/acknowledgements.js";
+import type * as CatchUp from "../../../src/core/catch-up.js";
+import { equalDots, type Dot, type Origin } from "../../../src/core/dot.js";
+import type { Version } from "../../../src/core/item.js";
+import type * as Heartbeats from "../../../src/core/heartbeat.js";
+import type * as LiveSet from "../../../src/core/live-set.js";
+import type { Policy } from "../../../src/core/live-set.js";
+import type { MembershipRecord } from "../../../src/core/meta.js";
+import type * as Retirement from "../../../src/core/retirement.js";
+import type * as State from "../../../src/core/state.js";
+import { Vector } from "../../../src/core/vector.js";
+import { runHistory, type ChunkFault, type Step } from "../../property/cluster.js";
+import { catchUpHistory, history, membershipHistory } from "../../property/history.js";
 
 /** What is planted now in place of the core's own functions. */
 const planted = vi.hoisted(() => ({ name: "none" }));
 
-vi.mock("../../src/core/catch-up.js", async (importOriginal) => {
+vi.mock("../../../src/core/catch-up.js", async (importOriginal) => {
   const real = await importOriginal<typeof CatchUp>();
   const installRecord: typeof CatchUp.installRecord = (local, live, at, current) => {
     const isLocal = ({ dot }: CatchUp.LiveEntry): boolean =>
@@ -34,14 +34,14 @@ vi.mock("../../src/core/catch-up.js", async (importOriginal) => {
   return { ...real, installRecord };
 });
 
-vi.mock("../../src/core/live-set.js", async (importOriginal) => {
+vi.mock("../../../src/core/live-set.js", async (importOriginal) => {
   const real = await importOriginal<typeof LiveSet>();
   const pins: typeof LiveSet.pins = (policy, value, live, replaces) =>
     real.pins(policy, value, planted.name === "noPins" ? [] : live, replaces);
   return { ...real, pins };
 });
 
-vi.mock("../../src/core/acknowledgements.js", async (importOriginal) => {
+vi.mock("../../../src/core/acknowledgements.js", async (importOriginal) => {
   const real = await importOriginal<typeof Acknowledged>();
   class Acknowledgements extends real.Acknowledgements {
     override stability(
@@ -60,7 +60,7 @@ vi.mock("../../src/core/acknowledgements.js", async (importOriginal) => {
   return { Acknowledgements };
 });
 
-vi.mock("../../src/core/state.js", async (importOriginal) => {
+vi.mock("../../../src/core/state.js", async (importOriginal) => {
   const real = await importOriginal<typeof State>();
   class ReplicaState extends real.ReplicaState {
     override isFenced(origin: Origin): boolean {
@@ -84,7 +84,7 @@ vi.mock("../../src/core/state.js", async (importOriginal) => {
   return { ReplicaState };
 });
 
-vi.mock("../../src/core/retirement.js", async (importOriginal) => {
+vi.mock("../../../src/core/retirement.js", async (importOriginal) => {
   const real = await importOriginal<typeof Retirement>();
   const retireOrigins: typeof Retirement.retireOrigins = (state, acknowledgements) => {
     if (planted.name !== "anyOrder") return real.retireOrigins(state, acknowledgements);
@@ -101,7 +101,7 @@ vi.mock("../../src/core/retirement.js", async (importOriginal) => {
   return { retireOrigins };
 });
 
-vi.mock("../../src/core/heartbeat.js", async (importOriginal) => {
+vi.mock("../../../src/core/heartbeat.js", async (importOriginal) => {
   const real = await importOriginal<typeof Heartbeats>();
   const noteStanding: typeof Heartbeats.noteStanding = (state, known, from, standing) => {
     const epoch = planted.name === "anyEpoch" ? state.record.epoch : standing.epoch;
