@@ -10,6 +10,7 @@ import { KeygroupsClient } from "./keygroups-client.js";
 import { NodePorts } from "./node-ports.js";
 import { ClientSession } from "./session.js";
 import { Transport } from "./transport.js";
+import { TokensClient } from "./tokens-client.js";
 import type { KnownNode, NodeInfo } from "./types.js";
 
 /** Where a node is, and how to talk to it. */
@@ -39,6 +40,7 @@ export class Client {
   readonly functions: FunctionsClient;
   readonly keygroups: KeygroupsClient;
   readonly invocations: InvocationsClient;
+  readonly tokens: TokensClient;
   readonly #admin: Transport;
   readonly #session: ClientSession;
   readonly #data: DataRequests;
@@ -62,6 +64,7 @@ export class Client {
     this.functions = new FunctionsClient(this.#admin);
     this.keygroups = new KeygroupsClient(this.#admin);
     this.invocations = new InvocationsClient(this.#admin);
+    this.tokens = new TokensClient(this.#admin);
     this.#calls = new Calls(new NodePorts(calls, this.#session));
   }
 

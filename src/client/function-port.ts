@@ -41,8 +41,9 @@ export class FunctionPort {
       );
     }
     // why: where everybody may call, `Authorization` reaches the function, which must not learn
-    // the node's token.
-    const callToken = functionsToken ?? (access === "token" ? token : undefined);
+    // the node's token; one that the node itself has made stays with the node.
+    const isMeant = access === "token" || token?.startsWith("enoki_") === true;
+    const callToken = functionsToken ?? (isMeant ? token : undefined);
     return new Transport(reachable(addresses.functions, admin.url), callToken, timeoutMs);
   }
 }

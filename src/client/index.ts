@@ -11,6 +11,7 @@ export type {
   ValueType,
 } from "./keygroup.js";
 export type { PageItem } from "./page-scan.js";
+export type { TokensClient } from "./tokens-client.js";
 export type { KeygroupsClient } from "./keygroups-client.js";
 export type { ExportLine } from "./transfer.js";
 export type {
@@ -26,9 +27,11 @@ export type {
   KeygroupSettings,
   KnownNode,
   LogEntry,
+  MadeToken,
   NodeInfo,
   RemovedReplica,
   RevisionInfo,
+  TokenInfo,
   Undeployed,
 } from "./types.js";
 export { DELETE } from "../guest/types.js";

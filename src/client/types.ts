@@ -14,6 +14,8 @@ export interface FunctionConfig {
   readonly concurrency?: number;
   readonly isolation?: "process" | "sandbox";
   readonly network?: "none" | "host";
+  /** Who may call it: everybody, or bearers of a token; without it as the node says. */
+  readonly access?: "public" | "token";
   /** Lets pip build source distributions. */
   readonly allowBuild?: boolean;
 }
@@ -206,6 +208,21 @@ export interface Explanation {
     /** Why it is unknown. */
     readonly reason?: string;
   }[];
+}
+
+/** A token, without its secret. */
+export interface TokenInfo {
+  readonly id: string;
+  readonly name: string;
+  readonly role: "admin" | "deploy" | "invoke" | "read";
+  readonly createdAt: string;
+  /** `null` = it does not expire. */
+  readonly expiresAt: string | null;
+}
+
+/** A token that was just made; its text cannot be asked for again. */
+export interface MadeToken extends TokenInfo {
+  readonly token: string;
 }
 
 /** A node of the cluster, as another one knows it. */

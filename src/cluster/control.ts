@@ -26,9 +26,9 @@ import {
   withoutMember,
 } from "./keygroup-changes.js";
 import { Places } from "./places.js";
-import { encodeRecord } from "./record-codec.js";
+import { encodeRecord, isLasting } from "./record-codec.js";
 import type { RecordChanges } from "./record-changes.js";
-import { functionKey, functionNodeKey, keygroupKey, parseRecordKey } from "./record-keys.js";
+import { functionKey, functionNodeKey, keygroupKey } from "./record-keys.js";
 import {
   type ClusterFunctionRecord,
   type FunctionNodeRecord,
@@ -286,9 +286,8 @@ export class ClusterControl {
   async restore(keys: readonly string[]): Promise<void> {
     const { changes, view } = this.#options;
     for (const key of keys) {
-      const parsed = parseRecordKey(key);
-      if (parsed?.kind !== "function" && parsed?.kind !== "keygroup") continue;
-      if (view.get(key) === undefined) continue;
+      const known = view.get(key);
+      if (known === undefined || !isLasting(known)) continue;
       await changes.restore(key).catch((error: unknown) => {
         // Naming went away again, or cannot be read there: the next reset is the next try.
         if (!(error instanceof EnokiError)) throw error;

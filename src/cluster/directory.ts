@@ -11,12 +11,13 @@ import type { Storage } from "../ports/storage.js";
 import type { Timers } from "../ports/timers.js";
 import { Announcement } from "./announcement.js";
 import { ClusterControl } from "./control.js";
-import { type AnyRecord, decodeRecord, encodeRecord, keyOf } from "./record-codec.js";
+import { type AnyRecord, decodeRecord, encodeRecord, isLasting, keyOf } from "./record-codec.js";
 import { parseRecordKey } from "./record-keys.js";
 import { RecordChanges } from "./record-changes.js";
 import type { NodeRecord } from "./records.js";
 import { type StoredChange, StoredView } from "./stored-view.js";
-import { isLasting, isNewer, View } from "./view.js";
+import { TokenControl } from "./token-control.js";
+import { isNewer, View } from "./view.js";
 
 /** What a directory is made of. */
 export interface DirectoryOptions {
@@ -66,6 +67,7 @@ const RETRY_MS = 1000;
 export class Directory {
   readonly view = new View();
   readonly control: ClusterControl;
+  readonly tokens: TokenControl;
   readonly #options: DirectoryOptions;
   readonly #stored: StoredView;
   readonly #listeners = new Set<DirectoryListener>();
@@ -94,6 +96,7 @@ export class Directory {
       known: (key) => this.view.get(key),
       adopt: (record) => this.#adopt([{ key: keyOf(record), value: encodeRecord(record) }]),
     });
+    this.tokens = new TokenControl(changes);
     const place = { node, disk: this.disk };
     this.control = new ClusterControl({
       place,
@@ -283,7 +286,9 @@ export class Directory {
     for (const listener of this.#listeners) {
       if (parsed?.kind === "node") listener.nodeChanged?.(parsed.node);
       else if (parsed?.kind === "keygroup") listener.keygroupChanged?.(parsed.keygroup);
-      else if (parsed !== undefined) listener.functionChanged?.(parsed.function);
+      else if (parsed !== undefined && parsed.kind !== "token") {
+        listener.functionChanged?.(parsed.function);
+      }
     }
   }
 }

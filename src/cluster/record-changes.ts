@@ -10,13 +10,12 @@ import {
   type AnyRecord,
   decodeRecord,
   encodeRecord,
+  isLasting,
   keyOf,
+  type LastingRecord,
   type RecordsByKind,
 } from "./record-codec.js";
 import { isNewer } from "./view.js";
-
-/** A record that is never deleted and counts its changes. */
-export type LastingRecord = Extract<AnyRecord, { kind: "function" | "keygroup" }>;
 
 /** What changes are made with. */
 export interface RecordChangesOptions {
@@ -134,7 +133,7 @@ export class RecordChanges {
 }
 
 function asLasting(any: AnyRecord | undefined): LastingRecord | undefined {
-  return any?.kind === "function" || any?.kind === "keygroup" ? any : undefined;
+  return any && isLasting(any) ? any : undefined;
 }
 
 function withSerial(any: LastingRecord, serial: number): LastingRecord {

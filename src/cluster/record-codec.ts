@@ -4,18 +4,22 @@ import { EnokiError } from "../core/errors.js";
 import { parseFunctionName, parseKeygroupName, parseNodeName } from "../core/ids.js";
 import { isLabel } from "../core/labels.js";
 import { LIMITS } from "../core/limits.js";
+import { ROLES } from "../core/rights.js";
 import {
   functionKey,
   functionNodeKey,
   keygroupKey,
   nodeKey,
   parseRecordKey,
+  TOKEN_ID,
+  tokenKey,
 } from "./record-keys.js";
 import type {
   ClusterFunctionRecord,
   FunctionNodeRecord,
   KeygroupRecord,
   NodeRecord,
+  TokenRecord,
 } from "./records.js";
 
 /** Format of all records. A record of a greater one was written by a newer Enoki. */
@@ -27,12 +31,21 @@ export interface RecordsByKind {
   readonly function: ClusterFunctionRecord;
   readonly "function-node": FunctionNodeRecord;
   readonly keygroup: KeygroupRecord;
+  readonly token: TokenRecord;
 }
 
 /** A record of any kind. */
 export type AnyRecord = {
   readonly [K in keyof RecordsByKind]: { readonly kind: K; readonly record: RecordsByKind[K] };
 }[keyof RecordsByKind];
+
+/** A record that is never deleted and counts its changes, so that it has an order of its own. */
+export type LastingRecord = Extract<AnyRecord, { kind: "function" | "keygroup" | "token" }>;
+
+/** True for records that are only lost, never deleted. */
+export function isLasting(known: AnyRecord): known is LastingRecord {
+  return known.kind === "function" || known.kind === "keygroup" || known.kind === "token";
+}
 
 function name<T>(parse: (text: unknown) => T): z.ZodType<T, string> {
   return z.string().transform((text, context) => {
@@ -157,6 +170,18 @@ const keygroupSchema = z
     error: "a node is a member twice",
   });
 
+const tokenSchema = z.looseObject({
+  format,
+  id: z.string().regex(TOKEN_ID, "expected 16 hexadecimal digits"),
+  serial: ordinal,
+  name: functionName,
+  role: z.enum(ROLES),
+  hash: z.string().regex(/^[0-9a-f]{64}$/, "expected a SHA-256 hash"),
+  createdAtMs: count,
+  expiresAtMs: count.optional(),
+  isRevoked: z.boolean(),
+});
+
 /**
  * Reads the record of a key.
  * @returns `undefined` if the key is none of ours
@@ -193,6 +218,7 @@ const SCHEMAS = {
   function: functionSchema,
   "function-node": functionNodeSchema,
   keygroup: keygroupSchema,
+  token: tokenSchema,
 } as const;
 
 /**
@@ -231,6 +257,8 @@ export function keyOf(any: AnyRecord): string {
       return functionNodeKey(any.record.function, any.record.node);
     case "keygroup":
       return keygroupKey(any.record.name);
+    case "token":
+      return tokenKey(any.record.id);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { FunctionName, KeygroupName, NodeName } from "../core/ids.js";
+import type { Role } from "../core/rights.js";
 
 /** A node, under its lease: it is there while the record is. */
 export interface NodeRecord {
@@ -118,6 +119,23 @@ export interface KeygroupRecord {
   readonly settings: KeygroupSettings;
   readonly placement: Placement;
   readonly grants: readonly Grant[];
+}
+
+/** A token, without its secret. One that was revoked stays, so that no view brings it back. */
+export interface TokenRecord {
+  /** 16 hexadecimal digits; a part of the token's text. */
+  readonly id: string;
+  /** Rises by one with each change of the record. */
+  readonly serial: number;
+  /** What people call it; another one may have had the name before. */
+  readonly name: string;
+  readonly role: Role;
+  /** SHA-256 of the token's text, in hexadecimal digits. */
+  readonly hash: string;
+  readonly createdAtMs: number;
+  /** Absent = it does not expire. */
+  readonly expiresAtMs?: number | undefined;
+  readonly isRevoked: boolean;
 }
 
 /** The member that lies on a node. */

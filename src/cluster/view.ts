@@ -1,13 +1,14 @@
 import type { FunctionName, KeygroupName, NodeName } from "../core/ids.js";
 import { targetNodes } from "./function-changes.js";
 import type { AnyRecord, RecordsByKind } from "./record-codec.js";
-import { functionKey, functionNodeKey, keygroupKey, nodeKey } from "./record-keys.js";
+import { functionKey, functionNodeKey, keygroupKey, nodeKey, tokenKey } from "./record-keys.js";
 import type {
   ClusterFunctionRecord,
   FunctionNodeRecord,
   FunctionNodeState,
   KeygroupRecord,
   NodeRecord,
+  TokenRecord,
 } from "./records.js";
 
 /** A node that is or was there. */
@@ -120,6 +121,16 @@ export class View {
     return known?.kind === "keygroup" ? known.record : undefined;
   }
 
+  /** Tokens that were revoked are among them. */
+  tokens(): TokenRecord[] {
+    return this.#ofKind("token");
+  }
+
+  token(id: string): TokenRecord | undefined {
+    const known = this.#records.get(tokenKey(id));
+    return known?.kind === "token" ? known.record : undefined;
+  }
+
   /** Nodes that some keygroup or function names: what is known of them is kept while they are away. */
   namedNodes(): Set<NodeName> {
     const named = new Set<NodeName>();
@@ -136,13 +147,6 @@ export class View {
   }
 }
 
-/** True for records that are never deleted, and so have an order of their own. */
-export function isLasting(
-  known: AnyRecord,
-): known is Extract<AnyRecord, { kind: "function" | "keygroup" }> {
-  return known.kind === "function" || known.kind === "keygroup";
-}
-
 /** True if `candidate` is a later state of the same lasting record. */
 export function isNewer(candidate: AnyRecord, known: AnyRecord | undefined): boolean {
   if (known === undefined) return true;
@@ -153,6 +157,9 @@ export function isNewer(candidate: AnyRecord, known: AnyRecord | undefined): boo
     return next.serial > last.serial;
   }
   if (candidate.kind === "function" && known.kind === "function") {
+    return candidate.record.serial > known.record.serial;
+  }
+  if (candidate.kind === "token" && known.kind === "token") {
     return candidate.record.serial > known.record.serial;
   }
   return true;

@@ -22,6 +22,7 @@ const codeSchema = z.object({
     concurrency: count.optional(),
     isolation: z.enum(["process", "sandbox"]),
     network: z.enum(["none", "host"]),
+    access: z.enum(["public", "token"]).optional(),
   }),
   allowBuild: z.boolean(),
   build: z.object({
@@ -64,7 +65,7 @@ export function fromRecord(record: RevisionRecord): ClusterRevision {
     throw new EnokiError("ENOKI_NAMING_RECORD", detail);
   }
   const { build, allowBuild } = code.data;
-  const { concurrency, ...config } = code.data.function;
+  const { concurrency, access, ...config } = code.data.function;
   return {
     number: record.number,
     runtime,
@@ -72,7 +73,11 @@ export function fromRecord(record: RevisionRecord): ClusterRevision {
     artefact: build.artefact,
     artefactSizeBytes: build.sizeBytes,
     hasDeps: build.hasDeps,
-    config: { ...config, ...(concurrency === undefined ? {} : { concurrency }) },
+    config: {
+      ...config,
+      ...(concurrency === undefined ? {} : { concurrency }),
+      ...(access === undefined ? {} : { access }),
+    },
     createdAtMs: record.deployedAtMs,
     builtFor: build.for,
     origin: { deploy: record.deploy, source: source.data, allowBuild },

@@ -28,6 +28,8 @@ export interface FunctionConfig {
   readonly concurrency?: number;
   readonly isolation: Isolation;
   readonly network: NetworkAccess;
+  /** Who may call it: everybody, or bearers of a token; `undefined` = as the node says. */
+  readonly access?: "public" | "token";
 }
 
 /** One deployed version of a function's code and configuration. */

@@ -24,7 +24,7 @@ export interface NodeConfig extends Omit<
 > {
   /** Absolute. */
   readonly dataDir: string;
-  /** Token of the admin port, and of calls where `functions` is `token`. */
+  /** A token that is good for everything, beside those that the node or its cluster keeps. */
   readonly adminToken: string | undefined;
   readonly functions: "public" | "token";
   readonly naming: NamingConfig;
@@ -79,7 +79,7 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
   const naming = await loadNaming(settings, { ...sources, sourceOf: (key) => sourceOf(said, key) });
   const adminToken = await readToken(fromFlags, said, sources);
   const linkCredentials = await readLinkCredentials(said, sources);
-  const config = { ...complete(settings, said, adminToken), naming, linkCredentials };
+  const config = { ...complete(settings, adminToken), naming, linkCredentials };
   requireLinkCredentials(settings, linkCredentials);
   return { config, notices: notices(settings) };
 }
@@ -212,7 +212,6 @@ function checkToken(source: string, token: string): string {
 
 function complete(
   settings: Settings,
-  said: SaidSettings,
   adminToken: string | undefined,
 ): Omit<NodeConfig, "naming" | "linkCredentials"> {
   const {
@@ -229,13 +228,7 @@ function complete(
     linkCa: _linkCa,
     ...rest
   } = settings;
-  if (!isLoopback(settings.host)) requireCredentials(settings, adminToken);
-  if (functions === "token" && adminToken === undefined) {
-    throw invalid(
-      sourceOf(said, "functions"),
-      "token needs --admin-token-file or ENOKI_ADMIN_TOKEN",
-    );
-  }
+  if (!isLoopback(settings.host)) requireAccess(settings, adminToken);
   return {
     ...rest,
     dataDir: resolve(settings.dataDir),
@@ -244,16 +237,12 @@ function complete(
   };
 }
 
-function requireCredentials(settings: Settings, adminToken: string | undefined): void {
-  const missing = [];
-  if (settings.adminPort !== undefined && adminToken === undefined) {
-    missing.push("--admin-token-file (or ENOKI_ADMIN_TOKEN)");
-  }
-  if (settings.functionPort !== undefined && settings.functions === undefined) {
-    missing.push("--functions public|token");
-  }
-  if (missing.length === 0) return;
-  const detail = `listening on ${settings.host} reaches beyond this machine and needs ${missing.join(" and ")}`;
+/** Whether there is a token, the node says itself once it has looked for some. */
+function requireAccess(settings: Settings, adminToken: string | undefined): void {
+  if (settings.functionPort === undefined || settings.functions !== undefined) return;
+  const needsToken = settings.adminPort !== undefined && adminToken === undefined;
+  const token = needsToken ? ", and a token: see --admin-token-file and enoki tokens create" : "";
+  const detail = `listening on ${settings.host} reaches beyond this machine and needs --functions public|token${token}`;
   throw new EnokiError("ENOKI_CREDENTIALS_REQUIRED", detail);
 }
 

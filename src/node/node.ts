@@ -14,7 +14,6 @@ import {
   type DataForwarding,
 } from "../gateway/admin/forwarding.js";
 import { cutIdleBodies } from "../gateway/admin/idle-body.js";
-import { createTokenCheck } from "../gateway/auth.js";
 import { createFunctionPort } from "../gateway/functions/function-port.js";
 import type { ClusterKeygroups } from "../keygroups/members/cluster-keygroups.js";
 import type { NodeKeygroups } from "../keygroups/node-keygroups.js";
@@ -30,6 +29,7 @@ import { nodeAlone, nodesOf } from "./node-list.js";
 import type { NodeSettings } from "./node-settings.js";
 import { functionOf } from "./keygroup-parts.js";
 import { nextInvocationId, openParts, type NodeParts } from "./parts.js";
+import { isPublic } from "./rights.js";
 import { endRun } from "./run-marker.js";
 
 /** Where a running node can be reached. */
@@ -64,6 +64,7 @@ export class EnokiNode {
   readonly #sessions: FunctionSessions;
   readonly #deployment: NodeParts["deployment"];
   readonly #overview: NodeParts["overview"];
+  readonly #rights: NodeParts["rights"];
   #closing: Promise<void> | undefined;
 
   /** For {@link EnokiNode.start}: from parts that are open already. */
@@ -84,6 +85,7 @@ export class EnokiNode {
     this.#sessions = parts.sessions;
     this.#deployment = parts.deployment;
     this.#overview = parts.overview;
+    this.#rights = parts.rights;
   }
 
   /**
@@ -129,9 +131,7 @@ export class EnokiNode {
 
   async #listen(): Promise<void> {
     const { settings } = this;
-    const authorize = createTokenCheck(
-      settings.functionsNeedToken ? settings.adminToken : undefined,
-    );
+    const { access, tokens } = this.#rights;
     const functionPort = createFunctionPort({
       find: (name) => this.functions.find(name),
       nextId: nextInvocationId,
@@ -141,8 +141,8 @@ export class EnokiNode {
       sessions: this.#sessions,
       bodyLimitBytes: settings.bodyLimitBytes,
       arrivalMs: settings.callArrivalMs,
-      arePublic: !settings.functionsNeedToken,
-      authorize,
+      isPublic: (host) => isPublic(host?.revision.config, settings),
+      authorize: (authorization) => access.require(authorization, "invoke"),
       isDraining: () => !this.#isReady,
       logger: settings.logger,
     });
@@ -160,7 +160,8 @@ export class EnokiNode {
       isReady: () => this.#isReady,
       draining: this.#draining.signal,
       metrics,
-      adminToken: settings.adminToken,
+      access,
+      tokens,
       functionUrl: () => this.#addresses.functions ?? "",
       allowUploadUrl: settings.allowUploadUrl,
       logger: settings.logger,
@@ -247,6 +248,7 @@ export class EnokiNode {
     await this.launcher.close();
     await followed;
     await this.keygroups.close();
+    await this.#rights.close();
     await this.cluster?.close();
     await endRun(this.#nodeStore, this.#bootId);
     await this.#nodeStore.close();

@@ -44,7 +44,9 @@ import {
   keygroupOf,
   type FunctionsOfKeygroups,
 } from "./keygroup-parts.js";
+import { NODE_STORE, STORES_FOLDER } from "./data-dir.js";
 import type { NodeSettings } from "./node-settings.js";
+import { openRights, type NodeRights } from "./rights.js";
 import { beginRun } from "./run-marker.js";
 
 /** What a node works with, opened and put together. */
@@ -63,6 +65,7 @@ export interface NodeParts {
   readonly cluster: NodeCluster | undefined;
   readonly deployment: Deployment | undefined;
   readonly outbox: Outbox;
+  readonly rights: NodeRights;
   readonly sessions: FunctionSessions;
   readonly launcher: Launcher;
   readonly guardian: Guardian;
@@ -71,7 +74,6 @@ export interface NodeParts {
   readonly draining: AbortController;
 }
 
-const NODE_STORE = "node";
 /** Ids of new invocations. */
 export const nextInvocationId = createInvocationIds();
 
@@ -170,6 +172,8 @@ async function openAll(
     labels: settings.labels,
     storage: settings.storage,
   });
+  const rights = openRights({ settings, nodeStore, directory: cluster?.directory, clock });
+  opened.push(() => rights.close());
   const draining = new AbortController();
   const artefacts = await createArtefactStore(join(dataDir, "artefacts"));
   const target = thisTarget(pythonVersion);
@@ -288,6 +292,7 @@ async function openAll(
     cluster,
     deployment,
     outbox,
+    rights,
     sessions,
     launcher,
     guardian,
@@ -300,7 +305,7 @@ async function openAll(
 function openDriver(settings: NodeSettings): StorageDriver {
   if (settings.storage === "memory") return createMemoryDriver();
   return createLmdbDriver({
-    dir: join(settings.dataDir, "stores"),
+    dir: join(settings.dataDir, STORES_FOLDER),
     usesLastSpace: (name) => name === NODE_STORE,
   });
 }

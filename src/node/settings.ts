@@ -163,12 +163,13 @@ export const settingsSchema = z.strictObject({
   }),
   functions: z.enum(["public", "token"]).optional().meta({
     value: "access",
-    description: "who may call functions: public = everybody, token = with the admin token",
+    description:
+      "who may call functions that do not say so: public = everybody, token = with a token",
     shownDefault: "public on loopback, else it must be said",
   }),
   adminTokenFile: text.optional().meta({
     value: "file",
-    description: "file with the token of the admin port; or give the token in ENOKI_ADMIN_TOKEN",
+    description: "file with a token that is good for everything; or give it in ENOKI_ADMIN_TOKEN",
   }),
   allowUploadUrl: yesOrNo
     .prefault(false)

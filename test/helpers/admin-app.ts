@@ -1,4 +1,3 @@
-import type { Hono } from "hono";
 import { onTestFinished } from "vitest";
 
 import { EnokiError } from "../../src/core/errors.js";
@@ -18,6 +17,8 @@ import type {
   RuntimeName,
 } from "../../src/functions/types.js";
 import { createAdminApp } from "../../src/gateway/admin/app.js";
+import { parseKeygroupName } from "../../src/core/ids.js";
+import { memoryTokens, type MemoryTokens } from "./memory-tokens.js";
 import type { AdminDeps } from "../../src/gateway/admin/deps.js";
 import { Keygroups } from "../../src/keygroups/keygroups.js";
 import { systemClock } from "../../src/ports/clock.js";
@@ -164,7 +165,8 @@ export class FakeInvocations implements InvocationsFacade {
 
 /** An admin port over real keygroups in memory, and fakes of the rest. */
 export interface AdminFixture {
-  readonly app: Hono;
+  readonly app: ReturnType<typeof createAdminApp>;
+  readonly rights: MemoryTokens;
   readonly deps: AdminDeps;
   readonly functions: FakeFunctions;
   readonly invocations: FakeInvocations;
@@ -178,7 +180,11 @@ export interface AdminFixture {
 }
 
 /** Makes an {@link AdminFixture} with an empty keygroup `kg`; `changes` replaces single deps. */
-export async function adminFixture(changes: Partial<AdminDeps> = {}): Promise<AdminFixture> {
+export async function adminFixture(
+  changes: Partial<AdminDeps> & { readonly adminToken?: string } = {},
+): Promise<AdminFixture> {
+  const { adminToken, ...replaced } = changes;
+  const rights = await memoryTokens(adminToken);
   const driver = createMemoryDriver();
   const sends: unknown[] = [];
   const errors: object[] = [];
@@ -238,17 +244,18 @@ export async function adminFixture(changes: Partial<AdminDeps> = {}): Promise<Ad
     isReady: () => true,
     draining: new AbortController().signal,
     metrics: async () => "up 1\n",
-    adminToken: undefined,
+    access: rights.access,
+    tokens: rights.tokens,
     functionUrl: () => "http://127.0.0.1:8000",
     allowUploadUrl: false,
     logger,
-    ...changes,
+    ...replaced,
   };
   const app = createAdminApp(deps);
   const request = async (method: string, path: string, init: RequestInit = {}): Promise<Response> =>
     app.request(path, { method, ...init });
-  await request("POST", "/v1/keygroups", { body: '{"name":"kg"}' });
-  return { app, deps, functions, invocations, keygroups, sends, errors, request };
+  await keygroups.create(parseKeygroupName("kg"), {});
+  return { app, rights, deps, functions, invocations, keygroups, sends, errors, request };
 }
 
 /** The `code` of a problem document. */

@@ -20,6 +20,7 @@ export interface FunctionOptions {
   readonly concurrency?: string;
   readonly isolation?: string;
   readonly network?: string;
+  readonly access?: string;
   readonly allowBuild?: boolean;
 }
 
@@ -74,12 +75,13 @@ export function addFunctionOptions(command: Command): Command {
     .option("--concurrency <number>", "calls at once per instance")
     .option("--isolation <kind>", "process or sandbox")
     .option("--network <access>", "in a sandbox: none or host")
+    .option("--access <who>", "who may call it: public, or token; else as the node says")
     .option("--allow-build", "let pip build source distributions");
 }
 
 /** Brings flags into the form of the API; what was not said is left out, and the node checks values. */
 export function toFunctionConfig(options: FunctionOptions): FunctionConfig {
-  const { runtime, env, timeout, memory, cpu, isolation, network, allowBuild } = options;
+  const { runtime, env, timeout, memory, cpu, isolation, network, access, allowBuild } = options;
   const { maxInstances, concurrency } = options;
   const config = {
     runtime,
@@ -92,6 +94,7 @@ export function toFunctionConfig(options: FunctionOptions): FunctionConfig {
     concurrency: concurrency === undefined ? undefined : wholeNumber("--concurrency", concurrency),
     isolation,
     network,
+    access,
     allowBuild,
   };
   const said = Object.entries(config).filter(([, value]) => value !== undefined);

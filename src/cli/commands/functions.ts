@@ -180,6 +180,7 @@ function describe(info: FunctionInfo): string {
     ["concurrency", config.concurrency?.toString()],
     ["isolation", config.isolation],
     ["network", config.network],
+    ["access", config.access],
     ["env", Object.keys(config.env ?? {}).join(", ") || undefined],
     ["instances", `${status.instances} (running ${status.running}, queued ${status.queued})`],
     ["calls", `${status.invocationsTotal} (failed ${status.failuresTotal})`],

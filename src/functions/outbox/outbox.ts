@@ -122,21 +122,24 @@ export class Outbox implements InvocationsFacade {
   }
 
   /** What a caller is told about an id. @throws EnokiError `ENOKI_INVOCATION_NOT_FOUND` */
-  outcome(
-    text: string,
-  ):
-    | { state: "waiting" }
-    | { state: "done"; response: CallResponse | EnokiError; marks: DataMarks } {
+  outcome(text: string):
+    | { state: "waiting"; function: string }
+    | {
+        state: "done";
+        function: string;
+        response: CallResponse | EnokiError;
+        marks: DataMarks;
+      } {
     const id = parseInvocationId(text);
     const result = this.#shelf.read(id);
     if (result) {
       const { outcome, marks = {} } = result;
       const response = "code" in outcome ? rows.errorOf(outcome) : outcome;
-      return { state: "done", response, marks };
+      return { state: "done", function: result.function, response, marks };
     }
     const tracked = this.#deliveries.get(id);
     if (tracked?.summary.state === "dead") return this.#deadOutcome(tracked, id);
-    if (tracked) return { state: "waiting" };
+    if (tracked) return { state: "waiting", function: tracked.summary.function };
     throw new EnokiError("ENOKI_INVOCATION_NOT_FOUND", `there is no invocation ${id}`);
   }
 
@@ -246,10 +249,13 @@ export class Outbox implements InvocationsFacade {
   #deadOutcome(
     tracked: Tracked,
     id: InvocationId,
-  ): { state: "done"; response: EnokiError; marks: DataMarks } {
+  ): { state: "done"; function: string; response: EnokiError; marks: DataMarks } {
     const row = tracked.store.rows.get(rows.entryKey(id));
     const failure = row && rows.decodeEntry(row).lastError;
-    if (failure) return { state: "done", response: rows.errorOf(failure), marks: {} };
+    if (failure) {
+      const { function: name } = tracked.summary;
+      return { state: "done", function: name, response: rows.errorOf(failure), marks: {} };
+    }
     throw new EnokiError("ENOKI_INVOCATION_NOT_FOUND", `the result of ${id} is no longer kept`);
   }
 

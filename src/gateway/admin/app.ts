@@ -1,8 +1,9 @@
 import { Hono } from "hono";
 
+import { ANYBODY, requireRole, type Caller } from "../../access/access.js";
 import { EnokiError } from "../../core/errors.js";
 import type { Logger } from "../../ports/logger.js";
-import { createTokenCheck, refuseForeignPages } from "../auth.js";
+import { refuseForeignPages } from "../foreign-pages.js";
 import type { AdminDeps } from "./deps.js";
 import { describeApi, OPENAPI_PATH } from "./openapi.js";
 import { json, problem } from "./responses.js";
@@ -15,7 +16,11 @@ import { keyRoutes } from "./routes/keys.js";
 import { nodeRoutes } from "./routes/node.js";
 import { operationRoutes } from "./routes/operations.js";
 import { replicaRoutes } from "./routes/replicas.js";
+import { tokenRoutes } from "./routes/tokens.js";
 import { tinyfaasRoutes } from "./tinyfaas.js";
+
+/** The admin port; each request that needs a token has its bearer. */
+export type AdminApp = Hono<{ Variables: { caller?: Caller } }>;
 
 /** The table that the router and the OpenAPI document are both made from. */
 export function adminRoutes(deps: AdminDeps): AdminRoute[] {
@@ -26,6 +31,7 @@ export function adminRoutes(deps: AdminDeps): AdminRoute[] {
     ...keygroupRoutes(deps),
     ...replicaRoutes(deps),
     ...dataRoutes(deps),
+    ...tokenRoutes(deps),
     ...tinyfaasRoutes(deps),
   ];
   let description: unknown;
@@ -34,6 +40,7 @@ export function adminRoutes(deps: AdminDeps): AdminRoute[] {
       method: "GET",
       path: OPENAPI_PATH,
       id: "describeApi",
+      access: "any",
       tag: "node",
       summary: "This API as OpenAPI 3.1",
       responses: { 200: { description: "The document", contentType: "application/json" } },
@@ -49,7 +56,7 @@ function dataRoutes(deps: AdminDeps): AdminRoute[] {
 }
 
 /** Builds the admin port as a function from requests to responses; who listens is not its matter. */
-export function createAdminApp(deps: AdminDeps): Hono {
+export function createAdminApp(deps: AdminDeps): AdminApp {
   return createApp(deps, adminRoutes(deps));
 }
 
@@ -57,29 +64,32 @@ export function createAdminApp(deps: AdminDeps): Hono {
  * What of the admin port other nodes may ask for, which need no token: data, from this node alone.
  * Nothing else is routed, whatever they write into a path.
  */
-export function createDataApp(deps: AdminDeps): Hono {
-  const alone = { ...deps, adminToken: undefined, forwarding: undefined };
+export function createDataApp(deps: AdminDeps): AdminApp {
+  const alone = { ...deps, access: undefined, forwarding: undefined };
   return createApp(alone, dataRoutes(alone));
 }
 
-function createApp(deps: AdminDeps, routes: readonly AdminRoute[]): Hono {
-  const openPaths = new Set(routes.filter((row) => row.isOpen === true).map((row) => row.path));
-  const checkToken = createTokenCheck(deps.adminToken);
+function createApp(deps: AdminDeps, routes: readonly AdminRoute[]): AdminApp {
+  const { access } = deps;
+  const openPaths = new Set(routes.filter((row) => row.access === "open").map((row) => row.path));
   // why: hono would decode the path in its own lenient way; we route and decode what was sent.
-  const app = new Hono({ getPath: (request) => splitUrl(request.url).path });
+  const app: AdminApp = new Hono({ getPath: (request) => splitUrl(request.url).path });
 
   app.use("*", async (context, next) => {
     if (!openPaths.has(splitUrl(context.req.raw.url).path)) {
-      checkToken(context.req.raw.headers.get("authorization") ?? undefined);
-      if (deps.adminToken === undefined) refuseForeignPages(context.req.raw.headers);
+      const { headers } = context.req.raw;
+      if (access?.isOpen) refuseForeignPages(headers);
+      const caller = access?.admit(headers.get("authorization") ?? undefined);
+      context.set("caller", caller ?? ANYBODY);
     }
     await next();
     context.res.headers.set("X-Content-Type-Options", "nosniff");
   });
   for (const row of routes) {
-    app.on(row.method, honoPath(row.path), async ({ req }) => {
+    app.on(row.method, honoPath(row.path), async ({ req, var: { caller = ANYBODY } }) => {
+      if (row.access !== "open" && row.access !== "any") requireRole(caller, row.access);
       try {
-        return await row.answer(req.raw);
+        return await row.answer(req.raw, caller);
       } catch (error) {
         if (!row.onError) throw error;
         logBug(deps.logger, error);

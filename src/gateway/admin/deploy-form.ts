@@ -78,6 +78,7 @@ function toFunctionConfig(said: z.output<typeof functionConfigSchema>): DeployRe
     ...(said.concurrency === undefined ? {} : { concurrency: said.concurrency }),
     ...(said.isolation === undefined ? {} : { isolation: said.isolation }),
     ...(said.network === undefined ? {} : { network: said.network }),
+    ...(said.access === undefined ? {} : { access: said.access }),
   };
 }
 

@@ -1,3 +1,5 @@
+import type { Access } from "../../access/access.js";
+import type { Tokens } from "../../access/tokens.js";
 import type { Logger } from "../../ports/logger.js";
 import type { FunctionsFacade, InvocationsFacade } from "../../functions/facade.js";
 import type { KeygroupOverview } from "../../keygroups/overview/overview.js";
@@ -64,8 +66,9 @@ export interface AdminDeps {
   readonly draining: AbortSignal;
   /** All metrics in Prometheus's text format. */
   readonly metrics: () => Promise<string>;
-  /** `undefined` = no token is asked for. */
-  readonly adminToken: string | undefined;
+  /** Who asks; `undefined` = other nodes, which have asked before. */
+  readonly access: Pick<Access, "isOpen" | "admit"> | undefined;
+  readonly tokens: Tokens;
   /** Base URL of the function port, without a slash at the end. */
   readonly functionUrl: () => string;
   /** Allow tinyFaaS's `/uploadURL`: the node then fetches what a client names. */

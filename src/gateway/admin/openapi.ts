@@ -1,6 +1,7 @@
 import { z } from "zod";
 
-import type { AdminRoute, BodyDescription } from "./route.js";
+import type { Role } from "../../core/rights.js";
+import type { AdminRoute, BodyDescription, RouteAccess } from "./route.js";
 import { problemSchema } from "./schemas.js";
 
 /** JSON that is an object. */
@@ -74,13 +75,18 @@ function describeRoute(route: AdminRoute, components: Components): JsonObject {
     operationId: route.id,
     tags: [route.tag],
     summary: route.summary,
-    ...(route.isOpen ? { security: [] } : {}),
+    ...(route.access === "open" ? { security: [] } : {}),
+    ...(isRole(route.access) ? { security: [{ token: [route.access] }, {}] } : {}),
     parameters: describeParameters(route, components),
     ...(route.requestBody
       ? { requestBody: describeContent(route.requestBody, "input", components) }
       : {}),
     responses,
   };
+}
+
+function isRole(access: RouteAccess): access is Role {
+  return access !== "open" && access !== "any";
 }
 
 function describeParameters(route: AdminRoute, components: Components): JsonObject[] {

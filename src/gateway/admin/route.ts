@@ -1,7 +1,12 @@
 import type { z } from "zod";
 
+import type { Caller } from "../../access/access.js";
+import type { Role } from "../../core/rights.js";
 import { parseInput } from "../../input/parse-input.js";
 import { decodePart, parseQuery } from "./query.js";
+
+/** Who may use a route: `open` = everybody, `any` = whoever has a token, else who has the role. */
+export type RouteAccess = "open" | "any" | Role;
 
 /** Methods that the admin port knows; `HEAD` comes with every `GET`. */
 export type Method = "GET" | "PUT" | "POST" | "PATCH" | "DELETE";
@@ -25,6 +30,7 @@ export interface HeaderDescription {
 /** One request as a handler sees it: everything that the route declares is checked. */
 export interface AdminCall<Query> {
   readonly request: Request;
+  readonly caller: Caller;
   readonly query: Query;
   /** A part of the path, percent-decoded. */
   param(name: string): string;
@@ -40,8 +46,7 @@ interface RouteDescription {
   readonly id: string;
   readonly tag: string;
   readonly summary: string;
-  /** Needs no token. */
-  readonly isOpen?: boolean;
+  readonly access: RouteAccess;
   readonly headers?: readonly HeaderDescription[];
   readonly requestBody?: BodyDescription;
   readonly responses: Readonly<Record<number, BodyDescription>>;
@@ -54,7 +59,7 @@ interface RouteDescription {
 /** One row of the table that the router and the OpenAPI document are both made from. */
 export interface AdminRoute extends RouteDescription {
   readonly query?: z.ZodObject;
-  answer(request: Request): Promise<Response>;
+  answer(request: Request, caller: Caller): Promise<Response>;
 }
 
 /** Declares a route; its query is checked before `handle` runs. */
@@ -67,11 +72,12 @@ export function route<Query extends z.ZodObject = z.ZodObject<Record<never, neve
   const { handle, ...row } = description;
   return {
     ...row,
-    answer: async (request) => {
+    answer: async (request, caller) => {
       const { path, query } = splitUrl(request.url);
       const params = pathParams(row.path, path);
       const call: AdminCall<z.output<Query>> = {
         request,
+        caller,
         query: (row.query
           ? parseInput(row.query, parseQuery(query), "query")
           : {}) as z.output<Query>,

@@ -19,6 +19,7 @@ export const functionConfigSchema = z
     concurrency: z.int().min(1).max(LIMITS.concurrencyMax).optional(),
     isolation: z.enum(["process", "sandbox"]).optional(),
     network: z.enum(["none", "host"]).optional(),
+    access: z.enum(["public", "token"]).optional(),
     allowBuild: z.boolean().optional(),
   })
   .meta({ id: "FunctionConfig" });
@@ -34,6 +35,8 @@ const effectiveConfigSchema = z
     concurrency: z.int().optional(),
     isolation: z.enum(["process", "sandbox"]),
     network: z.enum(["none", "host"]),
+    /** Who may call it; absent = as the node says. */
+    access: z.enum(["public", "token"]).optional(),
   })
   .meta({ id: "EffectiveFunctionConfig" });
 

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { EnokiError, type ErrorCode } from "../../core/errors.js";
 import { parseFunctionName, type FunctionName } from "../../core/ids.js";
 import { LIMITS } from "../../core/limits.js";
+import type { Role } from "../../core/rights.js";
 import type { DeployRequest, FunctionsFacade } from "../../functions/facade.js";
 import { parseInput } from "../../input/parse-input.js";
 import { parseJson, readBody, readJson } from "./body.js";
@@ -47,7 +48,7 @@ const plain = (description: string): BodyDescription => ({
 export function tinyfaasRoutes(deps: AdminDeps): AdminRoute[] {
   const { functions } = deps;
   return [
-    tinyfaasRoute("POST", "/upload", "Deploy a zip", uploadSchema, async (request) => {
+    tinyfaasRoute("POST", "/upload", "deploy", "Deploy a zip", uploadSchema, async (request) => {
       const body = await readBody(request, {
         sizeBytesMax: UPLOAD_BYTES_MAX,
         code: "ENOKI_BODY_TOO_LARGE",
@@ -55,15 +56,20 @@ export function tinyfaasRoutes(deps: AdminDeps): AdminRoute[] {
       const upload = parseInput(uploadSchema, parseJson(body, "the body"));
       return deploy(deps, upload, async () => decodeZip(upload.zip));
     }),
-    tinyfaasRoute("POST", "/uploadURL", "Deploy a zip from a URL", uploadUrlSchema, (request) =>
-      uploadUrl(deps, request),
+    tinyfaasRoute(
+      "POST",
+      "/uploadURL",
+      "deploy",
+      "Deploy a zip from a URL",
+      uploadUrlSchema,
+      (request) => uploadUrl(deps, request),
     ),
-    tinyfaasRoute("POST", "/delete", "Remove a function", nameSchema, async (request) => {
+    tinyfaasRoute("POST", "/delete", "deploy", "Remove a function", nameSchema, async (request) => {
       const { name } = await readJson(request, nameSchema);
       await functions.remove(parseFunctionName(name), { deleteData: false });
       return text("");
     }),
-    tinyfaasRoute("GET", "/list", "Names of all functions", undefined, () =>
+    tinyfaasRoute("GET", "/list", "read", "Names of all functions", undefined, () =>
       text(
         functions
           .list()
@@ -71,8 +77,13 @@ export function tinyfaasRoutes(deps: AdminDeps): AdminRoute[] {
           .join(""),
       ),
     ),
-    tinyfaasRoute("POST", "/wipe", "Remove all functions; their data stays", undefined, () =>
-      wipe(functions),
+    tinyfaasRoute(
+      "POST",
+      "/wipe",
+      "deploy",
+      "Remove all functions; their data stays",
+      undefined,
+      () => wipe(functions),
     ),
     logsRoute(deps),
   ];
@@ -81,12 +92,13 @@ export function tinyfaasRoutes(deps: AdminDeps): AdminRoute[] {
 function tinyfaasRoute(
   method: Method,
   path: string,
+  access: Role,
   summary: string,
   schema: z.ZodType | undefined,
   handle: (request: Request) => Response | Promise<Response>,
 ): AdminRoute {
   return route({
-    ...tinyfaasRow(method, path, summary),
+    ...tinyfaasRow(method, path, access, summary),
     ...(schema
       ? { requestBody: { description: "JSON", contentType: "application/json", schema } }
       : {}),
@@ -94,10 +106,11 @@ function tinyfaasRoute(
   });
 }
 
-function tinyfaasRow(method: Method, path: string, summary: string) {
+function tinyfaasRow(method: Method, path: string, access: Role, summary: string) {
   return {
     method,
     path,
+    access,
     id: `tinyfaas${path.charAt(1).toUpperCase()}${path.slice(2)}`,
     tag: "tinyFaaS",
     summary,
@@ -180,7 +193,7 @@ async function wipe(functions: FunctionsFacade): Promise<Response> {
 
 function logsRoute({ functions, logger }: AdminDeps): AdminRoute {
   return route({
-    ...tinyfaasRow("GET", "/logs", "The kept log lines of one function, or of all"),
+    ...tinyfaasRow("GET", "/logs", "read", "The kept log lines of one function, or of all"),
     query: z.object({ name: z.string().optional() }),
     handle: ({ query }) => {
       const names =

@@ -76,6 +76,7 @@ function showConfig(config: FunctionConfig): z.input<typeof schemas.functionSche
     ...(config.concurrency === undefined ? {} : { concurrency: config.concurrency }),
     isolation: config.isolation,
     network: config.network,
+    ...(config.access === undefined ? {} : { access: config.access }),
   };
 }
 

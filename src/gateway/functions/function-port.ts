@@ -17,9 +17,10 @@ import { parseTarget, type RequestTarget } from "./request-target.js";
 
 /** What the gateway answers for an invocation id. */
 export type StoredOutcome =
-  | { readonly state: "waiting" }
+  | { readonly state: "waiting"; readonly function: string }
   | {
       readonly state: "done";
+      readonly function: string;
       readonly response: CallResponse | EnokiError;
       readonly marks: DataMarks;
     };
@@ -43,9 +44,12 @@ export interface FunctionPortOptions {
   readonly bodyLimitBytes: number;
   /** How long a request may take to arrive; its answer has a deadline of its own. */
   readonly arrivalMs: number;
-  /** Functions take calls without a token; their callers' `Authorization` is theirs to see. */
-  readonly arePublic: boolean;
-  /** Throws `ENOKI_UNAUTHORIZED` unless the caller may invoke. */
+  /**
+   * Whether a function takes calls without a token; its callers' `Authorization` is its to see.
+   * `undefined` = whatever is none that is here.
+   */
+  readonly isPublic: (host: FunctionHost | undefined) => boolean;
+  /** Throws `ENOKI_UNAUTHORIZED` or `ENOKI_FORBIDDEN` unless the caller may invoke. */
   readonly authorize: (authorization: string) => void;
   readonly isDraining: () => boolean;
   readonly logger: Logger;
@@ -110,8 +114,9 @@ function handle(
     answerPlatform(options, request, response, target);
     return;
   }
-  const head = readHead(request.rawHeaders, options.arePublic);
-  options.authorize(head.authorization);
+  const isPublic = options.isPublic(host);
+  const head = readHead(request.rawHeaders, isPublic);
+  if (!isPublic) options.authorize(head.authorization);
   if (!head.hasBody) {
     invoke(options, host, request, response, target, head, undefined);
     return;
@@ -258,7 +263,8 @@ function answerPlatform(
     response.end("Enoki: call a function at /<name>\n");
     return;
   }
-  options.authorize(request.headers.authorization ?? "");
+  const authorization = request.headers.authorization ?? "";
+  if (!options.isPublic(undefined)) options.authorize(authorization);
   const url = `/${target.name}${target.path}`;
   if (!url.startsWith(INVOCATIONS_PATH)) {
     const isReserved = target.name.startsWith(RESERVED_PREFIX);
@@ -275,6 +281,7 @@ function answerPlatform(
   }
   const id = url.slice(INVOCATIONS_PATH.length);
   const outcome = options.outcome(id);
+  if (!options.isPublic(options.find(outcome.function))) options.authorize(authorization);
   if (outcome.state === "waiting") {
     response.writeHead(202, [ID_HEADER, id, "Retry-After", "1", "Content-Length", "0"]);
     response.end();

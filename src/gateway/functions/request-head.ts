@@ -19,9 +19,12 @@ export interface RequestHead {
   readonly joined: string;
 }
 
+/** A token of ours, which no function is to see, whoever it was meant for. */
+const NODE_TOKEN = /^Bearer +enoki_/i;
+
 /**
  * Reads `rawHeaders` (name, value, name, value …) in one pass. A token that is meant for the node
- * does not travel on, so `Authorization` is only kept where functions are public.
+ * does not travel on, so `Authorization` is only kept where the function is public.
  * @throws EnokiError `ENOKI_INVALID_INPUT` for an `Enoki-Timeout` that is no duration
  */
 export function readHead(rawHeaders: readonly string[], keepsAuthorization: boolean): RequestHead {
@@ -58,7 +61,7 @@ export function readHead(rawHeaders: readonly string[], keepsAuthorization: bool
         break;
       case "authorization":
         authorization = value;
-        if (!keepsAuthorization) continue;
+        if (!keepsAuthorization || NODE_TOKEN.test(value)) continue;
         break;
       case "enoki-session":
         session = value;

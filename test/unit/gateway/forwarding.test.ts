@@ -80,8 +80,8 @@ describe("a request of another node", () => {
   });
 
   test("reaches routes about data, and no other, also without a token", async () => {
-    const { deps } = await adminFixture();
-    const app = createDataApp({ ...deps, adminToken: "secret" });
+    const { deps } = await adminFixture({ adminToken: "secret" });
+    const app = createDataApp(deps);
     const get = async (path: string) => (await app.fetch(new Request(`http://node${path}`))).status;
     expect(await get("/v1/keygroups/kg/keys")).toBe(200);
     for (const path of ["/v1/functions", "/v1/node", "/v1/keygroups", "/list", "/metrics"]) {

@@ -181,6 +181,8 @@ describe("an answer is as described", () => {
     ],
     ["get", "/v1/keygroups/{keygroup}/export", "/v1/keygroups/kg/export"],
     ["post", "/v1/keygroups/{keygroup}/import", "/v1/keygroups/kg/import"],
+    ["get", "/v1/tokens", "/v1/tokens"],
+    ["post", "/v1/tokens", "/v1/tokens", () => ({ body: '{"role":"admin","expires":"1d"}' })],
   ];
 
   test.each(cases)("%s %s: %s", async (method, template, path, init) => {

@@ -38,6 +38,7 @@ function inventoryRoutes(deps: AdminDeps): AdminRoute[] {
       method: "GET",
       path: "/v1/functions",
       id: "listFunctions",
+      access: "read",
       tag: "functions",
       summary: "All functions of this node",
       responses: {
@@ -53,6 +54,7 @@ function inventoryRoutes(deps: AdminDeps): AdminRoute[] {
       method: "GET",
       path: "/v1/functions/{name}",
       id: "getFunction",
+      access: "read",
       tag: "functions",
       summary: "One function",
       responses: {
@@ -68,6 +70,7 @@ function inventoryRoutes(deps: AdminDeps): AdminRoute[] {
       method: "GET",
       path: "/v1/functions/{name}/revisions",
       id: "listRevisions",
+      access: "read",
       tag: "functions",
       summary: "The revisions of a function, newest first",
       responses: {
@@ -92,6 +95,7 @@ function changeRoutes(deps: AdminDeps): AdminRoute[] {
       method: "PUT",
       path: "/v1/functions/{name}",
       id: "deployFunction",
+      access: "deploy",
       tag: "functions",
       summary: "Deploy a function or a new revision of it",
       query: z.strictObject({
@@ -135,6 +139,7 @@ function changeRoutes(deps: AdminDeps): AdminRoute[] {
       method: "DELETE",
       path: "/v1/functions/{name}",
       id: "deleteFunction",
+      access: "deploy",
       tag: "functions",
       summary: "Remove a function; its keygroup stays unless data=delete",
       query: z.strictObject({ data: z.literal("delete").optional() }),
@@ -150,6 +155,7 @@ function changeRoutes(deps: AdminDeps): AdminRoute[] {
       method: "POST",
       path: "/v1/functions/{name}/rollback",
       id: "rollbackFunction",
+      access: "deploy",
       tag: "functions",
       summary: "Serve an earlier revision again; without a number the previous one",
       requestBody: {
@@ -178,6 +184,7 @@ function undeployRoute({ functions }: AdminDeps): AdminRoute {
     method: "DELETE",
     path: "/v1/functions/{name}/nodes/{node}",
     id: "undeployFunction",
+    access: "deploy",
     tag: "functions",
     summary: "Take a function off one node, with its replica there unless data=keep",
     query: z.strictObject({
@@ -208,6 +215,7 @@ function logRoute({ functions, draining, logger }: AdminDeps): AdminRoute {
     method: "GET",
     path: "/v1/functions/{name}/logs",
     id: "readLogs",
+    access: "read",
     tag: "functions",
     summary: "The last lines of a function's log; with follow=true also those to come",
     query: z.strictObject({

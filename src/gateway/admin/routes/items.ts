@@ -28,6 +28,7 @@ export function itemRoutes(deps: AdminDeps): AdminRoute[] {
       method: "GET",
       path: "/v1/keygroups/{keygroup}/export",
       id: "exportItems",
+      access: "read",
       tag: "keys",
       summary: "All keys with values, types and expiry, a line each, CRDTs with their state",
       responses: { 200: { description: "Items", contentType: NDJSON, schema: exportedItemSchema } },
@@ -38,6 +39,7 @@ export function itemRoutes(deps: AdminDeps): AdminRoute[] {
       method: "POST",
       path: "/v1/keygroups/{keygroup}/import",
       id: "importItems",
+      access: "admin",
       tag: "keys",
       summary: "Write the lines of an export; those before a bad line stay imported in chunks",
       requestBody: {

@@ -30,6 +30,7 @@ export function keygroupRoutes(deps: AdminDeps): AdminRoute[] {
       method: "GET",
       path: "/v1/keygroups",
       id: "listKeygroups",
+      access: "read",
       tag: "keygroups",
       summary: "All keygroups of this node",
       responses: {
@@ -52,6 +53,7 @@ export function keygroupRoutes(deps: AdminDeps): AdminRoute[] {
       method: "POST",
       path: "/v1/keygroups",
       id: "createKeygroup",
+      access: "deploy",
       tag: "keygroups",
       summary: "Create a keygroup",
       requestBody: {
@@ -74,6 +76,7 @@ export function keygroupRoutes(deps: AdminDeps): AdminRoute[] {
       method: "GET",
       path: "/v1/keygroups/{keygroup}",
       id: "getKeygroup",
+      access: "read",
       tag: "keygroups",
       summary: "One keygroup",
       responses: { 200: oneKeygroup("The keygroup, in a cluster with how it is doing there") },
@@ -87,6 +90,7 @@ export function keygroupRoutes(deps: AdminDeps): AdminRoute[] {
       method: "PATCH",
       path: "/v1/keygroups/{keygroup}",
       id: "configureKeygroup",
+      access: "admin",
       tag: "keygroups",
       summary: "Change settings of a keygroup",
       requestBody: {
@@ -106,6 +110,7 @@ export function keygroupRoutes(deps: AdminDeps): AdminRoute[] {
       method: "DELETE",
       path: "/v1/keygroups/{keygroup}",
       id: "deleteKeygroup",
+      access: "admin",
       tag: "keygroups",
       summary: "Delete a keygroup with everything in it, unless a function of its name is deployed",
       responses: { 204: { description: "It is gone" } },

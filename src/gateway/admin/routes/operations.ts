@@ -19,6 +19,7 @@ export function operationRoutes(deps: AdminDeps): AdminRoute[] {
       method: "POST",
       path: "/v1/keygroups/{keygroup}/operations",
       id: "runOperation",
+      access: "admin",
       tag: "keys",
       summary: "Run one operation: counters, sets, maps, batches, siblings, reads",
       requestBody: {
@@ -45,6 +46,7 @@ export function operationRoutes(deps: AdminDeps): AdminRoute[] {
       method: "GET",
       path: "/v1/keygroups/{keygroup}/watch",
       id: "watchKeys",
+      access: "read",
       tag: "keys",
       summary: "A line per change of a key, until the client leaves",
       query: z.strictObject({ prefix: z.string().optional(), start: z.string().optional() }),

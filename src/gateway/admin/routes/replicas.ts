@@ -43,6 +43,7 @@ function showRoute(deps: AdminDeps): AdminRoute {
     method: "GET",
     path: "/v1/keygroups/{keygroup}/replicas",
     id: "listReplicas",
+    access: "read",
     tag: "keygroups",
     summary: "Where the data of a keygroup lie, and how its replicas are",
     responses: { 200: places("Its replicas") },
@@ -55,6 +56,7 @@ function addRoute(deps: AdminDeps): AdminRoute {
     method: "PUT",
     path: "/v1/keygroups/{keygroup}/replicas/{node}",
     id: "addReplica",
+    access: "admin",
     tag: "keygroups",
     summary: "Add a replica on a node, which catches up and serves then",
     requestBody: {
@@ -76,6 +78,7 @@ function removeRoute(deps: AdminDeps): AdminRoute {
     method: "DELETE",
     path: "/v1/keygroups/{keygroup}/replicas/{node}",
     id: "removeReplica",
+    access: "admin",
     tag: "keygroups",
     summary: "Take a replica away once another one has everything, or with force=true at once",
     query: z.strictObject({ force: flagField.optional(), wait: timerField.optional() }),
@@ -100,6 +103,7 @@ function moveRoute(deps: AdminDeps): AdminRoute {
     method: "POST",
     path: "/v1/keygroups/{keygroup}/move",
     id: "moveKeygroup",
+    access: "admin",
     tag: "keygroups",
     summary:
       "Place the data on one node, or on all that run the function, while everything goes on",
@@ -121,6 +125,7 @@ function refoundRoute(deps: AdminDeps): AdminRoute {
     method: "POST",
     path: "/v1/keygroups/{keygroup}/refound",
     id: "refoundKeygroup",
+    access: "admin",
     tag: "keygroups",
     summary: "Begin anew and empty on a node, after all disks with the data were lost",
     requestBody: {

@@ -1,31 +1,4 @@
-import { createHash, timingSafeEqual } from "node:crypto";
-
 import { EnokiError } from "../core/errors.js";
-
-/**
- * Makes the check of an `Authorization` header against the node's token. Without a token
- * everybody passes. The time it takes says nothing about how much of a guess was right.
- */
-export function createTokenCheck(
-  token: string | undefined,
-): (authorization: string | undefined) => void {
-  if (token === undefined) return () => {};
-  const expected = sha256(token);
-  return (authorization) => {
-    const sent = /^Bearer +(\S+) *$/i.exec(authorization ?? "")?.[1];
-    if (sent === undefined) {
-      throw new EnokiError("ENOKI_UNAUTHORIZED", "this needs Authorization: Bearer TOKEN");
-    }
-    if (!timingSafeEqual(sha256(sent), expected)) {
-      throw new EnokiError("ENOKI_UNAUTHORIZED", "the token is wrong");
-    }
-  };
-}
-
-/** Digests have one length, so that comparing them needs no look at the length of a guess. */
-function sha256(text: string): Buffer {
-  return createHash("sha256").update(text, "utf8").digest();
-}
 
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 
