@@ -13,6 +13,8 @@ export type Unit =
   | "× node -e 0"
   | "× alone"
   | "× first half"
+  | "× gateway"
+  | "× kv.set"
   | "GB/s"
   | "MB"
   | "ms"

@@ -81,6 +81,14 @@ export function decodeCallReply(payload: Buffer): ResultView {
   return decodeResult(payload.subarray(REPLY_AT));
 }
 
+/** Answers a `send` with the id of its invocation. */
+export function encodeSendReply(writer: FrameWriter, id: number, invocation: string): void {
+  writer.begin(FRAME.reply, id);
+  writer.u8(REPLY_STATUS.ok);
+  writer.utf8(invocation);
+  writer.end();
+}
+
 /** Reads the reply to a `send`: the id of the invocation. */
 export function decodeSendReply(payload: Buffer): string {
   return payload.toString("utf8", REPLY_AT);

@@ -1,7 +1,7 @@
 import { EnokiError } from "../core/errors.js";
 import type { InvocationId } from "../core/ids.js";
 import { mergeSessions, type Session } from "../core/session.js";
-import type { Asker } from "../keygroups/asker.js";
+import type { Asker, SendOrigin } from "../keygroups/asker.js";
 
 /** What the caller sent, in the form in which it travels to the instance. */
 export interface CallRequest {
@@ -89,6 +89,10 @@ export class Call implements Asker {
 
   get session(): Session | undefined {
     return this.#session;
+  }
+
+  get origin(): SendOrigin {
+    return { depth: this.depth, headers: this.request.headers };
   }
 
   noteRead(boundMs: number): void {

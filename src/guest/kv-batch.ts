@@ -16,7 +16,11 @@ export type BatchWrite =
 export interface BatchRequest {
   readonly checks: readonly { readonly key: string; readonly version: string | null }[];
   readonly writes: readonly BatchWrite[];
-  readonly sends: readonly { readonly function: string; readonly data: JsonValue }[];
+  readonly sends: readonly {
+    readonly function: string;
+    readonly data: JsonValue;
+    readonly orderKey?: string;
+  }[];
   readonly once: string | null;
 }
 
@@ -66,11 +70,16 @@ export class KvBatch implements Batch {
     return this;
   }
 
-  send(functionName: string, data: Value = null): this {
+  send(
+    functionName: string,
+    data: Value = null,
+    { orderKey }: { readonly orderKey?: string } = {},
+  ): this {
     if (typeof functionName !== "string") {
       throw new EnokiError("ENOKI_INVALID_NAME", "the name of a function is a string");
     }
-    this.#sends.push({ function: functionName, data: encodeJsonValue(data) });
+    const send = { function: functionName, data: encodeJsonValue(data) };
+    this.#sends.push(orderKey === undefined ? send : { ...send, orderKey });
     return this;
   }
 

@@ -107,7 +107,7 @@ export interface Batch {
   delete(key: string): Batch;
   increment(key: string, n?: number): Batch;
   /** Calls a function asynchronously once the writes are stored. */
-  send(functionName: string, data?: Value): Batch;
+  send(functionName: string, data?: Value, options?: { readonly orderKey?: string }): Batch;
   /** Takes effect once per `idempotencyKey`; later commits report `repeated`. */
   once(idempotencyKey: string): Batch;
   commit(): Promise<BatchResult>;

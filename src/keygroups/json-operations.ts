@@ -4,6 +4,7 @@ import { EnokiError } from "../core/errors.js";
 import { LIMITS } from "../core/limits.js";
 import type { TypedValue } from "../core/value.js";
 import { parseInput } from "../input/parse-input.js";
+import type { SendOrigin } from "./asker.js";
 import { readJsonValue, showJsonValue } from "./json-values.js";
 import type { KeygroupFacade, WriteOperation, WriteOutcome, WriteRequest } from "./types.js";
 
@@ -40,7 +41,13 @@ const batchSchema = z.strictObject({
     .optional(),
   writes: z.array(batchWriteSchema).max(batchPart.max).optional(),
   sends: z
-    .array(z.strictObject({ function: z.string(), data: jsonValueSchema }))
+    .array(
+      z.strictObject({
+        function: z.string(),
+        data: jsonValueSchema,
+        orderKey: z.string().max(LIMITS.idempotencyKeyBytesMax).optional(),
+      }),
+    )
     .max(batchPart.max)
     .optional(),
   once: z.string().nullable().optional(),
@@ -68,6 +75,8 @@ export type JsonOperation = z.output<typeof jsonOperationSchema>;
 export interface OperationContext {
   /** 16 bytes of the invocation that asks, if one does. */
   readonly writer?: Uint8Array;
+  /** What goes along with what that sends. */
+  readonly origin?: SendOrigin;
 }
 
 /**
@@ -232,6 +241,7 @@ async function commitBatch(
     sends: (batch.sends ?? []).map((send) => ({
       function: send.function,
       data: readJsonValue(send.data),
+      ...(send.orderKey !== undefined && { orderKey: send.orderKey }),
     })),
     ...(batch.once != null ? { once: batch.once } : {}),
     ...context,

@@ -228,7 +228,7 @@ export class Keygroup implements KeygroupFacade, ReplicaHost {
           defaultTtlMs: this.#config.ttlMs,
         };
         applied = applyWrite(context, request, (sends) =>
-          this.#options.encodeSends(this.name, sends),
+          this.#options.encodeSends(this.name, sends, request.origin),
         );
         putRows(transaction, applied.writes);
         return applied.outcome;

@@ -206,7 +206,8 @@ export class KeygroupOperations {
       asker?.noteRead(this.#keygroup.freshness.boundMs);
       return;
     }
-    writeJsonReply(this.#keygroup, operation, by(asker?.idBytes))
+    const { idBytes, origin } = asker ?? {};
+    writeJsonReply(this.#keygroup, operation, { ...by(idBytes), ...(origin && { origin }) })
       .then((reply) => {
         if (!this.#isClosed) refuseTooLarge(() => encodeJsonReply(writer, id, reply));
       })

@@ -1,6 +1,7 @@
 import type { Placement } from "../cluster/records.js";
 import type { KeygroupName } from "../core/ids.js";
 import type { TypedValue } from "../core/value.js";
+import type { SendOrigin } from "./asker.js";
 import type { Freshness } from "./freshness.js";
 import type { SessionGate } from "./session-gate.js";
 
@@ -82,7 +83,13 @@ export interface WriteRequest {
   readonly checks?: readonly { readonly key: WriteKey; readonly version: string | null }[];
   readonly writes: readonly WriteOperation[];
   /** Asynchronous invocations, stored in the same commit. */
-  readonly sends?: readonly { readonly function: string; readonly data: TypedValue }[];
+  readonly sends?: readonly {
+    readonly function: string;
+    readonly data: TypedValue;
+    readonly orderKey?: string | undefined;
+  }[];
+  /** The call that sends them, if one does. */
+  readonly origin?: SendOrigin | undefined;
   /** Effect-once key: a repeat changes nothing and gives the first outcome. */
   readonly once?: string;
   /** 16 bytes of the invocation that writes, if one does. */

@@ -19,6 +19,7 @@ export interface EncodedSends {
 export type SendEncoder = (
   keygroup: KeygroupName,
   sends: NonNullable<WriteRequest["sends"]>,
+  origin: WriteRequest["origin"],
 ) => EncodedSends;
 
 /** A write request, decided: the rows to store with it. */

@@ -149,7 +149,8 @@ async function openAll(
     clock,
     logger,
     syncIntervalMs: settings.syncIntervalMs,
-    encodeSends: (keygroup, sends) => outbox.prepareSends(() => keygroups.find(keygroup), sends),
+    encodeSends: (name, sends, origin) =>
+      outbox.prepareSends(() => keygroups.find(name), functionOf(name), sends, origin),
     membersOf: cluster && ((name) => nodesOf(cluster, name)),
     dropped: (name) => outbox.dropStore(name),
   };
@@ -211,7 +212,15 @@ async function openAll(
       storeFileOf: (name) => parted.storeFileOf(keygroupOf(name)),
       operationsFor: (name) => parted.operationsFor(keygroupOf(name)),
       callsFor: (caller) =>
-        new InstanceCalls({ caller, calls, sessions, nextId: nextInvocationId, clock, logger }),
+        new InstanceCalls({
+          caller,
+          calls,
+          outbox,
+          sessions,
+          nextId: nextInvocationId,
+          clock,
+          logger,
+        }),
     },
     ensureKeygroup: async (name) => void (await keygroups.ensure(keygroupOf(name))),
     resumeKeygroup: async (name) => void (await keygroups.resume(keygroupOf(name))),
@@ -263,12 +272,9 @@ async function openAll(
       clock,
     });
   const calls = new FunctionCalls({ find, local, others: others ?? NO_OTHER_NODES, clock });
-  if (cluster && parts) {
-    const isDraining = (): boolean => draining.signal.aborted;
-    parts.serveCalls({ requests: cluster.requests, find, local, sessions, isDraining });
-  }
   const outbox: Outbox = new Outbox({
-    find,
+    calls,
+    local,
     sessions,
     storeOf: (name) => keygroups.find(keygroupOf(name)),
     clock,
@@ -276,6 +282,11 @@ async function openAll(
     random: Math.random,
     nextId: nextInvocationId,
   });
+  if (cluster && parts) {
+    const isDraining = (): boolean => draining.signal.aborted;
+    const { received } = outbox;
+    parts.serveCalls({ requests: cluster.requests, find, local, received, sessions, isDraining });
+  }
   await keygroups.open();
   opened.push(() => functions.kill());
   await functions.open();

@@ -1,3 +1,4 @@
+import { CALL_ROWS } from "./calls/rows.js";
 import { COLD_START_ROWS, measureColdStarts } from "./cold-start.js";
 import type { Row } from "./context.js";
 import { measureLoad, profiledLoad } from "./load-row.js";
@@ -19,5 +20,6 @@ export const ROWS: readonly Row[] = [
     measure: (context) => measureColdStarts(row, context),
   })),
   ...REPLICATION_ROWS,
+  ...CALL_ROWS,
   { name: "memory", isSlow: true, measure: measureIdleMemory },
 ];

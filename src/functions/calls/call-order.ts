@@ -16,6 +16,8 @@ export interface CallOrder {
   readonly depth: number;
   /** What the caller has seen; `undefined` = nothing that needs remembering. */
   readonly session: Session | undefined;
+  /** An outbox delivers it, which does so again as long as it does not know of its end. */
+  readonly isQueued: boolean;
 }
 
 /** How a call ended. */

@@ -16,6 +16,8 @@ export interface CallServiceOptions {
   readonly requests: Pick<PeerRequests, "serve">;
   readonly find: (name: string) => FunctionHost | undefined;
   readonly local: LocalCalls;
+  /** Runs what an outbox delivers. */
+  readonly received: { run(host: FunctionHost, order: CallOrder): Promise<CallEnd> };
   readonly sessions: FunctionSessions;
   /** True while nothing new is to be begun. */
   readonly isDraining: () => boolean;
@@ -26,7 +28,7 @@ export interface CallServiceOptions {
  * function runs is told as such, so that the caller may ask another node.
  */
 export function serveCalls(options: CallServiceOptions): void {
-  const { requests, find, local, sessions, isDraining } = options;
+  const { requests, find, local, received, sessions, isDraining } = options;
   requests.serve(CALL_METHOD, async (peerRequest) => {
     const message = decodeCallMessage(peerRequest.body);
     const host = find(message.function);
@@ -36,7 +38,10 @@ export function serveCalls(options: CallServiceOptions): void {
       throw new EnokiError("ENOKI_FUNCTION_NOT_FOUND", detail);
     }
     const order = orderOf(message, sessions);
-    return answerOf(host, await local.run(host, order, peerRequest.signal), sessions);
+    const end = order.isQueued
+      ? await received.run(host, order)
+      : await local.run(host, order, peerRequest.signal);
+    return answerOf(host, end, sessions);
   });
 }
 

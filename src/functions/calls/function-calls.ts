@@ -48,7 +48,8 @@ export class FunctionCalls {
     const { find, local, others, clock } = this.#options;
     const { timeoutMs, request } = order;
     const deadlineMs = timeoutMs === undefined ? undefined : clock.monotonicMs() + timeoutMs;
-    const isRepeatable = request.idempotencyKey !== "";
+    // why: an outbox comes again by itself, and best to the node that may know the end.
+    const isRepeatable = request.idempotencyKey !== "" && !order.isQueued;
     const host = find(order.function);
     let end = host && (await local.run(host, order, signal));
     if (end && !isForAnother(end, isRepeatable)) return end;
@@ -61,6 +62,14 @@ export class FunctionCalls {
       end = worse(end, next);
     }
     return end ?? notBegun(nowhere(order.function, away));
+  }
+
+  /** Whether a function can be called now, runs only where no link leads to, or nowhere. */
+  reach(name: string): "linked" | "away" | "nowhere" {
+    if (this.#options.find(name)) return "linked";
+    const { linked, away } = this.#options.others.nodesOf(name);
+    if (linked.length > 0) return "linked";
+    return away.length > 0 ? "away" : "nowhere";
   }
 }
 
@@ -79,7 +88,7 @@ function worse(before: CallEnd | undefined, next: CallEnd): CallEnd {
 }
 
 /** What is said of a function that runs nowhere that can be asked. */
-export function nowhere(name: string, away: readonly string[]): EnokiError {
+function nowhere(name: string, away: readonly string[]): EnokiError {
   const shown = JSON.stringify(name.slice(0, 63));
   if (away.length === 0) {
     return new EnokiError("ENOKI_FUNCTION_NOT_FOUND", `no node that is known here runs ${shown}`);

@@ -1,7 +1,11 @@
-import { randomBytes } from "node:crypto";
 import { setMaxListeners } from "node:events";
 
-import { decodeCall, encodeCallReply, type CallOperation } from "../../channel/call-operations.js";
+import {
+  decodeCall,
+  encodeCallReply,
+  encodeSendReply,
+  type CallOperation,
+} from "../../channel/call-operations.js";
 import { ChannelError, OPERATION, type FrameWriter } from "../../channel/frames.js";
 import { operationKind } from "../../channel/operations.js";
 import { encodeErrorReply } from "../../channel/replies.js";
@@ -14,26 +18,36 @@ import type { Logger } from "../../ports/logger.js";
 import type { Call, CallRequest, CallResponse } from "../call.js";
 import type { FreshInvocationId } from "../invocation-ids.js";
 import type { FunctionSessions } from "../sessions.js";
+import { depthBelow } from "./call-depth.js";
 import type { CallEnd, CallOrder } from "./call-order.js";
 import type { CallServer } from "./calls-port.js";
 import type { FunctionCalls } from "./function-calls.js";
-import { childTrace } from "./trace-context.js";
+import { childTrace, newSpanId } from "./trace-context.js";
 
 /** What the calls of an instance go by. */
 export interface InstanceCallsOptions {
   /** The function that calls. */
   readonly caller: FunctionName;
   readonly calls: FunctionCalls;
+  /** Takes what is sent. */
+  readonly outbox: { send(message: SentMessage): Promise<string> };
   readonly sessions: FunctionSessions;
   readonly nextId: () => FreshInvocationId;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
+/** What a function sends: see `OutboxMessage`. */
+export interface SentMessage extends Pick<CallOrder, "function" | "request" | "depth"> {
+  readonly from: FunctionName;
+  readonly orderKey: string;
+  /** Token of what the sender has seen; `""` = nothing. */
+  readonly session: string;
+}
+
 /** What is told of the body of an answer that is an error. */
 const ERROR_BODY_BYTES_MAX = 64 * 1024;
 const ERROR_TEXT_MAX = 200;
-const SPAN_ID_BYTES = 8;
 const METHOD = /^[A-Z]{1,20}$/;
 const PATH = /^(?:\/[\x21-\x7e]*)?$/;
 const OWN_TRACE = /(^|\0)traceparent\0[^\0]*\0/;
@@ -55,16 +69,13 @@ export class InstanceCalls implements CallServer {
 
   serve(writer: FrameWriter, id: number, caller: Call | undefined, payload: Buffer): void {
     const kind = operationKind(payload);
+    if (kind > OPERATION.send) throw new ChannelError(`unknown operation ${kind}`);
     const operation = decodeCall(payload);
-    if (kind === OPERATION.send) {
-      this.#refuse(writer, id, new EnokiError("ENOKI_UNSUPPORTED", "send: use kv.batch().send()"));
-      return;
-    }
-    if (kind !== OPERATION.call) throw new ChannelError(`unknown operation ${kind}`);
-    this.#call(operation, caller).then(
-      (response) => this.#answer(writer, id, response),
-      (error: unknown) => this.#refuse(writer, id, error),
-    );
+    const answered =
+      kind === OPERATION.call
+        ? this.#call(operation, caller).then((response) => this.#answer(writer, id, response))
+        : this.#send(operation, caller).then((sent) => this.#answerSend(writer, id, sent));
+    answered.catch((error: unknown) => this.#refuse(writer, id, error));
   }
 
   close(): void {
@@ -85,6 +96,23 @@ export class InstanceCalls implements CallServer {
     throw statusError(operation.function, outcome);
   }
 
+  /** @throws EnokiError rejects with what the sender is told */
+  async #send(operation: CallOperation, caller: Call | undefined): Promise<string> {
+    const { outbox, sessions, caller: from } = this.#options;
+    const { orderKey } = operation;
+    require(Buffer.byteLength(orderKey) <=
+      LIMITS.idempotencyKeyBytesMax, "orderKey", `an order key has at most ${LIMITS.idempotencyKeyBytesMax} bytes`);
+    const session = this.#seen(caller);
+    return outbox.send({
+      function: operation.function,
+      request: requestOf(operation, caller),
+      from,
+      depth: depthBelow(caller, operation.function),
+      orderKey,
+      session: session === undefined ? "" : sessions.write(from, session),
+    });
+  }
+
   #orderOf(operation: CallOperation, caller: Call | undefined): CallOrder {
     const { clock, nextId } = this.#options;
     const leftMs = caller && Math.max(0, caller.deadlineMs - clock.monotonicMs());
@@ -94,8 +122,9 @@ export class InstanceCalls implements CallServer {
       function: operation.function,
       request: requestOf(operation, caller),
       timeoutMs: least(leftMs, askedMs),
-      depth: depthOf(operation.function, caller),
+      depth: depthBelow(caller, operation.function),
       session: this.#seen(caller),
+      isQueued: false,
     };
   }
 
@@ -121,6 +150,10 @@ export class InstanceCalls implements CallServer {
     }
   }
 
+  #answerSend(writer: FrameWriter, id: number, invocation: string): void {
+    if (!this.#closing.signal.aborted) encodeSendReply(writer, id, invocation);
+  }
+
   #refuse(writer: FrameWriter, id: number, error: unknown): void {
     if (this.#closing.signal.aborted) return;
     if (error instanceof EnokiError) {
@@ -143,14 +176,6 @@ function noteEnd(caller: Call | undefined, { session, stalenessMs }: CallEnd): v
 function least(left: number | undefined, right: number | undefined): number | undefined {
   if (left === undefined || right === undefined) return left ?? right;
   return Math.min(left, right);
-}
-
-/** @throws EnokiError `ENOKI_CALL_DEPTH` */
-function depthOf(name: string, caller: Call | undefined): number {
-  const depth = (caller?.depth ?? 0) + 1;
-  if (depth <= LIMITS.callDepthMax) return depth;
-  const detail = `${LIMITS.callDepthMax} calls lie above this one of "${name.slice(0, 63)}": do functions call each other in a circle?`;
-  throw new EnokiError("ENOKI_CALL_DEPTH", detail);
 }
 
 /** @throws EnokiError `ENOKI_INVALID_INPUT` */
@@ -179,10 +204,6 @@ function requestOf(operation: CallOperation, caller: Call | undefined): CallRequ
 
 function require(isRight: boolean, field: string, detail: string): void {
   if (!isRight) throw new EnokiError("ENOKI_INVALID_INPUT", `${field}: ${detail}`, { field });
-}
-
-function newSpanId(): string {
-  return randomBytes(SPAN_ID_BYTES).toString("hex");
 }
 
 /** What is told of an answer that is no success. */

@@ -65,32 +65,14 @@ export class LinkedNodes implements OtherNodes {
   }
 
   async call(to: NodeName, order: CallOrder, signal?: AbortSignal): Promise<CallEnd> {
-    return this.#ask(to, order, false, signal);
-  }
-
-  /** Lets it run there unless that node knows its end already, and can say it again. */
-  async deliver(to: NodeName, order: CallOrder): Promise<CallEnd> {
-    return this.#ask(to, order, true);
-  }
-
-  close(): void {
-    this.#unsubscribe();
-  }
-
-  async #ask(
-    to: NodeName,
-    order: CallOrder,
-    isQueued: boolean,
-    signal?: AbortSignal,
-  ): Promise<CallEnd> {
     const { requests, sessions, clock } = this.#options;
     const { session, timeoutMs = LIMITS.longestWaitMs } = order;
     const deadlineMs = clock.monotonicMs() + timeoutMs;
     let answer: CallAnswer;
     try {
       const token = session === undefined ? "" : writeSessionToken(session, undefined);
-      const body = encodeCallMessage({ ...order, session: token, isQueued });
-      const lane = isQueued ? "bulk" : "update";
+      const body = encodeCallMessage({ ...order, session: token });
+      const lane = order.isQueued ? "bulk" : "update";
       const options = { timeoutMs, lane, ...(signal && { signal }) } as const;
       answer = decodeCallAnswer(await requests.request(to, CALL_METHOD, body, options));
       const seen = answer.session === "" ? undefined : sessions.read(answer.session);
@@ -102,6 +84,10 @@ export class LinkedNodes implements OtherNodes {
       const outcome = error.code === "ENOKI_OUTCOME_UNKNOWN" && isLate ? tooLate(timeoutMs) : error;
       return { ...notBegun(outcome), isStarted: true };
     }
+  }
+
+  close(): void {
+    this.#unsubscribe();
   }
 
   /** As each node has last said; what is out of date is refused there, and nothing is lost. */

@@ -1,3 +1,6 @@
+import { randomBytes } from "node:crypto";
+
+const SPAN_ID_BYTES = 8;
 const TRACEPARENT =
   /(?:^|\0)traceparent\0([\da-f]{2})-([\da-f]{32})-[\da-f]{16}-([\da-f]{2})(?:-[^\0]*)?\0/;
 const TRACESTATE = /(?:^|\0)(tracestate\0[^\0]*\0)/;
@@ -13,4 +16,9 @@ export function childTrace(headers: string, newSpanId: () => string): string {
   const [, version, traceId, flags] = found;
   const state = TRACESTATE.exec(headers)?.[1] ?? "";
   return `traceparent\0${version}-${traceId}-${newSpanId()}-${flags}\0${state}`;
+}
+
+/** A new id of a span, as 16 hexadecimal digits. */
+export function newSpanId(): string {
+  return randomBytes(SPAN_ID_BYTES).toString("hex");
 }

@@ -5,13 +5,15 @@ import type { FunctionName, InvocationId } from "../../core/ids.js";
 import { LIMITS } from "../../core/limits.js";
 import type { Clock } from "../../ports/clock.js";
 import type { Logger } from "../../ports/logger.js";
-import type { Session } from "../../core/session.js";
-import type { Call, CallResponse } from "../call.js";
-import type { FunctionHost } from "../function-host.js";
-import type { DataMarks, FunctionSessions } from "../sessions.js";
+import type { CallResponse } from "../call.js";
+import { type CallEnd, type CallOrder, notBegun } from "../calls/call-order.js";
+import type { FunctionCalls } from "../calls/function-calls.js";
+import type { FunctionSessions } from "../sessions.js";
 import type { InvocationSummary } from "../types.js";
 import { DeadLetters } from "./dead-letters.js";
 import { DueQueue } from "./due-queue.js";
+import { marksOf, outcomeOf } from "./ends.js";
+import { OrderLanes } from "./order-lanes.js";
 import type { OutboxStore } from "./outbox-store.js";
 import type { ResultShelf } from "./result-shelf.js";
 import { isPostponed, isRetried, retryPauseMs } from "./retry.js";
@@ -19,7 +21,7 @@ import * as rows from "./rows.js";
 
 /** What {@link Deliveries} are made from. */
 export interface DeliveriesOptions {
-  readonly find: (name: string) => FunctionHost | undefined;
+  readonly calls: FunctionCalls;
   readonly shelf: ResultShelf;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -31,6 +33,10 @@ export interface DeliveriesOptions {
 const RUNNING_MAX = 64;
 /** Pause after a call that found the queue full or the node draining. */
 const POSTPONE_MS = 100;
+/** Pause after a call that found its session ahead of the data. */
+const SESSION_PAUSE_MS = 1000;
+/** How often is looked whether a function can be reached again that runs elsewhere. */
+const LOOK_MS = 200;
 /** Pause after an end that could not be stored, on a full disk for one. */
 const UNSTORED_PAUSE_MS = 1000;
 
@@ -40,6 +46,8 @@ const UNREADABLE_PAUSE_MS = 1000;
 /** What is held in memory of an invocation that has not ended well. */
 export interface Tracked {
   readonly store: OutboxStore;
+  /** Of its lane; see `OrderLanes`. */
+  readonly lane: Pick<rows.StoredEntry, "function" | "from" | "orderKey">;
   summary: InvocationSummary;
 }
 
@@ -55,6 +63,9 @@ export class Deliveries {
   readonly #running = new Map<string, number>();
   readonly #waiting = new Map<string, number>();
   readonly #dead = new DeadLetters();
+  readonly #lanes = new OrderLanes();
+  /** Functions that no link leads to now, each with the timer of the next look. */
+  readonly #away = new Map<string, NodeJS.Timeout>();
   #isStopped = false;
 
   constructor(options: DeliveriesOptions) {
@@ -65,14 +76,15 @@ export class Deliveries {
   /** Takes up a stored invocation; a dead letter is only kept. */
   add(store: OutboxStore, id: InvocationId, entry: rows.StoredEntry): void {
     const summary = summaryOf(id, entry);
-    this.#tracked.set(id, { store, summary });
+    const { function: name, from, orderKey } = entry;
+    this.#tracked.set(id, { store, summary, lane: { function: name, from, orderKey } });
     if (entry.isDead) {
       this.#buried(entry.function, id);
       return;
     }
     this.#dead.remove(entry.function, id);
     this.#count(this.#waiting, entry.function, 1);
-    this.#queue(entry.function).add(id, entry.notBeforeMs);
+    if (this.#lanes.add(entry, id)) this.#queue(entry.function).add(id, entry.notBeforeMs);
   }
 
   /** Invocations of a function that have not ended. */
@@ -98,9 +110,10 @@ export class Deliveries {
 
   /** A keygroup was dropped, and its invocations with it. */
   dropStore(name: string): void {
-    for (const [id, { store, summary }] of this.#tracked) {
+    for (const [id, { store, summary, lane }] of this.#tracked) {
       if (store.name !== name) continue;
       if (summary.state !== "dead") this.#count(this.#waiting, summary.function, -1);
+      this.#giveTurn(lane, id);
       this.forget(id);
     }
   }
@@ -109,6 +122,7 @@ export class Deliveries {
   stop(): void {
     this.#isStopped = true;
     for (const queue of this.#queues.values()) queue.stop();
+    for (const timer of this.#away.values()) clearTimeout(timer);
   }
 
   #queue(name: string): DueQueue {
@@ -123,10 +137,23 @@ export class Deliveries {
   #pump(name: string): void {
     const queue = this.#queue(name);
     while (!this.#isStopped && (this.#running.get(name) ?? 0) < RUNNING_MAX) {
+      if (this.#isAway(name)) return;
       const id = queue.takeDue();
       if (id === undefined) return;
       this.#try(id);
     }
+  }
+
+  /** True while the function runs only where no link leads to: what waits for it goes on waiting. */
+  #isAway(name: string): boolean {
+    if (this.#away.has(name)) return true;
+    if (this.#options.calls.reach(name) !== "away" || this.waitingOf(name) === 0) return false;
+    const look = (): void => {
+      this.#away.delete(name);
+      this.#pump(name);
+    };
+    this.#away.set(name, setTimeout(look, LOOK_MS).unref());
+    return true;
   }
 
   #try(id: InvocationId): void {
@@ -135,54 +162,42 @@ export class Deliveries {
     if (!entry) return;
     this.#count(this.#running, entry.function, 1);
     tracked.summary = { ...tracked.summary, state: "running" };
-    const settled = (outcome: CallResponse | EnokiError, marks: DataMarks = {}): void => {
-      this.#settled(tracked, id, entry, outcome, marks).catch((error: unknown) => {
-        this.#options.logger.error({ error: String(error), id }, "a result could not be stored");
-        // Delivery is at least once: without a stored end it is as if the call had not been made.
-        this.#again(tracked, id, entry, UNSTORED_PAUSE_MS);
-      });
-    };
-    const host = this.#options.find(entry.function);
-    if (!host) {
-      settled(
-        new EnokiError("ENOKI_FUNCTION_NOT_FOUND", `there is no function "${entry.function}" here`),
-      );
-      return;
-    }
-    this.#submit(host, id, entry, settled);
+    void this.#run(tracked, id, entry);
   }
 
-  /** Calls the function once what the caller had seen is there. */
-  #submit(
-    host: FunctionHost,
-    id: InvocationId,
-    { request, session: token }: rows.StoredEntry,
-    settled: (outcome: CallResponse | EnokiError, marks?: DataMarks) => void,
-  ): void {
-    const { sessions } = this.#options;
-    const submit = (session: Session | undefined, isElsewhere: boolean): void => {
-      host.submit({
-        id,
-        idBytes: Buffer.from(id, "hex"),
-        // The same on every try: a function can tell that it has seen the call before.
-        request: { ...request, idempotencyKey: request.idempotencyKey || id },
-        timeoutMs: undefined,
-        session,
-        isElsewhere,
-        settled: (outcome, call) => settled(outcome, marksOf(sessions, host, call)),
-      });
-    };
-    if (token === undefined) {
-      submit(undefined, false);
-      return;
-    }
+  async #run(tracked: Tracked, id: InvocationId, entry: rows.StoredEntry): Promise<void> {
     try {
-      const session = sessions.read(token);
-      const entered = sessions.enter(host.name, session, undefined) ?? Promise.resolve(false);
-      entered.then((isElsewhere) => submit(session, isElsewhere)).catch(settled);
+      await this.#settled(tracked, id, entry, await this.#deliver(id, entry));
     } catch (error) {
-      settled(error as EnokiError);
+      this.#options.logger.error({ error: String(error), id }, "a result could not be stored");
+      // Delivery is at least once: without a stored end it is as if the call had not been made.
+      this.#again(tracked, id, entry, UNSTORED_PAUSE_MS);
+    } finally {
+      this.#count(this.#running, entry.function, -1);
+      this.#pump(entry.function);
     }
+  }
+
+  /** Lets it run, here or elsewhere, once what its caller had seen is there. */
+  async #deliver(id: InvocationId, entry: rows.StoredEntry): Promise<CallEnd> {
+    const { calls, sessions } = this.#options;
+    const { function: name, request, session: token, depth = 0 } = entry;
+    let session: CallOrder["session"];
+    try {
+      session = token === undefined ? undefined : sessions.read(token);
+    } catch (error) {
+      return notBegun(error as EnokiError);
+    }
+    return calls.call({
+      id,
+      function: name,
+      // The same on every try: a function can tell that it has seen the call before.
+      request: { ...request, idempotencyKey: request.idempotencyKey || id },
+      timeoutMs: undefined,
+      depth,
+      session,
+      isQueued: true,
+    });
   }
 
   /** The stored invocation; one that cannot be read now is put off. */
@@ -202,24 +217,17 @@ export class Deliveries {
     tracked: Tracked,
     id: InvocationId,
     entry: rows.StoredEntry,
-    outcome: CallResponse | EnokiError,
-    marks: DataMarks,
+    end: CallEnd,
   ): Promise<void> {
-    try {
-      if (!this.#isTracked(tracked, id)) return;
-      if (isPostponed(outcome) || this.#isCutOff(outcome)) {
-        this.#again(tracked, id, entry, POSTPONE_MS);
-        return;
-      }
-      const tried = { ...entry, tries: entry.tries + 1 };
-      const isGone = outcome instanceof EnokiError && outcome.code === "ENOKI_FUNCTION_NOT_FOUND";
-      if (isGone || !isRetried(outcome)) {
-        await this.#finish(tracked, id, tried, outcome, marks, isGone);
-      } else await this.#failed(tracked, id, tried, outcome, marks);
-    } finally {
-      this.#count(this.#running, entry.function, -1);
-      this.#pump(entry.function);
+    const { outcome } = end;
+    if (!this.#isTracked(tracked, id)) return;
+    if (isPostponed(outcome) || this.#isCutOff(outcome)) {
+      this.#again(tracked, id, entry, postponeMs(outcome));
+      return;
     }
+    const tried = { ...entry, tries: entry.tries + 1 };
+    if (isRetried(outcome)) await this.#failed(tracked, id, tried, end);
+    else await this.#finish(tracked, id, tried, end, false);
   }
 
   /** What a stopping node cuts off says nothing about the function, so it is no try. */
@@ -233,18 +241,17 @@ export class Deliveries {
     tracked: Tracked,
     id: InvocationId,
     tried: rows.StoredEntry,
-    outcome: CallResponse | EnokiError,
-    marks: DataMarks,
+    end: CallEnd,
   ): Promise<void> {
     if (tried.tries >= LIMITS.asyncTriesMax) {
-      await this.#finish(tracked, id, tried, outcome, marks, true);
+      await this.#finish(tracked, id, tried, end, true);
       return;
     }
     const pauseMs = retryPauseMs(tried.tries, this.#options.random());
     const next = {
       ...tried,
       notBeforeMs: this.#options.clock.nowMs() + pauseMs,
-      lastError: lastErrorOf(outcome),
+      lastError: lastErrorOf(end.outcome),
     };
     await tracked.store.commitLocal(() => ({
       writes: [{ key: rows.entryKey(id), value: rows.encodeEntry(next) }],
@@ -264,8 +271,7 @@ export class Deliveries {
     tracked: Tracked,
     id: InvocationId,
     tried: rows.StoredEntry,
-    outcome: CallResponse | EnokiError,
-    marks: DataMarks,
+    end: CallEnd,
     isDead: boolean,
   ): Promise<void> {
     const { store } = tracked;
@@ -276,10 +282,10 @@ export class Deliveries {
       createdAtMs: tried.createdAtMs,
       finishedAtMs,
       tries: tried.tries,
-      outcome: outcome instanceof EnokiError ? rows.failureOf(outcome) : outcome,
-      marks,
+      outcome: outcomeOf(end),
+      marks: marksOf(end, tried.function as FunctionName, this.#options.sessions),
     };
-    const dead = { ...tried, isDead: true, finishedAtMs, lastError: lastErrorOf(outcome) };
+    const dead = { ...tried, isDead: true, finishedAtMs, lastError: lastErrorOf(end.outcome) };
     const encoded = rows.encodeResult(result);
     await store.commitLocal(() => ({
       writes: [
@@ -296,6 +302,16 @@ export class Deliveries {
     else this.#tracked.delete(id);
     this.#shelf.add(store, id, result, encoded.length);
     if (isDead) this.#buried(tried.function, id);
+    this.#giveTurn(tried, id);
+  }
+
+  /** One has ended, well or not: the next one of its lane is tried. */
+  #giveTurn(
+    entry: Pick<rows.StoredEntry, "function" | "from" | "orderKey">,
+    id: InvocationId,
+  ): void {
+    const next = this.#lanes.remove(entry, id);
+    if (next) this.#queue(entry.function).add(next, this.#options.clock.nowMs());
   }
 
   /** Counts a new dead letter, and drops the oldest for it if they are too many. */
@@ -330,14 +346,9 @@ export class Deliveries {
   }
 }
 
-/** What is said of the data with a result; a session that no token holds is left out. */
-function marksOf(sessions: FunctionSessions, host: FunctionHost, call: Call): DataMarks {
-  try {
-    return sessions.marks(host.name, call);
-  } catch (error) {
-    if (error instanceof EnokiError) return {};
-    throw error;
-  }
+function postponeMs(outcome: CallResponse | EnokiError): number {
+  const isEarly = outcome instanceof EnokiError && outcome.code === "ENOKI_SESSION_NOT_REACHED";
+  return isEarly ? SESSION_PAUSE_MS : POSTPONE_MS;
 }
 
 function lastErrorOf(outcome: CallResponse | EnokiError): rows.StoredFailure {

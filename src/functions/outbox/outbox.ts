@@ -1,26 +1,34 @@
 import { EnokiError } from "../../core/errors.js";
 import { parseInvocationId, type FunctionName, type InvocationId } from "../../core/ids.js";
 import { LIMITS } from "../../core/limits.js";
+import type { SendOrigin } from "../../keygroups/asker.js";
 import type { RowWrite } from "../../core/rows.js";
-import { TAG, type TypedValue } from "../../core/value.js";
 import type { Clock } from "../../ports/clock.js";
 import type { Logger } from "../../ports/logger.js";
 import type { Transaction } from "../../ports/storage.js";
 import type { CallRequest, CallResponse } from "../call.js";
+import type { FunctionCalls } from "../calls/function-calls.js";
+import type { LocalCalls } from "../calls/local-calls.js";
 import type { InvocationsFacade } from "../facade.js";
 import type { FunctionHost } from "../function-host.js";
 import type { FreshInvocationId } from "../invocation-ids.js";
 import type { DataMarks, FunctionSessions } from "../sessions.js";
 import type { InvocationState, InvocationSummary } from "../types.js";
 import { Deliveries, type Tracked } from "./deliveries.js";
+import { messagesOf, type BatchSend, type OutboxMessage } from "./outbox-message.js";
 import type { OutboxStore } from "./outbox-store.js";
+import { ReceivedCalls } from "./received-calls.js";
 import { ResultShelf } from "./result-shelf.js";
 import * as rows from "./rows.js";
 
+/** Places in an order that one millisecond has room for, before the next one begins behind. */
+const PLACES_PER_MS = 1024;
+
 /** What an {@link Outbox} is built from. */
 export interface OutboxOptions {
-  readonly find: (name: string) => FunctionHost | undefined;
-  /** The keygroup whose store keeps the invocations of a function. */
+  readonly calls: FunctionCalls;
+  readonly local: LocalCalls;
+  /** The keygroup whose store keeps the invocations of a function, and what it sends. */
   readonly storeOf: (name: FunctionName) => OutboxStore;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -40,25 +48,33 @@ export class Outbox implements InvocationsFacade {
   readonly #options: OutboxOptions;
   readonly #shelf: ResultShelf;
   readonly #deliveries: Deliveries;
+  /** What the outboxes of other nodes deliver. */
+  readonly received: ReceivedCalls;
+  /** Greatest place in an order that was given. */
+  #sequence = 0;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
     this.#shelf = new ResultShelf(options.clock);
     this.#deliveries = new Deliveries({ ...options, shelf: this.#shelf });
+    this.received = new ReceivedCalls({ ...options, shelf: this.#shelf });
   }
 
   /** Takes up what the stores hold: everything unfinished is tried again. */
   open(stores: Iterable<OutboxStore>): void {
     for (const store of stores) {
       const dead: { id: InvocationId; entry: rows.StoredEntry }[] = [];
+      const waiting: typeof dead = [];
       for (const row of store.rows.range(rows.rangeOf("entry"))) {
         const id = rows.idOf(row.key);
         const entry = rows.decodeEntry(row.value);
-        if (entry.isDead) dead.push({ id, entry });
-        else this.#deliveries.add(store, id, entry);
+        (entry.isDead ? dead : waiting).push({ id, entry });
+        this.#sequence = Math.max(this.#sequence, entry.sequence ?? 0);
       }
       this.#shelf.open(store);
       // The rows are in the order of their random ids.
+      waiting.sort((a, b) => (a.entry.sequence ?? 0) - (b.entry.sequence ?? 0));
+      for (const { id, entry } of waiting) this.#deliveries.add(store, id, entry);
       dead.sort((a, b) => a.entry.finishedAtMs - b.entry.finishedAtMs);
       for (const { id, entry } of dead) this.#deliveries.add(store, id, entry);
     }
@@ -74,41 +90,39 @@ export class Outbox implements InvocationsFacade {
     request: CallRequest,
     session = "",
   ): Promise<InvocationId> {
-    const store = this.#options.storeOf(host.name);
-    const fromCaller = this.#newEntry(host.name, request);
-    const entry = session === "" ? fromCaller : { ...fromCaller, session };
-    const id = await store.commitLocal((transaction) => {
-      const { writes, value } = this.#storeNew(transaction, fresh.id, entry);
-      return { writes, value };
-    });
-    if (id === fresh.id) this.#deliveries.add(store, id, entry);
-    return id;
+    const outside = { from: undefined, depth: 0, orderKey: "" } as const;
+    const message = { function: host.name, request, session, ...outside };
+    return this.#accept(this.#options.storeOf(host.name), fresh.id, message);
   }
 
   /**
-   * Rows of invocations that are sent in the same commit as other writes of `store`, and what takes
-   * them up once it is acknowledged.
+   * Stores what the function `from` sends, with its keygroup's durability, and gives its id, or that of
+   * the first one with the same idempotency key.
    * @throws EnokiError `ENOKI_FUNCTION_NOT_FOUND`, `ENOKI_OUTBOX_FULL`
    */
-  prepareSends(
+  async send(message: OutboxMessage & { readonly from: FunctionName }): Promise<InvocationId> {
+    this.#requireKnown(message.function);
+    const { nextId, storeOf } = this.#options;
+    return this.#accept(storeOf(message.from), nextId().id, message);
+  }
+
+  /**
+   * Rows of what is sent in the same commit as other writes of `store`, and what takes it up once that
+   * is acknowledged.
+   * @throws EnokiError `ENOKI_FUNCTION_NOT_FOUND`, `ENOKI_OUTBOX_FULL`
+   */
+  prepare(
     store: () => OutboxStore,
-    sends: readonly { readonly function: string; readonly data: TypedValue }[],
+    messages: readonly OutboxMessage[],
   ): { readonly writes: readonly RowWrite[]; readonly committed: () => void } {
     const sentTo = new Map<string, number>();
-    const prepared = sends.map((send) => {
-      const host = this.#options.find(send.function);
-      if (!host) {
-        const name = send.function.slice(0, 63);
-        throw new EnokiError(
-          "ENOKI_FUNCTION_NOT_FOUND",
-          `there is no function "${name}" to send to`,
-        );
-      }
-      const before = sentTo.get(host.name) ?? 0;
-      this.#refuseIfFull(host.name, before);
-      sentTo.set(host.name, before + 1);
-      const entry = this.#newEntry(host.name, requestOf(send.data));
-      return { id: this.#options.nextId().id, entry };
+    const prepared = messages.map((message) => {
+      const name = message.function;
+      this.#requireKnown(name);
+      const before = sentTo.get(name) ?? 0;
+      this.#refuseIfFull(name, before);
+      sentTo.set(name, before + 1);
+      return { id: this.#options.nextId().id, entry: this.#newEntry(message) };
     });
     return {
       writes: prepared.map(({ id, entry }) => ({
@@ -119,6 +133,19 @@ export class Outbox implements InvocationsFacade {
         for (const { id, entry } of prepared) this.#deliveries.add(store(), id, entry);
       },
     };
+  }
+
+  /**
+   * The same for the sends of a batch that `from` commits, on behalf of the call `origin` if there is
+   * one. @throws EnokiError as {@link prepare} does, and `ENOKI_CALL_DEPTH`
+   */
+  prepareSends(
+    store: () => OutboxStore,
+    from: FunctionName,
+    sends: readonly BatchSend[],
+    origin: SendOrigin | undefined,
+  ): { readonly writes: readonly RowWrite[]; readonly committed: () => void } {
+    return this.prepare(store, messagesOf(sends, from, origin));
   }
 
   /** What a caller is told about an id. @throws EnokiError `ENOKI_INVOCATION_NOT_FOUND` */
@@ -206,10 +233,25 @@ export class Outbox implements InvocationsFacade {
     this.#shelf.stop();
   }
 
-  #newEntry(name: FunctionName, request: CallRequest): rows.StoredEntry {
+  async #accept(
+    store: OutboxStore,
+    fresh: InvocationId,
+    message: OutboxMessage,
+  ): Promise<InvocationId> {
+    let entry: rows.StoredEntry | undefined;
+    const id = await store.commitLocal((transaction) => {
+      // In the order of commits, as that of batches.
+      entry = this.#newEntry(message);
+      return this.#storeNew(transaction, fresh, entry);
+    });
+    if (entry && id === fresh) this.#deliveries.add(store, id, entry);
+    return id;
+  }
+
+  #newEntry({ request, from, depth, orderKey, session, ...rest }: OutboxMessage): rows.StoredEntry {
     const nowMs = this.#options.clock.nowMs();
     return {
-      function: name,
+      function: rest.function,
       request,
       createdAtMs: nowMs,
       tries: 0,
@@ -217,7 +259,25 @@ export class Outbox implements InvocationsFacade {
       isDead: false,
       finishedAtMs: 0,
       lastError: undefined,
+      ...(from !== undefined && { from }),
+      ...(depth > 0 && { depth }),
+      ...(session !== "" && { session }),
+      ...(orderKey !== "" && { orderKey, sequence: this.#nextPlace(nowMs) }),
     };
+  }
+
+  /** Rises with each, also over a restart with a clock that was put back. */
+  #nextPlace(nowMs: number): number {
+    this.#sequence = Math.max(this.#sequence + 1, nowMs * PLACES_PER_MS);
+    return this.#sequence;
+  }
+
+  /** @throws EnokiError `ENOKI_FUNCTION_NOT_FOUND` if it runs nowhere that is known here */
+  #requireKnown(name: string): void {
+    if (this.#options.calls.reach(name) !== "nowhere") return;
+    const shown = JSON.stringify(name.slice(0, 63));
+    const detail = `no node that is known here runs ${shown}, to send to it`;
+    throw new EnokiError("ENOKI_FUNCTION_NOT_FOUND", detail);
   }
 
   #storeNew(
@@ -268,21 +328,3 @@ export class Outbox implements InvocationsFacade {
     throw new EnokiError("ENOKI_INVOCATION_NOT_FOUND", `${id} is no dead letter`);
   }
 }
-
-/** The call that a send makes: a POST of its data. */
-function requestOf(data: TypedValue): CallRequest {
-  return {
-    method: "POST",
-    path: "",
-    query: "",
-    contentType: CONTENT_TYPES[data.tag] ?? "application/octet-stream",
-    idempotencyKey: "",
-    headers: "",
-    body: data.bytes.length === 0 ? undefined : Buffer.from(data.bytes),
-  };
-}
-
-const CONTENT_TYPES: Readonly<Record<number, string>> = {
-  [TAG.str]: "text/plain; charset=utf-8",
-  [TAG.json]: "application/json",
-};

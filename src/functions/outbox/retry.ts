@@ -1,22 +1,37 @@
-import { EnokiError } from "../../core/errors.js";
+import { EnokiError, type ErrorCode } from "../../core/errors.js";
 import type { CallResponse } from "../call.js";
 
 const FIRST_PAUSE_MS = 100;
 const PAUSE_MS_MAX = 30_000;
 
+/** Refusals with a status of the caller's that another try may mend all the same. */
+const RETRIED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "ENOKI_LOAD_FAILED",
+  // It may be deployed again, and a node may not have heard of it yet.
+  "ENOKI_FUNCTION_NOT_FOUND",
+]);
+
+/** What says nothing of the function: it was not begun, or the way to another node broke. */
+const POSTPONED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "ENOKI_QUEUE_FULL",
+  "ENOKI_DRAINING",
+  "ENOKI_PEER_UNREACHABLE",
+  "ENOKI_OUTCOME_UNKNOWN",
+  "ENOKI_SESSION_NOT_REACHED",
+]);
+
 /**
  * True for what another try may mend: an exception, a timeout, a dead instance, code that did not
- * load, a 5xx. A 4xx is the caller's and final.
+ * load, a function that is not there, a 5xx. Any other 4xx is the caller's and final.
  */
 export function isRetried(outcome: CallResponse | EnokiError): boolean {
   if (!(outcome instanceof EnokiError)) return outcome.status >= 500;
-  return outcome.status >= 500 || outcome.code === "ENOKI_LOAD_FAILED";
+  return outcome.status >= 500 || RETRIED.has(outcome.code);
 }
 
-/** True when the call was not even begun, so that this was no try at all. */
+/** True when that was no try: see {@link POSTPONED}. */
 export function isPostponed(outcome: CallResponse | EnokiError): boolean {
-  if (!(outcome instanceof EnokiError)) return false;
-  return outcome.code === "ENOKI_QUEUE_FULL" || outcome.code === "ENOKI_DRAINING";
+  return outcome instanceof EnokiError && POSTPONED.has(outcome.code);
 }
 
 /**

@@ -31,6 +31,14 @@ export interface StoredEntry {
   readonly lastError: StoredFailure | undefined;
   /** The token that came with the call; absent without one. */
   readonly session?: string | undefined;
+  /** The function that sent it; absent for a call from outside. */
+  readonly from?: string | undefined;
+  /** Calls and sends above it; absent for a call from outside. */
+  readonly depth?: number | undefined;
+  /** What its sender has sent to the function with this key is handled in order; absent without one. */
+  readonly orderKey?: string | undefined;
+  /** Its place in that order: a greater one was sent later. */
+  readonly sequence?: number | undefined;
 }
 
 /** What is stored of an invocation that ended, well or not. */

@@ -65,11 +65,15 @@ class Batch:
         self._writes.append(f'{{"op":"increment","key":{key_text(key)},"n":{json_text(number(n))}}}')
         return self
 
-    def send(self, function, data=None):
-        """Calls `function` with `data` once the batch is committed, asynchronously and at least once."""
+    def send(self, function, data=None, *, order_key=None):
+        """Calls `function` with `data` once the batch is committed, asynchronously and at least once.
+
+        What is sent to it with one `order_key` is handled in the order in which it was sent, one after the other.
+        """
         if not isinstance(function, str):
             raise Error("ENOKI_INVALID_NAME", "the name of a function is a str")
-        self._sends.append(f'{{"function":{json_text(function)},"data":{typed_text(data)}}}')
+        head = f'{{"function":{json_text(function)},"data":{typed_text(data)}'
+        self._sends.append(head + "}" if order_key is None else f'{head},"orderKey":{json_text(order_key)}}}')
         return self
 
     def once(self, key):
