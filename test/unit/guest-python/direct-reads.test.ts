@@ -106,6 +106,38 @@ out = [[kv.get(name) for name in names] == expected, [kv.exists(name) for name i
     expect(asked()).toEqual([]);
   });
 
+  test("show in a scan that comes again what is new, and share nothing that can be changed", async () => {
+    await load(PLAIN);
+    await set({ a: str("1"), b: json({ n: 1 }), c: json(2.5), large: str("l".repeat(5000)) });
+    const program = `
+first = list(kv.scan())
+first[1][1]["n"] = "mine"
+out = [[k, v if k != "large" else len(v)] for k, v in kv.scan()] + list(kv.keys())`;
+    const names = ["a", "b", "c", "large"];
+    const rest = [
+      ["b", { n: 1 }],
+      ["c", 2.5],
+      ["large", 5000],
+    ];
+    expect(await run(program)).toEqual([["a", "1"], ...rest, ...names]);
+    await set({ a: str("2") });
+    expect(await run(program)).toEqual([["a", "2"], ...rest, ...names]);
+    expect(asked()).toEqual([]);
+  });
+
+  test("keep few of the rows of scans", async () => {
+    await load(PLAIN);
+    const values = Object.fromEntries(
+      Array.from({ length: 600 }, (_, i) => [`k${i}`, str(`${i}`)]),
+    );
+    await set(values);
+    const program = `
+from enoki_kv.direct_reads import reads
+all = dict(kv.scan())
+out = [all == {f"k{i}": str(i) for i in range(600)}, all == dict(kv.scan()), 0 < len(reads._pairs) <= 512]`;
+    expect(await run(program)).toEqual([true, true, true]);
+  });
+
   test("leave to the node what takes a clock or a merge, for a scan the whole page", async () => {
     await load(PLAIN);
     await set({ plain: str("plain"), gone: str("x") });

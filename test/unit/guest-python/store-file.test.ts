@@ -12,7 +12,7 @@ import { PYTHON, PYTHON_MISSING, PythonGuest } from "../../helpers/fake-node-pyt
 /** Runs statements that share their names; the list `out` is the result. */
 const PROGRAM = `
 import hashlib, json, kv
-from enoki_kv.store_file import FAILURES, OVERTAKEN, StoreFile
+from enoki_kv.store_file import FAILURES, OVERTAKEN, ROW_KEY, StoreFile, row_key_end
 
 def shown(data, start, end):
     return data[start:end].hex()
@@ -23,7 +23,11 @@ def get(file, key):
 
 def rows(file, start, end, reverse):
     found = file.rows(bytes.fromhex(start), bytes.fromhex(end), reverse)
-    return digest("\\n".join([key.hex() + "=" + shown(*value) for key, *value in found]))
+    return digest("\\n".join([shown_row(*row) for row in found]))
+
+def shown_row(row, large):
+    end = row_key_end(row)
+    return row[ROW_KEY:end].hex() + "=" + (shown(*large) if large else row[end:].hex())
 
 def digest(text):
     return hashlib.sha256(text.encode()).hexdigest()

@@ -7,7 +7,7 @@ judges them) the node is asked. `src/guest/direct-reads.ts` is the same for Node
 import re
 from _thread import allocate_lock
 
-from .store_file import FAILURES, OVERTAKEN, StoreFile
+from .store_file import FAILURES, OVERTAKEN, ROW_KEY, StoreFile, row_key_end
 from .values import BYTES, JSON, STR, VALUE_BYTES_MAX, decode_value
 
 # What a read gives when only the node can answer.
@@ -15,6 +15,11 @@ ASK_NODE = OVERTAKEN
 
 # A page of a scan ends early rather than hold more.
 _PAGE_BYTES_MAX = 4 * 1024 * 1024
+
+# Rows of scans that are kept decoded, and what one may measure: half a MiB with all that belongs to them.
+_PAIRS_MAX = 512
+_PAIR_BYTES_MAX = 256
+_UNCHANGING = (str, bytes, int, float, type(None))
 
 # More than fits in a page.
 _LARGE_BYTES = 4096
@@ -50,6 +55,8 @@ class DirectReads:
         self.askers = 0
         # Whether the running call of a plain function has read here.
         self.used = False
+        # Decoded rows by their bytes: the same bytes are the same pair, whenever they are read.
+        self._pairs = {}
         # The same for calls that run at once: a function that is told of each read.
         self.note = None
         # why: tried, never waited for. Another thread may hold it, or this one, of which a signal's handler or a
@@ -82,14 +89,25 @@ class DirectReads:
     def page(self, scan):
         """The next page of a `requests.Scan`, which goes on behind it: items as the node's reply decodes to."""
         bounds = _row_bounds(scan)
-        found = self._read(_page, bounds, scan) if bounds else ([], [], False)
+        found = self._read(_page, bounds, scan, self._pairs) if bounds else ([], b"", False)
         if found is ASK_NODE:
             return found
-        keys, values, more = found
-        scan.advance(len(keys), keys[-1][1:] if keys else b"", more)
+        rows, last, more = found
+        scan.advance(len(rows), last, more)
         if scan.keys_only:
-            return [str(key, "utf-8")[1:] for key in keys]
-        return [(str(key, "utf-8")[1:], decode_value(*value)) for key, value in zip(keys, values)]
+            return [row[0] if type(row) is tuple else _name(row[0]) for row in rows]
+        return [row if type(row) is tuple else self._pair(*row) for row in rows]
+
+    def _pair(self, row, tag, data):
+        """Key and value of a row. A small one is kept if nothing can change it, because most scans come again."""
+        pair = (_name(row), decode_value(tag, data))
+        # (A large value is longer than its row.)
+        if len(data) < len(row) <= _PAIR_BYTES_MAX and isinstance(pair[1], _UNCHANGING):
+            # why all at once: what is scanned again is soon there again, and nothing needs to be kept in order.
+            if len(self._pairs) >= _PAIRS_MAX:
+                self._pairs = {}
+            self._pairs[row] = pair
+        return pair
 
     def _read(self, work, *arguments):
         if self._path is None or self.askers or not self._lock.acquire(False):
@@ -135,22 +153,39 @@ def _values(file, names):
     return values
 
 
-def _page(file, bounds, scan):
-    """Keys of rows, values and whether there is more, with the bounds that the node gives its pages."""
+def _page(file, bounds, scan, pairs):
+    """Rows, the last one's key, and whether there is more, with the bounds that the node gives its pages.
+
+    A row is its pair of `pairs`, or [row, tag, bytes of its value].
+    """
     limit = scan.limit
-    keys = []
-    values = []
+    rows = []
+    row = b"\1\0i"
     size = 0
-    for key, data, start, end in file.rows(*bounds, scan.reverse):
-        if len(keys) >= limit or size > _PAGE_BYTES_MAX:
-            return keys, values, True
-        value = _sole_value(data, start, end)
-        if value is ASK_NODE:
-            return value
-        keys.append(key)
-        values.append(value)
-        size += len(key) + end - start
-    return keys, values, False
+    more = False
+    for next_row, large in file.rows(*bounds, scan.reverse):
+        if len(rows) >= limit or size > _PAGE_BYTES_MAX:
+            more = True
+            break
+        row = next_row
+        size += len(row) - ROW_KEY
+        # A large value is not in the row, so that its row stands for nothing.
+        pair = None if large else pairs.get(row)
+        if pair is None:
+            value = _sole_value(*large) if large else _sole_value(row, row_key_end(row), len(row))
+            if value is ASK_NODE:
+                return value
+            if large:
+                size += large[2] - large[1]
+            rows.append([row, *value])
+        else:
+            rows.append(pair)
+    return rows, row[ROW_KEY + 1 : row_key_end(row)], more
+
+
+def _name(row):
+    """The user's key in a row."""
+    return str(row[ROW_KEY : row_key_end(row)], "utf-8")[1:]
 
 
 def _sole_value(data, start, end):

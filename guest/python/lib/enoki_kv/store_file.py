@@ -62,6 +62,9 @@ _BIG = 1
 _u16 = Struct("<H").unpack_from
 _u64 = Struct("<Q").unpack_from
 
+# A row, as a scan finds it: the size of its key as u16, the key, the value.
+ROW_KEY = 2
+
 # What `StoreFile.read` returns when the file was written too fast.
 OVERTAKEN = object()
 
@@ -191,7 +194,11 @@ class StoreFile:
         return data, at, at + size
 
     def rows(self, start, end, reverse):
-        """The rows from `start` (inclusive) to `end` (exclusive), or the other way round, as (key, bytes, from, to)."""
+        """The rows from `start` (inclusive) to `end` (exclusive), or the other way round, as (row, value).
+
+        A row holds its value, unless that is too large for a page: then `value` says where it lies, as
+        (bytes, from, to). Otherwise `value` is None.
+        """
         if self._root == _NO_PAGE:
             return
         for page, indexes in self._leaves(self._page(self._root), start, end, reverse, 0):
@@ -201,9 +208,9 @@ class StoreFile:
                 size, flags, key_bytes = _node_head(data, node)
                 at = node + _KEY + key_bytes
                 if flags:
-                    yield (data[node + _KEY : at], *self._big(data, at, size, flags))
+                    yield data[node + _KEY_SIZE : at], self._big(data, at, size, flags)
                 else:
-                    yield data[node + _KEY : at], data, at, at + size
+                    yield data[node + _KEY_SIZE : at + size], None
 
     def _leaves(self, page, start, end, reverse, depth):
         """The leaves of a range, each with the indexes that lie within."""
@@ -312,6 +319,11 @@ class StoreFile:
         self._pages_taken = 0
         if self._pages_mapped > _PAGES_MAPPED_MAX and MADV_DONTNEED is not None:
             self._map.madvise(MADV_DONTNEED)
+
+
+def row_key_end(row):
+    """Where the key of a row ends, and its value begins."""
+    return ROW_KEY + (row[0] | row[1] << 8)
 
 
 def _latest(metas):
