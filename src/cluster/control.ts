@@ -106,7 +106,7 @@ export class ClusterControl {
 
   /**
    * Makes a node a member, which takes its place when it sees the record. Without `durability` it is
-   * as durable as the others, if it can be.
+   * as durable as the others, if it can be; one that is a member already becomes as durable as is said.
    * @throws EnokiError `ENOKI_NODE_NOT_FOUND`, `ENOKI_UNSUPPORTED`, `ENOKI_PLACEMENT_CONFLICT`
    */
   async addMember(
@@ -116,14 +116,11 @@ export class ClusterControl {
   ): Promise<KeygroupRecord> {
     this.#places.requireKnown(node);
     if (durability) this.#places.requireDurable(node, durability);
-    return this.#changeKeygroup(name, (before) =>
-      replicated(before, durability ? { node, durability } : this.#places.joining(before, node)),
-    );
-  }
-
-  /** This node leaves; its replica has been brought to the others before. */
-  async leaveKeygroup(name: KeygroupName): Promise<KeygroupRecord> {
-    return this.removeMember(name, this.#options.place.node);
+    return this.#changeKeygroup(name, (before) => {
+      if (!durability) return replicated(before, this.#places.joining(before, node));
+      const memberDurability = { [node]: durability };
+      return configured(replicated(before, { node, durability }), { memberDurability });
+    });
   }
 
   /**

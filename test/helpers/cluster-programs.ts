@@ -39,6 +39,7 @@ export class ProgramCluster {
     name: string,
     flags: readonly string[] = [],
     env: Readonly<Record<string, string>> = {},
+    spawned?: (pid: number) => void,
   ): Promise<ClusterProgram> {
     const dataDir = join(this.#dir, name);
     const own = [
@@ -54,7 +55,7 @@ export class ProgramCluster {
       ...this.#flags,
       ...flags,
     ];
-    const program = await startProgram(dataDir, own, env);
+    const program = await startProgram(dataDir, own, env, spawned);
     this.#programs.set(name, program);
     return { ...program, name, program, dataDir };
   }

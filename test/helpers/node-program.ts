@@ -18,11 +18,15 @@ export interface NodeProgram {
   end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
 }
 
-/** Starts `enoki up` on free ports; resolves when it is ready. Needs `npm run build`. */
+/**
+ * Starts `enoki up` on free ports; resolves when it is ready. `spawned` gets the process before that.
+ * Needs `npm run build`.
+ */
 export async function startProgram(
   dataDir: string,
   flags: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
+  spawned: (pid: number) => void = () => {},
 ): Promise<NodeProgram> {
   const ports = ["--function-port", "0", "--admin-port", "0"];
   const args = [MAIN, "up", "--json", "--data-dir", dataDir, ...ports, ...flags];
@@ -30,6 +34,7 @@ export async function startProgram(
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...env },
   });
+  if (child.pid !== undefined) spawned(child.pid);
   let errors = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text));
   const ended = new Promise<number | NodeJS.Signals | null>((resolve) =>

@@ -81,7 +81,7 @@ async function run(
     case "create":
       return control.createKeygroup(keygroup, DEFAULTS);
     case "leave":
-      return control.leaveKeygroup(keygroup);
+      return control.removeMember(keygroup, nodes[at] as (typeof nodes)[number]);
     case "remove":
       return control.removeMember(keygroup, node);
     case "add":

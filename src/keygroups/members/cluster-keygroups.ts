@@ -158,8 +158,7 @@ export class ClusterKeygroups implements NodeKeygroups {
     const { view } = this.#options.directory;
     const record = view.keygroup(name);
     if (!record || record.isDropped) return false;
-    const runs = view.functionProgress(name as string as FunctionName);
-    return memberOn(record, peer) !== undefined || runs.some(({ node }) => node === peer);
+    return memberOn(record, peer) !== undefined || this.#runsOn(name, peer);
   }
 
   async ensure(name: KeygroupName): Promise<Keygroup> {
@@ -259,12 +258,21 @@ export class ClusterKeygroups implements NodeKeygroups {
     return record !== undefined && isToLeave(record, this.#node) && this.#isMember(name);
   }
 
-  /** The function has run here without a replica, as somebody has decided: no revision of it changes that. */
+  /**
+   * The function has run here without a replica, as somebody has decided: no revision of it changes that.
+   * One that was deployed before this node had others is not meant.
+   */
   #isKeptAway(name: KeygroupName): boolean {
     const { directory, isInUse } = this.#options;
     const record = directory.view.keygroup(name);
     if (!record || record.isDropped || memberOn(record, this.#node)) return false;
-    return isInUse(name);
+    return isInUse(name) && this.#runsOn(name, this.#node);
+  }
+
+  /** The function of that name is to run on that node, as the directory says. */
+  #runsOn(name: KeygroupName, node: NodeName): boolean {
+    const runs = this.#options.directory.view.functionProgress(name as string as FunctionName);
+    return runs.some((one) => one.node === node);
   }
 
   /** True if the record names this node, and what is here is that member's. */

@@ -66,7 +66,9 @@ export async function exportUnreplicated(
   writeExport: WriteExport,
 ): Promise<Unreplicated> {
   const { keygroup, identity, replicator } = local;
-  const isSame = identity.generation === record.generation && !record.isDropped;
+  // Names of a store that no member was ever remembered for are of no cluster: that node stood alone.
+  const isOfCluster = local.remembered !== undefined && !record.isDropped;
+  const isSame = isOfCluster && identity.generation === record.generation;
   const members = new Set(isSame ? record.members.map(({ epoch }) => epoch) : []);
   members.delete(identity.epoch);
   const known = isSame ? elsewhere : [];

@@ -1,9 +1,11 @@
 import { join } from "node:path";
 
-import { decodeItem } from "../../../src/core/item.js";
+import { decodeItem, type Version } from "../../../src/core/item.js";
 import { USER_ITEM_ROWS } from "../../../src/core/rows.js";
 import { TAG } from "../../../src/core/value.js";
+import { LmdbFile } from "../../../src/guest/lmdb-file.js";
 import { createLmdbDriver } from "../../../src/storage/lmdb.js";
+import { until } from "../node-calls.js";
 import type { ClusterNode } from "../running-cluster.js";
 
 /** All that a node shows of a keygroup, as `enoki kv export` prints it. */
@@ -44,11 +46,37 @@ export async function storedItems(dataDir: string, keygroup: string): Promise<st
   const driver = createLmdbDriver({ dir: join(dataDir, "stores") });
   const store = await driver.open(`kg-${keygroup}`);
   const rows = store.range(USER_ITEM_ROWS).flatMap(({ key, value }) => {
-    const isDeleted = decodeItem(value).every((version) => version.value.tag === TAG.tombstone);
-    return isDeleted ? [] : [`${hex(key)} ${hex(value)}`];
+    return isDeleted(decodeItem(value)) ? [] : [`${hex(key)} ${hex(value)}`];
   });
   await store.close();
   return rows;
+}
+
+/** How many keys the store of a running node holds now, and how many that only say that one was deleted. */
+export async function storedNow(
+  dataDir: string,
+  keygroup: string,
+): Promise<{ readonly items: number; readonly tombstones: number }> {
+  const file = new LmdbFile(join(dataDir, "stores", `kg-${keygroup}`, "data.mdb"));
+  try {
+    return await until("a look that no write has overtaken", () =>
+      file.read<{ items: number; tombstones: number }, undefined>((state) => {
+        const counts = { items: 0, tombstones: 0 };
+        state.visit(USER_ITEM_ROWS.start, USER_ITEM_ROWS.end, false, ({ value }) => {
+          const row = decodeItem(value.bytes.subarray(value.from, value.to));
+          counts[isDeleted(row) ? "tombstones" : "items"] += 1;
+          return true;
+        });
+        return counts;
+      }, undefined),
+    );
+  } finally {
+    file.close();
+  }
+}
+
+function isDeleted(versions: readonly Version[]): boolean {
+  return versions.every(({ value }) => value.tag === TAG.tombstone);
 }
 
 function hex(bytes: Uint8Array): string {

@@ -23,18 +23,30 @@ export class FaultCluster {
   readonly #dirs = new Map<string, string>();
   readonly #linkPorts = new Map<string, number>();
   readonly #flags = new Map<string, readonly string[]>();
+  readonly #extra: Readonly<Record<string, readonly string[]>>;
   readonly #writers = new Set<Writer>();
   #writersTotal = 0;
 
-  private constructor(etcd: TestEtcd, programs: ProgramCluster) {
+  private constructor(
+    etcd: TestEtcd,
+    programs: ProgramCluster,
+    extra: Readonly<Record<string, readonly string[]>>,
+  ) {
     this.etcd = etcd;
     this.#programs = programs;
+    this.#extra = extra;
   }
 
-  /** Starts an etcd and, one after the other, nodes with the function on each. */
-  static async open(names: readonly string[]): Promise<FaultCluster> {
+  /**
+   * Starts an etcd and, one after the other, nodes with the function on each; `extra`: more flags, by
+   * node.
+   */
+  static async open(
+    names: readonly string[],
+    extra: Readonly<Record<string, readonly string[]>> = {},
+  ): Promise<FaultCluster> {
     const etcd = await TestEtcd.start();
-    const cluster = new FaultCluster(etcd, await ProgramCluster.open(etcd));
+    const cluster = new FaultCluster(etcd, await ProgramCluster.open(etcd), extra);
     for (const name of names) await cluster.start(name);
     for (const name of names) await cluster.deploy(name);
     return cluster;
@@ -63,8 +75,9 @@ export class FaultCluster {
   /** Starts a node, or starts it again, at the same address. */
   async start(name: string): Promise<ClusterProgram> {
     if (!this.#flags.has(name)) this.#flags.set(name, await this.#linkFlags(name));
-    const node = await this.#programs.start(name, this.#flags.get(name));
-    this.relays.setProcess(name, node.program.child.pid as number);
+    // why so early: it dials before it is ready, and the relays have to know who does.
+    const spawned = (pid: number): void => this.relays.setProcess(name, pid);
+    const node = await this.#programs.start(name, this.#flags.get(name), {}, spawned);
     this.#nodes.set(name, node);
     this.#dirs.set(name, node.dataDir);
     return node;
@@ -88,6 +101,11 @@ export class FaultCluster {
         },
       ),
     );
+  }
+
+  /** Ends a node as it should be ended. */
+  async stop(name: string): Promise<void> {
+    await this.node(name).program.end("SIGTERM");
   }
 
   /** Ends a node at once. */
@@ -143,11 +161,10 @@ export class FaultCluster {
     }
   }
 
-  /** Ends the nodes as they should be ended, and gives what is stored of all items on each. */
-  async stored(): Promise<string[][]> {
-    const running = this.names.map((name) => this.node(name));
-    await Promise.all(running.map(({ program }) => program.end("SIGTERM")));
-    return Promise.all([...this.#dirs.values()].map((dir) => storedItems(dir, WORK)));
+  /** Ends the nodes as they should be ended, and gives what is stored of all items on each of these. */
+  async stored(names: readonly string[] = this.names): Promise<string[][]> {
+    await Promise.all(this.names.map((name) => this.stop(name)));
+    return Promise.all(names.map((name) => storedItems(this.#dirs.get(name) as string, WORK)));
   }
 
   /** What the nodes said, for messages of failed tests. */
@@ -167,7 +184,8 @@ export class FaultCluster {
     const [port = 0] = await freePorts(1);
     const relay = await this.relays.add(name, port);
     this.#linkPorts.set(name, port);
-    return ["--link-port", String(port), "--advertise", `127.0.0.1:${relay}`];
+    const extra = this.#extra[name] ?? [];
+    return ["--link-port", String(port), "--advertise", `127.0.0.1:${relay}`, ...extra];
   }
 }
 

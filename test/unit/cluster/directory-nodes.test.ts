@@ -81,6 +81,8 @@ test("strict is refused where a node stores in memory", async () => {
   const ofOne = await control.configureKeygroup(weather, { memberDurability: { edge1: "strict" } });
   expect(ofOne.members.map(({ durability }) => durability)).toEqual(["strict", "relaxed"]);
   await control.configureKeygroup(weather, { ttlMs: 7 });
+  const again = await control.addMember(weather, edge1, "relaxed");
+  expect(again.members.map(({ durability }) => durability)).toEqual(["relaxed", "relaxed"]);
 });
 
 test("what cannot be stored is not told, and comes when there is room again", async () => {
