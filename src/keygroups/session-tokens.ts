@@ -1,4 +1,6 @@
+import { EnokiError } from "../core/errors.js";
 import { hlcFromMs } from "../core/hlc.js";
+import { LIMITS } from "../core/limits.js";
 import { decodeSession, encodeSession, type Session } from "../core/session.js";
 import type { Clock } from "../ports/clock.js";
 import type { SessionGate } from "./session-gate.js";
@@ -9,8 +11,17 @@ import type { SessionGate } from "./session-gate.js";
  */
 const AHEAD_MS_MAX = 10_000;
 
-/** Reads what a client or another node sent. @throws EnokiError `ENOKI_INVALID_INPUT` if it is no token */
+/**
+ * Reads what a client or another node sent.
+ * @throws EnokiError `ENOKI_INVALID_INPUT` if it is no token, `ENOKI_SESSION_TOO_LARGE` if it is longer
+ * than any
+ */
 export function readSessionToken(token: string, clock: Clock): Session {
+  const bytesMax = LIMITS.sessionTokenBytesMax;
+  if (token.length > bytesMax) {
+    const detail = `session: a token takes at most ${bytesMax} bytes, and this takes ${token.length}`;
+    throw new EnokiError("ENOKI_SESSION_TOO_LARGE", detail, { field: "session" });
+  }
   return decodeSession(token, hlcFromMs(clock.nowMs() + AHEAD_MS_MAX));
 }
 

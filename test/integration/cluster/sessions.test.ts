@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import type { KeygroupName } from "../../../src/core/ids.js";
+import { LIMITS } from "../../../src/core/limits.js";
+import { encodeSession } from "../../../src/core/session.js";
 import { DistantNodes, type DistantNode } from "../../helpers/distant-nodes.js";
 import { send, until, type Answer } from "../../helpers/node-calls.js";
 import { deploy } from "./store-function.js";
@@ -103,6 +106,42 @@ describe(`edge1 → edge2 over a link of ${DELAY_MS} ms`, () => {
       "Enoki-Staleness-Ms",
     ]);
     expect(own.join("").length).toBeLessThanOrEqual(150);
+  });
+});
+
+describe("a token", () => {
+  const codeAt = async (url: string, session: string): Promise<unknown> => {
+    const answer = await fetch(url, { headers: { "Enoki-Session": session } });
+    return [answer.status, ((await answer.json()) as { code: string }).code];
+  };
+
+  test("of more than 2 KiB is refused on both ports, and nothing is run", async () => {
+    const urls = [
+      `${edge1.functionsUrl}/store`,
+      `${edge1.adminUrl}/v1/keygroups/store/keys/k`,
+    ] as const;
+    for (const url of urls) {
+      const long = "A".repeat(LIMITS.sessionTokenBytesMax + 1);
+      expect(await codeAt(url, long)).toEqual([400, "ENOKI_SESSION_TOO_LARGE"]);
+      expect(await codeAt(url, long.slice(1))).toEqual([400, "ENOKI_INVALID_INPUT"]);
+    }
+  });
+
+  test("that would become longer than 2 KiB ends the session, and the call has been run", async () => {
+    const entry = { generation: 1, epoch: 1, seen: [] };
+    const keygroups = Array.from({ length: 23 }, (_, at) => {
+      return [`${at}`.padStart(63, "x") as KeygroupName, entry] as const;
+    });
+    const session = encodeSession({ hlc: 0, keygroups: new Map(keygroups) });
+    expect(session.length).toBeGreaterThan(LIMITS.sessionTokenBytesMax - 80);
+    const more = encodeSession({
+      hlc: 0,
+      keygroups: new Map([...keygroups, ["y".repeat(20) as KeygroupName, entry]]),
+    });
+    const answer = await store(edge1, "grown=yes", more);
+    expect(answer.status).toBe(400);
+    expect(JSON.parse(answer.text)).toMatchObject({ code: "ENOKI_SESSION_TOO_LARGE" });
+    expect((await store(edge1, "grown")).text).toBe("yes");
   });
 });
 
