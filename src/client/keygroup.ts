@@ -14,6 +14,7 @@ import {
   decodeJsonValue,
   encodeValue,
   parseTtlMs,
+  refuseFresh,
   toUint8Array,
 } from "../guest/kv-values.js";
 import type { Operations } from "../guest/operations.js";
@@ -192,7 +193,8 @@ export class KeygroupClient implements Kv {
     return new KvBatch(this.#operations);
   }
 
-  async siblings<T>(key: string): Promise<T[]> {
+  async siblings<T>(key: string, options?: unknown): Promise<T[]> {
+    refuseFresh("siblings()", options);
     const json = { op: "siblings", key: checkKey(key) };
     const path = `${this.#path}/operations`;
     const answer = await this.#admin.json<{ values: JsonValue[] }>(path, { method: "POST", json });

@@ -1,6 +1,6 @@
 import { EnokiError } from "../core/errors.js";
 import { decodeJsonReply } from "../channel/replies.js";
-import { checkAmount, checkJsonMember } from "./kv-values.js";
+import { checkAmount, checkJsonMember, refuseFresh } from "./kv-values.js";
 import type { OperationPort } from "./operations.js";
 import type { Counter, Json, MapOf, SetOf } from "./types.js";
 
@@ -22,7 +22,10 @@ export function counterOf(operations: OperationPort, key: string): Counter {
   return {
     add: async (n = 1) =>
       operations.json({ op: "counter.add", key, n: checkAmount(n) }, decodeNumber),
-    value: async () => operations.json({ op: "counter.value", key }, decodeNumber),
+    value: async (options?: unknown) => {
+      refuseFresh("value()", options);
+      return operations.json({ op: "counter.value", key }, decodeNumber);
+    },
   };
 }
 
@@ -33,7 +36,10 @@ export function setOf<T extends Json>(operations: OperationPort, key: string): S
       operations.json({ op: "set.add", key, member: checkJsonMember(member) }, decodeNothing),
     remove: async (member) =>
       operations.json({ op: "set.remove", key, member: checkJsonMember(member) }, decodeNothing),
-    value: async () => operations.json({ op: "set.value", key }, decodeAny<T[]>),
+    value: async (options?: unknown) => {
+      refuseFresh("value()", options);
+      return operations.json({ op: "set.value", key }, decodeAny<T[]>);
+    },
   };
 }
 
@@ -52,7 +58,10 @@ export function mapOf(operations: OperationPort, key: string): MapOf {
       ),
     remove: async (field) =>
       operations.json({ op: "map.remove", key, field: checkField(field) }, decodeNothing),
-    value: async () => operations.json({ op: "map.value", key }, decodeAny<Record<string, Json>>),
+    value: async (options?: unknown) => {
+      refuseFresh("value()", options);
+      return operations.json({ op: "map.value", key }, decodeAny<Record<string, Json>>);
+    },
   };
 }
 

@@ -142,6 +142,17 @@ function parseFreshMs(option: string, duration: unknown): number {
   throw new EnokiError("ENOKI_INVALID_INPUT", `${option} is a duration such as "500ms"`);
 }
 
+/**
+ * Refuses to be fresh, for a read that shows what is here and nothing else: ignored, it would seem kept.
+ * @throws EnokiError `ENOKI_INVALID_INPUT`
+ */
+export function refuseFresh(read: string, options: unknown): void {
+  if (typeof options !== "object" || options === null) return;
+  if (!["maxStaleness", "onStale", "within"].some((option) => option in options)) return;
+  const detail = `${read} shows what is here: for a fresh read use get(key, default, { maxStaleness })`;
+  throw new EnokiError("ENOKI_INVALID_INPUT", detail);
+}
+
 /** Checks an amount to add. @throws EnokiError `ENOKI_VALUE_UNSUPPORTED` */
 export function checkAmount(n: unknown): number {
   if (typeof n !== "number") throw unsupported(`${typeName(n)} cannot be added`);

@@ -19,6 +19,7 @@ import {
   encodeValue,
   parseFresh,
   parseTtlMs,
+  refuseFresh,
 } from "./kv-values.js";
 import { refusedOperations, type OperationPort } from "./operations.js";
 import {
@@ -160,10 +161,11 @@ export class Keygroup implements Kv {
     return new KvBatch(this.#operations);
   }
 
-  siblings<T>(key: string): Promise<T[]> {
-    return attempt(() =>
-      this.#operations.json({ op: "siblings", key: checkKey(key) }, decodeSiblings<T>),
-    );
+  siblings<T>(key: string, options?: unknown): Promise<T[]> {
+    return attempt(() => {
+      refuseFresh("siblings()", options);
+      return this.#operations.json({ op: "siblings", key: checkKey(key) }, decodeSiblings<T>);
+    });
   }
 
   watch<T>(from: string | { readonly prefix: string }): AsyncIterableIterator<WatchEvent<T>> {

@@ -1,10 +1,12 @@
 import { createPrng } from "../base/prng.js";
+import type { OnStale } from "../channel/operations.js";
 import { formatDot } from "../core/dot.js";
 import { EnokiError } from "../core/errors.js";
 import type { NodeName } from "../core/ids.js";
 import { utf8Bytes, utf8Text } from "../core/text.js";
 import { TAG } from "../core/value.js";
 import type { KeygroupConfig, WriteOperation } from "../keygroups/types.js";
+import { ScenarioClient, type ScenarioOperation } from "./clients/scenario-client.js";
 import { SimNaming } from "./cluster/naming.js";
 import { Network } from "./cluster/network.js";
 import { SimNode } from "./cluster/node.js";
@@ -17,6 +19,10 @@ import { areLinked, type LinkShape } from "./topology.js";
 const FRESH_MS = 2100;
 /** How long a write may take in a scenario. */
 const WRITE_MS = 50;
+/** A call is given up after so long: longer than anything in it waits. */
+const CALL_MS = 30_000;
+/** How long a read waits for fresher data, or asks around. */
+const FRESH_WITHIN_MS = 500;
 
 /**
  * A small cluster that does what the lines of a scenario say, one after the other. Lines that begin
@@ -26,6 +32,7 @@ class Scenario {
   readonly #time = new VirtualTime();
   readonly #nodes = new Map<string, SimNode>();
   readonly #network: Network;
+  readonly #clients = new Map<string, ScenarioClient>();
   #naming: SimNaming | undefined;
   #config: KeygroupConfig = { policy: "lww", durability: "relaxed", ttlMs: 0 };
 
@@ -72,6 +79,18 @@ class Scenario {
         return this.#write(first, { op: "counter.add", key: second, n: Number(third) });
       case "get":
         return this.#get(first, second);
+      case "call": {
+        const client = this.#clients.get(first) ?? new ScenarioClient();
+        this.#clients.set(first, client);
+        const [, , op = "", key = "", value = ""] = rest;
+        return this.#call(client, second, op === "set" ? { op, key, value } : { op: "get", key });
+      }
+      case "fresh": {
+        const [, , onStale = "", key = ""] = rest;
+        const within = { maxStalenessMs: Number(second), withinMs: FRESH_WITHIN_MS };
+        const fresh = { ...within, onStale: onStale as OnStale };
+        return this.#call(new ScenarioClient(), first, { op: "get", key, fresh });
+      }
       case "kept": {
         const { replica } = this.#node(first).keygroup ?? {};
         const kept = replica?.read(this.#node(first).disk.rows, utf8Bytes(second)) ?? [];
@@ -158,6 +177,20 @@ class Scenario {
     );
     await this.#time.run(this.#time.nowMs + WRITE_MS);
     return answer;
+  }
+
+  /** What a call answers, however long that takes. */
+  async #call(
+    client: ScenarioClient,
+    name: string,
+    operation: ScenarioOperation,
+  ): Promise<string | undefined> {
+    const time = this.#time;
+    let isOver = false;
+    const call = client.call(this.#node(name), operation).finally(() => (isOver = true));
+    const answer = time.within(call, CALL_MS, true);
+    await time.run(time.nowMs + CALL_MS, () => isOver);
+    return (await answer) ?? "no answer";
   }
 
   #get(name: string, key: string): string {

@@ -5,6 +5,7 @@ import { decodeEntryReply } from "../../channel/replies.js";
 import { EnokiError } from "../../core/errors.js";
 import { utf8Bytes } from "../../core/text.js";
 import type { WriteOperation } from "../../keygroups/types.js";
+import { sessionless } from "../cluster/channel.js";
 import type { SimNode } from "../cluster/node.js";
 import type { Checker } from "../oracles/checker.js";
 
@@ -40,7 +41,7 @@ export async function callElsewhere(
         checker.readElsewhere(utf8Bytes(key), decodeEntryReply(reply)?.version);
       return "read";
     }
-    await channel.ask((frames, id) => encodeWrite(frames, id, write), writer);
+    await channel.ask((frames, id) => encodeWrite(frames, id, write), sessionless(writer));
     if (process.isAlive()) checker.writes.acknowledged(writer, write.op === "set");
     return "written";
   } catch (error) {

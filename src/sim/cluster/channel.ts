@@ -27,19 +27,16 @@ export class SimChannel {
   }
 
   /**
-   * Does the operation that `encode` writes, on behalf of `invocation`, and resolves with its reply.
+   * Does the operation that `encode` writes, on behalf of `asker`, and resolves with its reply.
    * @throws EnokiError with the code of an error reply
    */
-  async ask(
-    encode: (writer: FrameWriter, id: number) => void,
-    invocation?: Uint8Array,
-  ): Promise<Buffer> {
+  async ask(encode: (writer: FrameWriter, id: number) => void, asker?: Asker): Promise<Buffer> {
     const id = ++this.#lastId;
     encode(this.#operations, id);
     const payload = (this.#operation as Buffer).subarray(HEADER_BYTES);
     const reply = await new Promise<Buffer>((resolve) => {
       this.#waiting.set(id, resolve);
-      this.#server.serve(this.#replies, id, invocation && askerOf(invocation), payload);
+      this.#server.serve(this.#replies, id, asker, payload);
     });
     if (!isErrorReply(reply)) return reply;
     throw new EnokiError(decodeErrorReply(reply)["code"] as ErrorCode);
@@ -53,7 +50,7 @@ export class SimChannel {
 }
 
 /** A call that keeps no session and is not asked how stale its reads were. */
-function askerOf(idBytes: Uint8Array): Asker {
+export function sessionless(idBytes: Uint8Array): Asker {
   return {
     idBytes,
     session: undefined,

@@ -26,6 +26,8 @@ export interface SeedsOptions extends Chunk {
   /** Says what fails and how to see it again, and from time to time how far it is. */
   readonly say: (line: string) => void;
   readonly partial?: PartialFile | undefined;
+  /** How many seeds a worker runs in one go, and one line of the partial file tells of. */
+  readonly chunkSeeds?: number;
 }
 
 const CHUNK_SEEDS = 100;
@@ -33,31 +35,31 @@ const SAY_EVERY_CHUNKS = 10;
 
 /** Runs a series of seeds. */
 export async function runSeeds(options: SeedsOptions): Promise<SeedsSummary> {
-  const { first, runs, overrides, workers, say, partial } = options;
+  const { first, runs, overrides, workers, say, partial, chunkSeeds = CHUNK_SEEDS } = options;
   const summaries = new Map<number, ChunkSummary>();
   for (const summary of partial?.done ?? []) summaries.set(summary.first, summary);
-  if (summaries.size > 0) say(`goes on after ${summaries.size * CHUNK_SEEDS} runs`);
+  if (summaries.size > 0) say(`goes on after ${summaries.size * chunkSeeds} runs`);
   const done = (summary: ChunkSummary): void => {
     summaries.set(summary.first, summary);
     partial?.add(summary);
     for (const { seed, violation } of summary.failures) {
       say(`${violation.slice(0, 2000)}\nagain: npm run sim -- --seed ${seed}${flagsOf(overrides)}`);
     }
-    if (summaries.size % SAY_EVERY_CHUNKS === 0) say(`${summaries.size * CHUNK_SEEDS} runs`);
+    if (summaries.size % SAY_EVERY_CHUNKS === 0) say(`${summaries.size * chunkSeeds} runs`);
   };
-  const left = chunksOf(first, runs, (chunk) => !summaries.has(chunk.first));
+  const left = chunksOf({ first, runs }, chunkSeeds, (chunk) => !summaries.has(chunk.first));
   if (workers > 1) await runInWorkers(left, workers, overrides, done);
   else for (const chunk of left) done(await runChunk(chunk, overrides));
   return summaryOf({ first, runs }, summaries);
 }
 
 function* chunksOf(
-  first: number,
-  runs: number,
+  { first, runs }: Chunk,
+  chunkSeeds: number,
   isLeft: (chunk: Chunk) => boolean,
 ): Generator<Chunk, undefined> {
-  for (let at = first; at < first + runs; at += CHUNK_SEEDS) {
-    const chunk = { first: at, runs: Math.min(CHUNK_SEEDS, first + runs - at) };
+  for (let at = first; at < first + runs; at += chunkSeeds) {
+    const chunk = { first: at, runs: Math.min(chunkSeeds, first + runs - at) };
     if (isLeft(chunk)) yield chunk;
   }
   return undefined;

@@ -20,6 +20,11 @@ export async function call(input) {
     const [, key, onStale] = input.split(" ");
     return (await kv.get(key, "missing", { maxStaleness: "150ms", onStale, within: "3s" }));
   }
+  if (input.startsWith("add ")) return kv.counter(input.slice(4)).add(1);
+  if (input.startsWith("count ")) {
+    const [, key, maxStaleness, onStale] = input.split(" ");
+    return kv.get(key, "missing", { maxStaleness, onStale });
+  }
   const [key, value] = input.split("=");
   if (value === undefined) return (await kv.get(key)) ?? "missing";
   await kv.set(key, value);
@@ -96,6 +101,18 @@ describe("a read that has to be fresh", () => {
     // The link takes longer than what is asked for: nobody can ever say that.
     for (const onStale of ["wait", "peer"]) {
       expect(await call(edge, `fresh a ${onStale}`), onStale).toMatchObject({ status: 500 });
+    }
+  });
+
+  test("shows counters, here and at another replica", async () => {
+    expect((await call(cloud, "add hits")).text).toBe("1");
+    await until("far has it", async () => (await call(far, "hits")).text === "1");
+    for (const node of [cloud, edge, far]) {
+      for (const onStale of ["wait", "peer"]) {
+        expect(await call(node, `count hits 1h ${onStale}`)).toMatchObject({ text: "1" });
+        const vain = await call(node, `count hits 1ms ${onStale === "wait" ? "fail" : onStale}`);
+        expect(vain).toMatchObject({ status: 500 });
+      }
     }
   });
 

@@ -296,3 +296,18 @@ describe("keygroups and errors", () => {
     expect(await run(`await kv.set("k", 1);`)).toEqual({ code: "ENOKI_DISK_FULL" });
   });
 });
+
+describe("a read that shows what is here", () => {
+  it("refuses to be fresh, instead of seeming so", async () => {
+    const refused = { code: "ENOKI_INVALID_INPUT" };
+    for (const read of [
+      `kv.counter("c").value({ maxStaleness: "1s" })`,
+      `kv.setOf("s").value({ onStale: "peer" })`,
+      `kv.map("m").value({ within: "1s" })`,
+      `kv.siblings("k", { maxStaleness: "1s" })`,
+    ]) {
+      expect(await run(`return ${read};`), read).toEqual(refused);
+    }
+    expect(await run(`return kv.siblings("k", {});`)).toHaveLength(3);
+  });
+});
