@@ -11,7 +11,7 @@ import { replicaWork, type Answer, type Question } from "./replica-work.js";
  */
 
 const [name, naming, dataDir, storage] = process.argv.slice(2);
-const { config } = await loadConfig({
+const config = await loadConfig({
   flags: { name, naming, dataDir, storage, functionPort: "off", adminPort: "off", linkPort: "0" },
   env: {},
   readFile: () => Promise.reject(new Error("there is no configuration file")),

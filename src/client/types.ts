@@ -246,7 +246,12 @@ export interface KnownNode {
 export interface NodeInfo {
   readonly name: string;
   readonly version: string;
-  readonly addresses: { readonly functions?: string | null; readonly admin?: string | null };
+  readonly addresses: {
+    readonly functions?: string | null;
+    readonly admin?: string | null;
+    readonly coap?: string | null;
+    readonly grpc?: string | null;
+  };
   /** Who may call functions: everybody, or whoever has the node's token. */
   readonly access?: "public" | "token";
   readonly runtimes?: Readonly<

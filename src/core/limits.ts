@@ -82,6 +82,22 @@ export const LIMITS = {
   requestBytesPerPeerMax: 64 * 1024 * 1024,
   /** How far the hybrid time of another member may be ahead of a node's own clock. */
   timeAheadMs: 24 * 3_600_000,
+  /** Requests over CoAP that are remembered, so that repeats of them do nothing. */
+  coapExchangesMax: 4096,
+  /** Calls over CoAP that run or wait at once. */
+  coapCallsMax: 1024,
+  /** Late answers over CoAP that are repeated until they are acknowledged. */
+  coapUnacknowledgedMax: 1024,
+  /** Bodies over CoAP that are on their way in blocks. */
+  coapTransfersMax: 1024,
+  /** Bytes of all of them. */
+  coapTransferBytesMax: 64 * 1024 * 1024,
+  /** How long such a body may stand still. */
+  coapTransferIdleMs: 60_000,
+  /** Calls over one gRPC connection at once. */
+  grpcCallsPerConnectionMax: 256,
+  /** Metadata of one gRPC call. */
+  grpcMetadataBytesMax: 16 * 1024,
   /** One record of the naming service. */
   namingRecordBytesMax: 256 * 1024,
 } as const;

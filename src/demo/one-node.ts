@@ -27,7 +27,7 @@ interface Outcome {
  * last average is not the mean of the last ten readings.
  */
 export async function showOneNode(dataDir: string): Promise<void> {
-  const { config } = await loadConfig({
+  const config = await loadConfig({
     flags: { name: "demo", dataDir, functionPort: "0", adminPort: "0" },
     env: {},
     readFile: () => Promise.reject(new Error("the demo has no configuration file")),

@@ -92,7 +92,7 @@ class ThreeNodes {
 
   static async start(dataDir: string): Promise<ThreeNodes> {
     const readings = await loadReadings(example("weather/seattle-weather.csv"));
-    const { config } = await loadConfig({
+    const config = await loadConfig({
       flags: { nodes: NODES.join(","), dataDir, functionPort: "0", adminPort: "0" },
       env: {},
       readFile: () => Promise.reject(new Error("the demo has no configuration file")),

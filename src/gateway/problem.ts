@@ -1,4 +1,5 @@
 import { EnokiError, ERRORS, type ErrorCode } from "../core/errors.js";
+import type { Logger } from "../ports/logger.js";
 
 /** A problem document (RFC 9457), ready for any kind of HTTP server. */
 export interface ProblemResponse {
@@ -25,10 +26,7 @@ const RETRYABLE: ReadonlySet<ErrorCode> = new Set([
  * the caller logs it, and the document says nothing of its inside.
  */
 export function problemResponse(error: unknown): ProblemResponse {
-  const known =
-    error instanceof EnokiError
-      ? error
-      : new EnokiError("ENOKI_INTERNAL", "the node's log has more about it");
+  const known = error instanceof EnokiError ? error : internalError();
   const { code, status, extra } = known;
   const body = JSON.stringify({
     ...extra,
@@ -47,16 +45,33 @@ export function problemResponse(error: unknown): ProblemResponse {
   return { status, headers, body };
 }
 
+/** The error that callers are told: what was thrown, or, after a line in the log, that it is a bug. */
+export function knownError(error: unknown, logger: Logger): EnokiError {
+  if (error instanceof EnokiError) return error;
+  const shown = error instanceof Error ? error.stack : String(error);
+  logger.error({ error: shown }, "a request failed");
+  return internalError();
+}
+
+function internalError(): EnokiError {
+  return new EnokiError("ENOKI_INTERNAL", "the node's log has more about it");
+}
+
+/** When it makes sense to try again, in whole seconds; `undefined` where it does not by itself. */
+export function retryAfterS({ code, extra }: EnokiError): number | undefined {
+  if (!RETRYABLE.has(code)) return undefined;
+  const afterMs = extra["retryAfterMs"];
+  const afterS = typeof afterMs === "number" ? Math.ceil(afterMs / 1000) : RETRY_AFTER_DEFAULT_S;
+  return Math.max(1, afterS);
+}
+
 /** Response headers that HTTP asks for beside some statuses. */
-function headersOf({ code, extra }: EnokiError): Record<string, string> {
+function headersOf(error: EnokiError): Record<string, string> {
+  const { code, extra } = error;
   if (code === "ENOKI_UNAUTHORIZED") return { "WWW-Authenticate": 'Bearer realm="enoki"' };
   if (code === "ENOKI_METHOD_NOT_ALLOWED" && Array.isArray(extra["allow"])) {
     return { Allow: extra["allow"].join(", ") };
   }
-  if (RETRYABLE.has(code)) {
-    const afterMs = extra["retryAfterMs"];
-    const afterS = typeof afterMs === "number" ? Math.ceil(afterMs / 1000) : RETRY_AFTER_DEFAULT_S;
-    return { "Retry-After": String(Math.max(1, afterS)) };
-  }
-  return {};
+  const afterS = retryAfterS(error);
+  return afterS === undefined ? {} : { "Retry-After": String(afterS) };
 }

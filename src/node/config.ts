@@ -41,12 +41,6 @@ export interface ConfigSources {
   readonly readFile: (path: string) => Promise<string>;
 }
 
-/** A configuration, and what its owner should know about it: one line each. */
-export interface LoadedConfig {
-  readonly config: NodeConfig;
-  readonly notices: readonly string[];
-}
-
 /** Variables that belong to the command line or hold secrets, not settings. */
 const OTHER_VARIABLES: readonly string[] = [
   "ENOKI_NODE",
@@ -54,6 +48,9 @@ const OTHER_VARIABLES: readonly string[] = [
   "ENOKI_ADMIN_TOKEN",
   NAMING_PASSWORD_VARIABLE,
 ];
+
+/** Beside its HTTP ports, which are ours too. */
+const TINYFAAS_PORTS = { coap: 5683, grpc: 9000 } as const;
 
 /** A setting that was said, with the words to name it by. */
 interface Said {
@@ -66,22 +63,21 @@ type SaidSettings = Map<keyof Settings, Said>;
 /**
  * Brings flags, `ENOKI_*` and `node.yaml` together.
  * @throws EnokiError `ENOKI_INVALID_CONFIG` naming the setting where it was said,
- * `ENOKI_CREDENTIALS_REQUIRED`, `ENOKI_UNSUPPORTED` for what this release cannot do yet
+ * `ENOKI_CREDENTIALS_REQUIRED`
  */
-export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> {
+export async function loadConfig(sources: ConfigSources): Promise<NodeConfig> {
   const fromFlags = readFlags(sources.flags);
   const fromEnv = readEnv(sources.env);
   const file = fromFlags.get("config") ?? fromEnv.get("config");
   const fromFile = file === undefined ? new Map() : await readConfigFile(file, sources);
   const said: SaidSettings = new Map([...fromFile, ...fromEnv, ...fromFlags]);
-  const settings = check(said);
-  refuseUnsupported(settings, said);
+  const settings = withTinyfaasPorts(check(said), said);
+  refuseContradictions(settings, said);
   const naming = await loadNaming(settings, { ...sources, sourceOf: (key) => sourceOf(said, key) });
   const adminToken = await readToken(fromFlags, said, sources);
   const linkCredentials = await readLinkCredentials(said, sources);
-  const config = { ...complete(settings, adminToken), naming, linkCredentials };
   requireLinkCredentials(settings, linkCredentials);
-  return { config, notices: notices(settings) };
+  return { ...complete(settings, adminToken), naming, linkCredentials };
 }
 
 function readFlags(flags: ConfigSources["flags"]): SaidSettings {
@@ -142,12 +138,17 @@ function check(said: SaidSettings): Settings {
   throw invalid(source, issue?.message ?? "it is invalid");
 }
 
-function refuseUnsupported(settings: Settings, said: SaidSettings): void {
-  const refuse = (key: keyof Settings, detail: string): never => {
-    throw new EnokiError("ENOKI_UNSUPPORTED", `${sourceOf(said, key)}: ${detail}`);
+/** With `tinyfaas`, the ports that nothing was said of are tinyFaaS's. */
+function withTinyfaasPorts(settings: Settings, said: SaidSettings): Settings {
+  if (!settings.tinyfaas) return settings;
+  return {
+    ...settings,
+    coapPort: said.has("coapPort") ? settings.coapPort : TINYFAAS_PORTS.coap,
+    grpcPort: said.has("grpcPort") ? settings.grpcPort : TINYFAAS_PORTS.grpc,
   };
-  if (settings.coapPort !== undefined) refuse("coapPort", "this release speaks no CoAP: use off");
-  if (settings.grpcPort !== undefined) refuse("grpcPort", "this release speaks no gRPC: use off");
+}
+
+function refuseContradictions(settings: Settings, said: SaidSettings): void {
   for (const key of ["name", "naming", "advertise", "linkCert"] as const) {
     if (settings.nodes === undefined || !said.has(key)) continue;
     throw invalid(sourceOf(said, key), "does not go with --nodes, which are all in this process");
@@ -239,17 +240,12 @@ function complete(
 
 /** Whether there is a token, the node says itself once it has looked for some. */
 function requireAccess(settings: Settings, adminToken: string | undefined): void {
-  if (settings.functionPort === undefined || settings.functions !== undefined) return;
+  const callPorts = [settings.functionPort, settings.coapPort, settings.grpcPort];
+  if (settings.functions !== undefined || callPorts.every((port) => port === undefined)) return;
   const needsToken = settings.adminPort !== undefined && adminToken === undefined;
   const token = needsToken ? ", and a token: see --admin-token-file and enoki tokens create" : "";
   const detail = `listening on ${settings.host} reaches beyond this machine and needs --functions public|token${token}`;
   throw new EnokiError("ENOKI_CREDENTIALS_REQUIRED", detail);
-}
-
-function notices(settings: Settings): string[] {
-  const lines = [];
-  if (settings.tinyfaas) lines.push("CoAP and gRPC are off: this release speaks HTTP only");
-  return lines;
 }
 
 function sourceOf(said: SaidSettings, key: keyof Settings): string {

@@ -1,31 +1,36 @@
 import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Server as NetServer } from "node:net";
 
 import { EnokiError } from "../core/errors.js";
+
+/** Where to listen, and the flag that chooses the port. */
+export interface FlaggedAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly flag: string;
+}
 
 /**
  * Starts to listen and gives the port.
  * @throws EnokiError `ENOKI_PORT_IN_USE` with the flag that chooses the port
  */
-export async function listen(
-  server: Server,
-  address: { readonly host: string; readonly port: number; readonly flag: string },
-): Promise<number> {
-  const { host, port, flag } = address;
+export async function listen(server: NetServer, address: FlaggedAddress): Promise<number> {
+  const { host, port } = address;
   await new Promise<void>((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      reject(
-        error.code === "EADDRINUSE" || error.code === "EACCES"
-          ? new EnokiError(
-              "ENOKI_PORT_IN_USE",
-              `port ${port} (${flag}) on ${host} is ${error.code === "EACCES" ? "not allowed" : "occupied"}`,
-            )
-          : error,
-      );
-    });
+    server.once("error", (error: NodeJS.ErrnoException) => reject(portRefusal(error, address)));
     server.listen({ host, port, backlog: 1024 }, resolve);
   });
   return (server.address() as AddressInfo).port;
+}
+
+/** What is said when the system does not give a port; other errors stay as they are. */
+export function portRefusal(
+  error: NodeJS.ErrnoException,
+  { host, port, flag }: FlaggedAddress,
+): Error {
+  const why = { EADDRINUSE: "occupied", EACCES: "not allowed" }[error.code ?? ""];
+  if (why === undefined) return error;
+  return new EnokiError("ENOKI_PORT_IN_USE", `port ${port} (${flag}) on ${host} is ${why}`);
 }
 
 /** How often connections are looked at that have become idle since their server closes. */

@@ -15,6 +15,9 @@ export interface NodeSettings {
   /** 0 = any free one; `undefined` = off. */
   readonly functionPort: number | undefined;
   readonly adminPort: number | undefined;
+  /** Absent: off. */
+  readonly coapPort?: number | undefined;
+  readonly grpcPort?: number | undefined;
   readonly storage: "lmdb" | "memory";
   readonly adminToken: string | undefined;
   /** Whether calls need the token too. */

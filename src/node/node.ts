@@ -1,5 +1,3 @@
-import type { Server } from "node:http";
-
 import { getRequestListener } from "@hono/node-server";
 import { createServer } from "node:http";
 
@@ -14,7 +12,7 @@ import {
   type DataForwarding,
 } from "../gateway/admin/forwarding.js";
 import { cutIdleBodies } from "../gateway/admin/idle-body.js";
-import { createFunctionPort } from "../gateway/functions/function-port.js";
+import { CallEntry } from "../gateway/functions/call-entry.js";
 import type { ClusterKeygroups } from "../keygroups/members/cluster-keygroups.js";
 import type { NodeKeygroups } from "../keygroups/node-keygroups.js";
 import type { Launcher } from "../ports/runtime.js";
@@ -22,11 +20,12 @@ import type { Storage } from "../ports/storage.js";
 import { acquireGuardian, type Guardian } from "../runtimes/guardian.js";
 import { probePython } from "../runtimes/probes.js";
 import type { NodeName } from "../core/ids.js";
+import { openCoap, openFunctionPort, openGrpc } from "./call-ports.js";
 import type { NodeCluster } from "./cluster.js";
-import { closeServer, listen, urlHost } from "./listen.js";
 import { createNodeMetrics } from "./metrics.js";
 import { nodeAlone, nodesOf } from "./node-list.js";
 import type { NodeSettings } from "./node-settings.js";
+import { openServer, type OpenPort } from "./open-port.js";
 import { functionOf } from "./keygroup-parts.js";
 import { nextInvocationId, openParts, type NodeParts } from "./parts.js";
 import { isPublic } from "./rights.js";
@@ -36,7 +35,11 @@ import { endRun } from "./run-marker.js";
 export interface NodeAddresses {
   readonly functions: string | null;
   readonly admin: string | null;
+  readonly coap: string | null;
+  readonly grpc: string | null;
 }
+
+const NOWHERE: NodeAddresses = { functions: null, admin: null, coap: null, grpc: null };
 
 /**
  * One Enoki node: the composition root. It opens the stores, takes up what was deployed, and
@@ -57,8 +60,8 @@ export class EnokiNode {
   readonly #guardian: Guardian;
   readonly #nodeStore: Storage;
   readonly #bootId: string;
-  readonly #servers: Server[] = [];
-  #addresses: NodeAddresses = { functions: null, admin: null };
+  readonly #ports: OpenPort[] = [];
+  #addresses = NOWHERE;
   #isReady = false;
   readonly #draining: AbortController;
   readonly #sessions: FunctionSessions;
@@ -131,22 +134,9 @@ export class EnokiNode {
 
   async #listen(): Promise<void> {
     const { settings } = this;
+    const { host, logger } = settings;
     const { access, tokens } = this.#rights;
-    const functionPort = createFunctionPort({
-      find: (name) => this.functions.find(name),
-      nextId: nextInvocationId,
-      enqueue: (host, fresh, request, session) =>
-        this.outbox.enqueue(host, fresh, request, session),
-      outcome: (id) => this.outbox.outcome(id),
-      sessions: this.#sessions,
-      bodyLimitBytes: settings.bodyLimitBytes,
-      arrivalMs: settings.callArrivalMs,
-      isPublic: (host) => isPublic(host?.revision.config, settings),
-      authorize: (authorization) => access.require(authorization, "invoke"),
-      isDraining: () => !this.#isReady,
-      logger: settings.logger,
-    });
-    const functions = await this.#open(functionPort, settings.functionPort, "--function-port");
+    await this.#listenForCalls();
     const metrics = createNodeMetrics(this);
     const deps: AdminDeps = {
       functions: this.#deployment?.functions ?? this.functions,
@@ -164,14 +154,45 @@ export class EnokiNode {
       tokens,
       functionUrl: () => this.#addresses.functions ?? "",
       allowUploadUrl: settings.allowUploadUrl,
-      logger: settings.logger,
+      logger,
     };
     const app = createAdminApp({ ...deps, forwarding: this.#forwarding(deps) });
     const adminPort = createServer(getRequestListener((request) => app.fetch(request)));
     cutIdleBodies(adminPort, settings.adminBodyIdleMs);
-    this.#addresses = { functions, admin: null };
-    const admin = await this.#open(adminPort, settings.adminPort, "--admin-port");
-    this.#addresses = { functions, admin };
+    const admin = await this.#open(settings.adminPort, (port) =>
+      openServer(adminPort, { host, port, flag: "--admin-port" }),
+    );
+    this.#addresses = { ...this.#addresses, admin };
+  }
+
+  async #listenForCalls(): Promise<void> {
+    const { settings } = this;
+    const { host, logger, bodyLimitBytes } = settings;
+    const entry = new CallEntry({
+      find: (name) => this.functions.find(name),
+      nextId: nextInvocationId,
+      sessions: this.#sessions,
+      isPublic: (host) => isPublic(host?.revision.config, settings),
+      authorize: (authorization) => this.#rights.access.require(authorization, "invoke"),
+      isDraining: () => !this.#isReady,
+      logger,
+    });
+    const options = {
+      entry,
+      enqueue: this.outbox.enqueue.bind(this.outbox),
+      outcome: this.outbox.outcome.bind(this.outbox),
+      bodyLimitBytes,
+      arrivalMs: settings.callArrivalMs,
+      logger,
+    };
+    this.#addresses = {
+      ...NOWHERE,
+      functions: await this.#open(settings.functionPort, (port) =>
+        openFunctionPort(options, { host, port }),
+      ),
+      coap: await this.#open(settings.coapPort, (port) => openCoap(options, { host, port })),
+      grpc: await this.#open(settings.grpcPort, (port) => openGrpc(options, { host, port })),
+    };
   }
 
   /** Takes requests about data to other nodes, and answers theirs. */
@@ -192,12 +213,15 @@ export class EnokiNode {
     });
   }
 
-  async #open(server: Server, port: number | undefined, flag: string): Promise<string | null> {
+  async #open(
+    port: number | undefined,
+    open: (port: number) => Promise<OpenPort>,
+  ): Promise<string | null> {
     if (port === undefined) return null;
-    const { host } = this.settings;
-    this.#servers.push(server);
     try {
-      return `http://${urlHost(host)}:${await listen(server, { host, port, flag })}`;
+      const opened = await open(port);
+      this.#ports.push(opened);
+      return opened.address;
     } catch (error) {
       await this.#close();
       throw error;
@@ -239,7 +263,7 @@ export class EnokiNode {
     this.#draining.abort();
     this.outbox.stop();
     const { drainTimeoutMs } = this.settings;
-    const drained = Promise.all(this.#servers.map((server) => closeServer(server, drainTimeoutMs)));
+    const drained = Promise.all(this.#ports.map((port) => port.close(drainTimeoutMs)));
     const followed = this.#deployment?.close();
     const timer = setTimeout(() => void this.functions.kill(), drainTimeoutMs);
     await this.functions.stop();

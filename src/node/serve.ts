@@ -18,6 +18,10 @@ export interface ReadyNode {
   /** Base URLs; `null` = the port is off. */
   readonly functions: string | null;
   readonly admin: string | null;
+  /** `coap://HOST:PORT`; `null` = off. */
+  readonly coap: string | null;
+  /** `HOST:PORT`; `null` = off. */
+  readonly grpc: string | null;
   /** `HOST:PORT` that other nodes are told; `null` = it only dials out. Absent where it stands alone. */
   readonly links?: string | null;
   readonly dataDir: string;
@@ -83,6 +87,8 @@ function describe({ settings, addresses, launcher, cluster }: EnokiNode): ReadyN
     version: settings.version,
     functions: addresses.functions,
     admin: addresses.admin,
+    coap: addresses.coap,
+    grpc: addresses.grpc,
     ...(cluster && { links: cluster.addresses[0] ?? null }),
     dataDir: settings.dataDir,
     pid: process.pid,
@@ -124,6 +130,8 @@ async function severalOf(
     dataDir: join(settings.dataDir, name),
     functionPort: portOf(settings.functionPort, index),
     adminPort: portOf(settings.adminPort, index),
+    coapPort: portOf(settings.coapPort, index),
+    grpcPort: portOf(settings.grpcPort, index),
     logger: withNode(settings.logger, name),
     cluster: {
       connectNaming: () => service.connect(),
@@ -154,6 +162,8 @@ async function settingsOf(config: NodeConfig, log: LogSink): Promise<NodeSetting
     host: config.host,
     functionPort: config.functionPort,
     adminPort: config.adminPort,
+    coapPort: config.coapPort,
+    grpcPort: config.grpcPort,
     storage: config.storage,
     adminToken: config.adminToken,
     functionsNeedToken: config.functions === "token",

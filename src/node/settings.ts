@@ -119,13 +119,12 @@ export const settingsSchema = z.strictObject({
   }),
   coapPort: port
     .prefault("off")
-    .meta({ value: "port", description: "calls over CoAP; only off in this release" }),
+    .meta({ value: "port", description: "calls over CoAP, on UDP" }),
   grpcPort: port
     .prefault("off")
-    .meta({ value: "port", description: "calls over gRPC; only off in this release" }),
+    .meta({ value: "port", description: "calls over gRPC" }),
   tinyfaas: yesOrNo.prefault(false).meta({
-    description:
-      "tinyFaaS's ports: 8000 and 8080; its CoAP and gRPC ports stay off in this release",
+    description: "tinyFaaS's ports: 8000 and 8080, 5683 for CoAP and 9000 for gRPC",
   }),
   advertise: advertised.optional().meta({
     value: "host:port",

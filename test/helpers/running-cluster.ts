@@ -37,7 +37,7 @@ export async function startNodes(
     isolation: "process",
     ...options.flags,
   };
-  const { config } = await loadConfig({ flags, env: {}, readFile: () => Promise.reject() });
+  const config = await loadConfig({ flags, env: {}, readFile: () => Promise.reject() });
   let log = "";
   const serving = await serve(config, { log: { write: (line) => (log += line) } });
   return {

@@ -43,10 +43,9 @@ export function addUpCommand(program: Command, cli: Cli, serve: Serve): void {
 
 async function up(io: Io, serve: Serve, flags: Record<string, unknown>): Promise<void> {
   const read = (path: string): Promise<string> => readFile(path, "utf8");
-  const { config, notices } = await loadConfig({ flags, env: io.env, readFile: read });
+  const config = await loadConfig({ flags, env: io.env, readFile: read });
   const stopped = whenToldToStop(io);
   const node = await serve(config, io);
-  for (const notice of notices) await write(io.stderr, `${notice}\n`);
   await write(io.stdout, config.json ? jsonLine(node.ready) : banner(node.ready));
   await stopped;
   if (!config.json) await write(io.stderr, "draining; once more ends at once\n");
@@ -71,6 +70,8 @@ function banner(ready: RunningNode["ready"]): string {
     const lines = fields([
       ["  functions", node.functions ?? "off"],
       ["  admin", node.admin ?? "off"],
+      ["  coap", node.coap ?? undefined],
+      ["  grpc", node.grpc ?? undefined],
       ["  links", node.links === null ? "only dials out" : node.links],
       ["  data", node.dataDir],
       ["  isolation", node.isolation],

@@ -14,7 +14,12 @@ export interface NodeInfo {
   readonly name: string;
   readonly version: string;
   /** Base URLs; `null` = the port is off. */
-  readonly addresses: { readonly functions: string | null; readonly admin: string | null };
+  readonly addresses: {
+    readonly functions: string | null;
+    readonly admin: string | null;
+    readonly coap?: string | null;
+    readonly grpc?: string | null;
+  };
   /** Who may call functions: everybody, or bearers of the token. */
   readonly access: "public" | "token";
   readonly runtimes: Readonly<

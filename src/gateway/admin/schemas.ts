@@ -285,6 +285,8 @@ export const nodeSchema = z
     addresses: z.strictObject({
       functions: z.string().nullable(),
       admin: z.string().nullable(),
+      coap: z.string().nullable().optional(),
+      grpc: z.string().nullable().optional(),
     }),
     access: z.enum(["public", "token"]),
     runtimes: z.strictObject({ python: guestSchema, node: guestSchema }),

@@ -1,17 +1,20 @@
-// Why so long: the way of a call over the hot path, and its errors, in one place.
-
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 
 import { EnokiError } from "../../core/errors.js";
-import { LIMITS } from "../../core/limits.js";
-import type { Session } from "../../core/session.js";
-import type { Call, CallRequest, CallResponse } from "../../functions/call.js";
+import type { CallRequest, CallResponse } from "../../functions/call.js";
 import type { FunctionHost } from "../../functions/function-host.js";
-import type { DataMarks, FunctionSessions } from "../../functions/sessions.js";
+import type { DataMarks } from "../../functions/sessions.js";
 import type { FreshInvocationId } from "../../functions/invocation-ids.js";
 import type { Logger } from "../../ports/logger.js";
-import { problemResponse } from "../problem.js";
+import { knownError, problemResponse } from "../problem.js";
 import { readBody } from "./body.js";
+import {
+  checkedKey,
+  functionNotFound,
+  withValidStatus,
+  type CallAnswer,
+  type CallEntry,
+} from "./call-entry.js";
 import { readHead, type RequestHead } from "./request-head.js";
 import { parseTarget, type RequestTarget } from "./request-target.js";
 
@@ -27,8 +30,7 @@ export type StoredOutcome =
 
 /** What the function port is built from. */
 export interface FunctionPortOptions {
-  readonly find: (name: string) => FunctionHost | undefined;
-  readonly nextId: () => FreshInvocationId;
+  readonly entry: CallEntry;
   /** Stores an asynchronous invocation and gives its id; rejects with an `EnokiError`. */
   readonly enqueue: (
     host: FunctionHost,
@@ -39,19 +41,9 @@ export interface FunctionPortOptions {
   ) => Promise<string>;
   /** @throws EnokiError `ENOKI_INVOCATION_NOT_FOUND` */
   readonly outcome: (id: string) => StoredOutcome;
-  /** What clients have seen, and whether it is here. */
-  readonly sessions: FunctionSessions;
   readonly bodyLimitBytes: number;
   /** How long a request may take to arrive; its answer has a deadline of its own. */
   readonly arrivalMs: number;
-  /**
-   * Whether a function takes calls without a token; its callers' `Authorization` is its to see.
-   * `undefined` = whatever is none that is here.
-   */
-  readonly isPublic: (host: FunctionHost | undefined) => boolean;
-  /** Throws `ENOKI_UNAUTHORIZED` or `ENOKI_FORBIDDEN` unless the caller may invoke. */
-  readonly authorize: (authorization: string) => void;
-  readonly isDraining: () => boolean;
   readonly logger: Logger;
 }
 
@@ -108,15 +100,14 @@ function handle(
   response: ServerResponse,
 ): void {
   const target = parseTarget(request.url ?? "/");
-  const host = options.find(target.name);
+  const host = options.entry.find(target.name);
   if (!host) {
     request.resume();
     answerPlatform(options, request, response, target);
     return;
   }
-  const isPublic = options.isPublic(host);
-  const head = readHead(request.rawHeaders, isPublic);
-  if (!isPublic) options.authorize(head.authorization);
+  const head = readHead(request.rawHeaders, options.entry.isPublic(host));
+  options.entry.authorize(host, head.authorization);
   if (!head.hasBody) {
     invoke(options, host, request, response, target, head, undefined);
     return;
@@ -141,8 +132,8 @@ function invoke(
   head: RequestHead,
   body: Buffer | undefined,
 ): void {
-  if (options.isDraining()) throw new EnokiError("ENOKI_DRAINING");
-  const fresh = options.nextId();
+  const { entry } = options;
+  const fresh = entry.admit();
   const callRequest: CallRequest = {
     method: request.method ?? "GET",
     path: target.path,
@@ -152,71 +143,25 @@ function invoke(
     headers: head.joined,
     body,
   };
-  const session = head.session === "" ? undefined : options.sessions.read(head.session);
+  const session = entry.readSession(head.session);
   if (head.isAsync) {
     accept(options, host, response, fresh, callRequest, head.session);
     return;
   }
-  const run = (isElsewhere: boolean): void =>
-    submit(options, host, response, fresh, callRequest, head.timeoutMs, session, isElsewhere);
-  const entered = session && options.sessions.enter(host.name, session, head.timeoutMs);
-  if (!entered) {
-    run(false);
-    return;
-  }
-  entered.then(
-    (isElsewhere) => {
-      if (!response.destroyed) run(isElsewhere);
-    },
-    (error: unknown) => sendError(options, response, error, fresh.id),
+  const call = entry.begin(
+    { host, fresh, request: callRequest, timeoutMs: head.timeoutMs, session },
+    (answer) => sendAnswer(options, response, answer),
   );
+  response.once("close", () => call.leave());
 }
 
-function submit(
+function sendAnswer(
   options: FunctionPortOptions,
-  host: FunctionHost,
   response: ServerResponse,
-  fresh: FreshInvocationId,
-  request: CallRequest,
-  timeoutMs: number | undefined,
-  session: Session | undefined,
-  isElsewhere: boolean,
+  { id, outcome, marks }: CallAnswer,
 ): void {
-  const call = host.submit({
-    id: fresh.id,
-    idBytes: fresh.bytes,
-    request,
-    timeoutMs,
-    session,
-    isElsewhere,
-    settled: (outcome, settledCall) => {
-      const marks = marksAfter(options, host, settledCall);
-      options.sessions.whenKept(host.name, () => {
-        if (marks instanceof EnokiError) sendError(options, response, marks, fresh.id);
-        else if (outcome instanceof EnokiError) {
-          sendError(options, response, outcome, fresh.id, marks);
-        } else sendResult(response, outcome, fresh.id, marks);
-      });
-    },
-  });
-  // A caller that leaves frees its place in the queue; a call that has begun is left to its end.
-  response.once("close", () => {
-    if (!call.isStarted) call.abandon(new EnokiError("ENOKI_TIMEOUT", "the caller left"));
-  });
-}
-
-/** What the client has seen after a call, also one that failed: it may have written. */
-function marksAfter(
-  { sessions }: FunctionPortOptions,
-  host: FunctionHost,
-  call: Call,
-): DataMarks | EnokiError {
-  try {
-    return sessions.marks(host.name, call);
-  } catch (error) {
-    if (error instanceof EnokiError) return error;
-    throw error;
-  }
+  if (outcome instanceof EnokiError) sendError(options, response, outcome, id, marks);
+  else sendResult(response, outcome, id, marks);
 }
 
 function accept(
@@ -243,14 +188,6 @@ function accept(
   );
 }
 
-function checkedKey(idempotencyKey: string): string {
-  if (Buffer.byteLength(idempotencyKey) <= LIMITS.idempotencyKeyBytesMax) return idempotencyKey;
-  throw new EnokiError(
-    "ENOKI_INVALID_INPUT",
-    `Idempotency-Key may have ${LIMITS.idempotencyKeyBytesMax} bytes`,
-  );
-}
-
 /** Everything on this port that is no function. */
 function answerPlatform(
   options: FunctionPortOptions,
@@ -264,16 +201,12 @@ function answerPlatform(
     return;
   }
   const authorization = request.headers.authorization ?? "";
-  if (!options.isPublic(undefined)) options.authorize(authorization);
+  options.entry.authorize(undefined, authorization);
   const url = `/${target.name}${target.path}`;
   if (!url.startsWith(INVOCATIONS_PATH)) {
-    const isReserved = target.name.startsWith(RESERVED_PREFIX);
-    throw isReserved
+    throw target.name.startsWith(RESERVED_PREFIX)
       ? new EnokiError("ENOKI_NOT_FOUND", `there is nothing at ${url.slice(0, 100)}`)
-      : new EnokiError(
-          "ENOKI_FUNCTION_NOT_FOUND",
-          `there is no function "${target.name.slice(0, 63)}" here`,
-        );
+      : functionNotFound(target.name);
   }
   if (request.method !== "GET" && request.method !== "HEAD") {
     response.setHeader("Allow", "GET, HEAD");
@@ -281,15 +214,14 @@ function answerPlatform(
   }
   const id = url.slice(INVOCATIONS_PATH.length);
   const outcome = options.outcome(id);
-  if (!options.isPublic(options.find(outcome.function))) options.authorize(authorization);
+  options.entry.authorize(options.entry.find(outcome.function), authorization);
   if (outcome.state === "waiting") {
     response.writeHead(202, [ID_HEADER, id, "Retry-After", "1", "Content-Length", "0"]);
     response.end();
     return;
   }
   const { marks, response: stored } = outcome;
-  if (stored instanceof EnokiError) sendError(options, response, stored, id, marks);
-  else sendResult(response, stored, id, marks);
+  sendAnswer(options, response, { id, outcome: withValidStatus(stored), marks });
 }
 
 function sendResult(
@@ -299,20 +231,7 @@ function sendResult(
   { session, staleness }: DataMarks,
 ): void {
   if (response.headersSent || response.destroyed) return;
-  const { body, contentType } = result;
-  const status = result.status;
-  if (!Number.isInteger(status) || status < 200 || status > 999) {
-    response.statusCode = 500;
-    const { headers, body: problem } = problemResponse(
-      new EnokiError(
-        "ENOKI_INVALID_RESULT",
-        `${status} is not a status that a function may return`,
-      ),
-    );
-    response.writeHead(500, { ...headers, [ID_HEADER]: id });
-    response.end(problem);
-    return;
-  }
+  const { body, contentType, status } = result;
   const headers: string[] = [ID_HEADER, id];
   if (session !== undefined) headers.push(SESSION_HEADER, session);
   if (staleness !== undefined) headers.push(STALENESS_HEADER, staleness);
@@ -354,13 +273,7 @@ function sendError(
   { session, staleness }: DataMarks = NO_MARKS,
 ): void {
   if (response.headersSent || response.destroyed) return;
-  if (!(error instanceof EnokiError)) {
-    options.logger.error(
-      { error: error instanceof Error ? error.stack : String(error) },
-      "a request failed",
-    );
-  }
-  const { status, headers, body } = problemResponse(error);
+  const { status, headers, body } = problemResponse(knownError(error, options.logger));
   response.writeHead(status, {
     ...headers,
     ...(id !== undefined && { [ID_HEADER]: id }),

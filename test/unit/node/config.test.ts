@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
 
-import { loadConfig, type LoadedConfig } from "../../../src/node/config.js";
+import { loadConfig, type NodeConfig } from "../../../src/node/config.js";
 import { describeSettings } from "../../../src/node/settings.js";
 
 interface Sources {
@@ -10,7 +10,7 @@ interface Sources {
   readonly files?: Readonly<Record<string, string>>;
 }
 
-function load({ flags = {}, env = {}, files = {} }: Sources): Promise<LoadedConfig> {
+function load({ flags = {}, env = {}, files = {} }: Sources): Promise<NodeConfig> {
   const readFile = async (path: string): Promise<string> => {
     const content = files[path];
     if (content === undefined) throw Object.assign(new Error("missing"), { code: "ENOENT" });
@@ -20,7 +20,7 @@ function load({ flags = {}, env = {}, files = {} }: Sources): Promise<LoadedConf
 }
 
 test("without a word the node listens on loopback, at the documented ports", async () => {
-  const { config, notices } = await load({});
+  const config = await load({});
   expect(config).toEqual({
     name: "node",
     labels: {},
@@ -46,19 +46,18 @@ test("without a word the node listens on loopback, at the documented ports", asy
     logFormat: "text",
     json: false,
   });
-  expect(notices).toEqual([]);
 });
 
 test("flags win over the environment, the environment over the file, the file over defaults", async () => {
   const files = { "node.yaml": "name: file\nhost: localhost\nfunction-port: 1\nadmin-port: 2\n" };
   const env = { ENOKI_NAME: "env", ENOKI_FUNCTION_PORT: "3", ENOKI_CONFIG: "node.yaml" };
-  const { config } = await load({ flags: { name: "flag" }, env, files });
+  const config = await load({ flags: { name: "flag" }, env, files });
   expect(config).toMatchObject({ name: "flag", functionPort: 3, adminPort: 2, host: "localhost" });
 });
 
 test("the --config flag wins over ENOKI_CONFIG, and an empty file changes nothing", async () => {
   const files = { a: "", b: "name: b" };
-  const { config } = await load({ flags: { config: "a" }, env: { ENOKI_CONFIG: "b" }, files });
+  const config = await load({ flags: { config: "a" }, env: { ENOKI_CONFIG: "b" }, files });
   expect(config.name).toBe("node");
 });
 
@@ -68,11 +67,11 @@ test.each([
   [0, 0],
   ["65535", 65_535],
 ])("the port %j is read as %s", async (port, read) => {
-  expect((await load({ flags: { functionPort: port } })).config.functionPort).toBe(read);
+  expect((await load({ flags: { functionPort: port } })).functionPort).toBe(read);
 });
 
 test("an empty variable counts as unset", async () => {
-  expect((await load({ env: { ENOKI_NAME: "" } })).config.name).toBe("node");
+  expect((await load({ env: { ENOKI_NAME: "" } })).name).toBe("node");
 });
 
 test.each<[string, Sources, RegExp]>([
@@ -129,14 +128,31 @@ test.each<[string, Sources, RegExp]>([
   });
 });
 
-test.each([
-  ["coapPort", "5683"],
-  ["grpcPort", "0"],
-])("%s %s is said to be unsupported in this release", async (key, value) => {
-  await expect(load({ flags: { [key]: value } })).rejects.toMatchObject({
-    code: "ENOKI_UNSUPPORTED",
+test("tinyfaas opens tinyFaaS's ports, but not those that something was said of", async () => {
+  expect(await load({ flags: { tinyfaas: true } })).toMatchObject({
+    functionPort: 8000,
+    adminPort: 8080,
+    coapPort: 5683,
+    grpcPort: 9000,
   });
+  const flags = { tinyfaas: true, coapPort: "off" };
+  const env = { ENOKI_GRPC_PORT: "0" };
+  expect(await load({ flags, env })).toMatchObject({ coapPort: undefined, grpcPort: 0 });
 });
+
+test.each(["functionPort", "coapPort", "grpcPort"])(
+  "beyond loopback a %s needs a word on who may call functions",
+  async (key) => {
+    const off = { functionPort: "off", adminPort: "off" };
+    const flags = { host: "0.0.0.0", ...off, [key]: "5683" };
+    await expect(load({ flags })).rejects.toMatchObject({
+      code: "ENOKI_CREDENTIALS_REQUIRED",
+      message: expect.stringContaining("--functions public|token") as string,
+    });
+    const config = await load({ flags: { ...flags, functions: "public" } });
+    expect(config.functions).toBe("public");
+  },
+);
 
 test("beyond loopback a node needs a token and a word on who may call functions", async () => {
   const host = "0.0.0.0";
@@ -149,18 +165,18 @@ test("beyond loopback a node needs a token and a word on who may call functions"
     code: "ENOKI_CREDENTIALS_REQUIRED",
   });
   // There may be tokens in its directory, or in the naming service: the node looks for them.
-  expect((await load({ flags: { host, functions: "public" } })).config.adminToken).toBeUndefined();
-  const { config } = await load({ flags: { host, functions: "public" }, env });
+  expect((await load({ flags: { host, functions: "public" } })).adminToken).toBeUndefined();
+  const config = await load({ flags: { host, functions: "public" }, env });
   expect(config).toMatchObject({ functions: "public", adminToken: "secret" });
 });
 
 test("what is off beyond loopback needs no credentials", async () => {
   const flags = { host: "::", adminPort: "off", functions: "public" };
-  expect((await load({ flags })).config.adminToken).toBeUndefined();
+  expect((await load({ flags })).adminToken).toBeUndefined();
 });
 
 test.each(["127.0.0.1", "127.1.2.3", "::1", "localhost"])("%s is loopback", async (host) => {
-  expect((await load({ flags: { host } })).config.functions).toBe("public");
+  expect((await load({ flags: { host } })).functions).toBe("public");
 });
 
 test.each(["127.0.0.1.example.org", "10.0.0.1", "::", "example.org"])(
@@ -176,7 +192,7 @@ test("the token comes from the flag's file, else from ENOKI_ADMIN_TOKEN, else fr
   const files = { f: "from-flag\n", e: "from-env-file\n" };
   const env = { ENOKI_ADMIN_TOKEN: "from-env", ENOKI_ADMIN_TOKEN_FILE: "e" };
   const token = async (sources: Sources): Promise<string | undefined> =>
-    (await load({ ...sources, files })).config.adminToken;
+    (await load({ ...sources, files })).adminToken;
   expect(await token({ flags: { adminTokenFile: "f" }, env })).toBe("from-flag");
   expect(await token({ env })).toBe("from-env");
   expect(await token({ env: { ENOKI_ADMIN_TOKEN_FILE: "e" } })).toBe("from-env-file");
@@ -189,7 +205,7 @@ test("the three files of a link's certificate go together and are read", async (
   const files = { c: "cert", k: "key", a: "ca" };
   const flags = { linkCert: "c", linkKey: "k" };
   const env = { ENOKI_LINK_CA: "a" };
-  const { config } = await load({ flags, env, files });
+  const config = await load({ flags, env, files });
   expect(config.linkCredentials).toEqual({ cert: "cert", key: "key", ca: "ca" });
   expect(config).not.toHaveProperty("linkCert");
   await expect(load({ flags, files })).rejects.toMatchObject({
@@ -211,11 +227,11 @@ test("links beyond loopback need a certificate", async () => {
   };
   await expect(load({ flags })).rejects.toMatchObject({ code: "ENOKI_CREDENTIALS_REQUIRED" });
   const linked = { ...flags, linkCert: "c", linkKey: "k", linkCa: "a" };
-  expect((await load({ flags: linked, files })).config.linkPort).toBe(7000);
+  expect((await load({ flags: linked, files })).linkPort).toBe(7000);
 });
 
 test("several nodes are named with commas, each once, and have one process in common", async () => {
-  const { config } = await load({ flags: { nodes: "cloud, edge1,edge2" } });
+  const config = await load({ flags: { nodes: "cloud, edge1,edge2" } });
   expect(config.nodes).toEqual(["cloud", "edge1", "edge2"]);
   for (const [flags, message] of [
     [{ nodes: "a,a" }, "--nodes: a name stands there twice"],
@@ -229,12 +245,7 @@ test("several nodes are named with commas, each once, and have one process in co
 
 test("variables of the command line are no settings and no mistakes", async () => {
   const env = { ENOKI_NODE: "http://x", ENOKI_TOKEN: "t", OTHER: "1" };
-  expect((await load({ env })).config.name).toBe("node");
-});
-
-test("what is accepted without effect is said", async () => {
-  const { notices } = await load({ flags: { tinyfaas: true } });
-  expect(notices).toHaveLength(1);
+  expect((await load({ env })).name).toBe("node");
 });
 
 test("every setting has one name in each form, and a description", () => {
@@ -252,10 +263,10 @@ test("every setting has one name in each form, and a description", () => {
 
 test("labels are a list with commas, a repeated flag or a mapping, and each stands there once", async () => {
   const expected = { zone: "north", tier: "edge" };
-  expect((await load({ flags: { labels: ["zone=north", "tier=edge"] } })).config.labels).toEqual(
+  expect((await load({ flags: { labels: ["zone=north", "tier=edge"] } })).labels).toEqual(
     expected,
   );
-  expect((await load({ env: { ENOKI_LABELS: "zone=north, tier=edge" } })).config.labels).toEqual(
+  expect((await load({ env: { ENOKI_LABELS: "zone=north, tier=edge" } })).labels).toEqual(
     expected,
   );
   const wrong = async (labels: string) => load({ flags: { labels: [labels] } });

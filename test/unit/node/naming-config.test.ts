@@ -20,7 +20,7 @@ async function load(
     if (content !== undefined) return Promise.resolve(content);
     return Promise.reject(Object.assign(new Error("missing"), { code: "ENOENT" }));
   };
-  return (await loadConfig({ flags, env, readFile })).config.naming;
+  return (await loadConfig({ flags, env, readFile })).naming;
 }
 
 test("an address names members, and with a user the password comes from anywhere but the log", async () => {
