@@ -17,6 +17,8 @@ const TOOLS = {
   openssl: "what another program says of our certificates",
   etcd: "the naming service of clusters (Debian: etcd-server)",
   etcdctl: "the same, from outside (Debian: etcd-client)",
+  "coap-client-notls": "CoAP as another implementation speaks it (Debian: libcoap3-bin)",
+  "/usr/bin/python3 -c 'import grpc'": "gRPC as Python speaks it (Debian: python3-grpcio)",
   npm: "builds of functions with packages from npm",
   "python3 -m pip": "builds of functions with requirements.txt (Debian: python3-pip)",
 };

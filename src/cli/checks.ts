@@ -1,45 +1,32 @@
 import { statfs } from "node:fs/promises";
 import { rmdirSync } from "node:fs";
-import { createServer } from "node:net";
 import { dirname, resolve } from "node:path";
 
 import { formatSizeBytes } from "../base/size.js";
 import { openCgroupHome } from "../runtimes/cgroup-location.js";
 import { findProgram, probePython } from "../runtimes/probes.js";
 import { probeSandbox } from "../runtimes/sandbox-probe.js";
-import { wholeNumber } from "./command.js";
-
-/** What one check found. */
-export interface CheckResult {
-  readonly name: string;
-  readonly ok: boolean;
-  /** What is there, or what is wrong. */
-  readonly detail: string;
-  readonly fix?: string;
-  /** False: a node runs without it, but does less. */
-  readonly isNeeded: boolean;
-}
+import type { CheckResult } from "./check-result.js";
+import { checkPort, type PortToCheck } from "./port-check.js";
 
 /** What `enoki doctor` looks at beside the machine itself. */
 export interface CheckTargets {
   readonly dataDir: string;
-  readonly ports: readonly string[];
+  readonly ports: readonly PortToCheck[];
 }
 
 const NODE_MAJOR_MIN = 20;
 const NODE_MINOR_MIN = 19;
 const DISK_FREE_BYTES_MIN = 1024 ** 3;
-const ANSWER_TIMEOUT_MS = 2000;
 
 /** Runs every check; none of them fails as a whole. */
 export async function runChecks({ dataDir, ports }: CheckTargets): Promise<readonly CheckResult[]> {
-  const numbers = ports.map((port) => wholeNumber("port", port));
   return await Promise.all([
     checkNode(process.versions.node),
     checkPython(),
     checkSandbox(),
     checkCgroup(),
-    ...numbers.map(checkPort),
+    ...ports.map(checkPort),
     checkDisk(dataDir),
     checkLock(),
   ]);
@@ -80,19 +67,6 @@ function checkCgroup(): CheckResult {
   return { name: "cgroup", ok: true, detail, isNeeded: false };
 }
 
-/** Checks that a port is free, or that an Enoki node is what listens on it. */
-export async function checkPort(port: number): Promise<CheckResult> {
-  const name = "port";
-  const code = await tryListen(port);
-  if (code === undefined) return { name, ok: true, detail: `${port} is free`, isNeeded: true };
-  if (code === "EADDRINUSE" && (await isEnoki(port))) {
-    return { name, ok: true, detail: `${port} is used by an Enoki node`, isNeeded: true };
-  }
-  const fix = "choose another with --function-port or --admin-port";
-  const detail = code === "EADDRINUSE" ? `${port} is occupied` : `${port} cannot be used (${code})`;
-  return { name, ok: false, detail, fix, isNeeded: true };
-}
-
 /** Checks that there is room where the data will be. */
 export async function checkDisk(dataDir: string): Promise<CheckResult> {
   const dir = resolve(dataDir);
@@ -125,24 +99,6 @@ function missing(name: string, line: string, { isNeeded }: { isNeeded: boolean }
   const at = line.indexOf(";");
   if (at === -1) return { name, ok: false, detail: line, isNeeded };
   return { name, ok: false, detail: line.slice(0, at), fix: line.slice(at + 1).trim(), isNeeded };
-}
-
-function tryListen(port: number): Promise<string | undefined> {
-  return new Promise((done) => {
-    const server = createServer();
-    server.once("error", (error: NodeJS.ErrnoException) => done(error.code ?? error.message));
-    server.listen({ host: "127.0.0.1", port }, () => server.close(() => done(undefined)));
-  });
-}
-
-async function isEnoki(port: number): Promise<boolean> {
-  try {
-    const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
-    const response = await fetch(`http://127.0.0.1:${port}/`, { signal });
-    return (await response.text()).startsWith("Enoki");
-  } catch {
-    return false;
-  }
 }
 
 /** The file system of the nearest folder above that exists. */

@@ -1,4 +1,7 @@
-import { createFunctionPort, type FunctionPortOptions } from "../gateway/functions/function-port.js";
+import {
+  createFunctionPort,
+  type FunctionPortOptions,
+} from "../gateway/functions/function-port.js";
 import { listen, portRefusal, urlHost, type FlaggedAddress } from "./listen.js";
 import { openServer, type OpenPort } from "./open-port.js";
 

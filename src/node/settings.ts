@@ -117,12 +117,8 @@ export const settingsSchema = z.strictObject({
     value: "file",
     description: "authority whose certificates other nodes must show, from enoki certs init",
   }),
-  coapPort: port
-    .prefault("off")
-    .meta({ value: "port", description: "calls over CoAP, on UDP" }),
-  grpcPort: port
-    .prefault("off")
-    .meta({ value: "port", description: "calls over gRPC" }),
+  coapPort: port.prefault("off").meta({ value: "port", description: "calls over CoAP, on UDP" }),
+  grpcPort: port.prefault("off").meta({ value: "port", description: "calls over gRPC" }),
   tinyfaas: yesOrNo.prefault(false).meta({
     description: "tinyFaaS's ports: 8000 and 8080, 5683 for CoAP and 9000 for gRPC",
   }),

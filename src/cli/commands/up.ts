@@ -25,6 +25,7 @@ export function addUpCommand(program: Command, cli: Cli, serve: Serve): void {
       "enoki up --data-dir /var/lib/enoki --function-port 80 --log-format json",
       "enoki up --config node.yaml --json",
       "enoki up --nodes cloud,edge1,edge2",
+      "enoki up --tinyfaas",
     ],
   });
   const settings = describeSettings();

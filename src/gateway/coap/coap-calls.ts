@@ -194,7 +194,11 @@ export class CoapCalls {
     const code = codeOfStatus(outcome.status);
     const contentFormat = formatOf(outcome.contentType, numberOf(message, OPTION.accept));
     if (contentFormat === undefined) {
-      return diagnostic(CODE.notAcceptable, `the function returned ${outcome.contentType}`, received);
+      return diagnostic(
+        CODE.notAcceptable,
+        `the function returned ${outcome.contentType}`,
+        received,
+      );
     }
     const { body } = outcome;
     const asksFor = blockOf(message, OPTION.block2)?.sizeBytes;

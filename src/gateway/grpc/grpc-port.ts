@@ -92,7 +92,8 @@ function serveStream(
   stream.on("error", () => {});
   const refuse = (error: unknown): void => sendError(stream, knownError(error, options.logger));
   if (!isGrpc(headers)) {
-    stream.respond({ ":status": 415 }, { endStream: true });
+    stream.respond({ ":status": 415, "content-type": "text/plain" });
+    stream.end("Enoki: this port speaks gRPC\n");
     stream.resume();
     return;
   }
@@ -203,13 +204,12 @@ function sendAnswer(
   }
 }
 
-function sendMessage(
-  stream: ServerHttp2Stream,
-  message: Buffer,
-  about: OutgoingHttpHeaders,
-): void {
+function sendMessage(stream: ServerHttp2Stream, message: Buffer, about: OutgoingHttpHeaders): void {
   if (stream.headersSent || stream.destroyed) return;
-  stream.respond({ ":status": 200, "content-type": CONTENT_TYPE, ...about }, { waitForTrailers: true });
+  stream.respond(
+    { ":status": 200, "content-type": CONTENT_TYPE, ...about },
+    { waitForTrailers: true },
+  );
   stream.once("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
   stream.end(frameMessage(message));
 }

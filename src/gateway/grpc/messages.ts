@@ -76,7 +76,10 @@ function readField(
 }
 
 /** Numbers beyond 2^53 lose digits, which only fields can have that are skipped. */
-function readVarint(message: Buffer, start: number): { readonly value: number; readonly end: number } {
+function readVarint(
+  message: Buffer,
+  start: number,
+): { readonly value: number; readonly end: number } {
   let value = 0;
   for (let at = start; at < start + VARINT_BYTES_MAX; at++) {
     const byte = message[at];

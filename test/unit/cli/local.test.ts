@@ -1,3 +1,4 @@
+import { createSocket } from "node:dgram";
 import { spawnSync } from "node:child_process";
 import { appendFile, mkdtemp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -7,7 +8,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
-import { checkDisk, checkNode, checkPort, runChecks } from "../../../src/cli/checks.js";
+import { checkDisk, checkNode, runChecks } from "../../../src/cli/checks.js";
+import { checkPort } from "../../../src/cli/port-check.js";
 import { watchSource } from "../../../src/cli/source-watch.js";
 import { runCli } from "./run-cli.js";
 
@@ -72,14 +74,31 @@ test("a port is free, used by a node, or occupied by something else", async () =
   const server = createServer((_, response) => response.end(greeting));
   await new Promise<void>((resolve) => server.listen({ host: "127.0.0.1", port: 0 }, resolve));
   const { port } = server.address() as AddressInfo;
-  expect(await checkPort(port)).toMatchObject({
-    ok: true,
-    detail: `${port} is used by an Enoki node`,
-  });
+  const check = () => checkPort({ port, flag: "--admin-port" });
+  expect(await check()).toMatchObject({ ok: true, detail: `${port} is used by an Enoki node` });
   greeting = "another program";
-  expect(await checkPort(port)).toMatchObject({ ok: false, detail: `${port} is occupied` });
+  expect(await check()).toMatchObject({
+    ok: false,
+    detail: `${port} is occupied`,
+    fix: "choose another with --admin-port",
+  });
+  expect(await checkPort({ port, flag: "--grpc-port" })).toMatchObject({ ok: false });
   await new Promise((resolve) => server.close(resolve));
-  expect(await checkPort(port)).toMatchObject({ ok: true, detail: `${port} is free` });
+  expect(await check()).toMatchObject({ ok: true, detail: `${port} is free` });
+});
+
+test("a port of UDP is occupied by what does not answer as a node", async () => {
+  const socket = createSocket("udp4");
+  let answer = Buffer.from("?");
+  socket.on("message", (_, { port }) => socket.send(answer, port, "127.0.0.1"));
+  await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
+  const { port } = socket.address();
+  const check = () => checkPort({ port, flag: "--coap-port" });
+  expect(await check()).toMatchObject({ ok: false, fix: "choose another with --coap-port" });
+  answer = Buffer.from("\x60E\x45n\xffEnoki: call a function");
+  expect(await check()).toMatchObject({ ok: true, detail: `${port} is used by an Enoki node` });
+  await new Promise<void>((resolve) => socket.close(resolve));
+  expect(await check()).toMatchObject({ ok: true, detail: `${port} is free` });
 });
 
 test("the disk is checked also where the data directory does not exist yet", async () => {
@@ -89,7 +108,7 @@ test("the disk is checked also where the data directory does not exist yet", asy
 });
 
 test("doctor gives a line to each check, and what is missing comes with the fix", async () => {
-  const results = await runChecks({ dataDir: dir, ports: ["0"] });
+  const results = await runChecks({ dataDir: dir, ports: [{ port: 0, flag: "--admin-port" }] });
   const names = results.map(({ name }) => name);
   expect(names).toEqual(["node", "python", "bubblewrap", "cgroup", "port", "disk", "flock"]);
   for (const { ok, fix } of results) expect(ok || fix !== undefined).toBe(true);

@@ -71,12 +71,9 @@ test("no datagram throws, and what is read can be written", () => {
 });
 
 describe("what is no message", () => {
-  test.each(["", "40", "400100", "80017d34", "00000000", "c0017d34"])(
-    "%j is foreign",
-    (hex) => {
-      expect(parseDatagram(Buffer.from(hex, "hex")).kind).toBe("foreign");
-    },
-  );
+  test.each(["", "40", "400100", "80017d34", "00000000", "c0017d34"])("%j is foreign", (hex) => {
+    expect(parseDatagram(Buffer.from(hex, "hex")).kind).toBe("foreign");
+  });
 
   test.each([
     ["a token of 9 bytes", "49017d34000000000000000000"],

@@ -263,12 +263,8 @@ test("every setting has one name in each form, and a description", () => {
 
 test("labels are a list with commas, a repeated flag or a mapping, and each stands there once", async () => {
   const expected = { zone: "north", tier: "edge" };
-  expect((await load({ flags: { labels: ["zone=north", "tier=edge"] } })).labels).toEqual(
-    expected,
-  );
-  expect((await load({ env: { ENOKI_LABELS: "zone=north, tier=edge" } })).labels).toEqual(
-    expected,
-  );
+  expect((await load({ flags: { labels: ["zone=north", "tier=edge"] } })).labels).toEqual(expected);
+  expect((await load({ env: { ENOKI_LABELS: "zone=north, tier=edge" } })).labels).toEqual(expected);
   const wrong = async (labels: string) => load({ flags: { labels: [labels] } });
   await expect(wrong("north")).rejects.toThrow(/--label: "north" is no label such as zone=north/);
   await expect(wrong("zone=a,zone=b")).rejects.toThrow(/the label zone stands there twice/);
