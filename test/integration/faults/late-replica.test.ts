@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ETCD_MISSING } from "../../helpers/etcd.js";
 import { FaultCluster } from "../../helpers/faults/fault-cluster.js";
 import { reportRow } from "../../helpers/faults/fault-report.js";
+import { runCli } from "../../unit/cli/run-cli.js";
 
 const ITEMS = 100_000;
 const ITEM = "x".repeat(1000);
@@ -45,8 +46,11 @@ describe.skipIf(ETCD_MISSING !== "")(`a replica that is added under writes${ETCD
     await half;
     await cluster.start("edge2");
     const [joinedMs, joinedAt] = [performance.now(), written];
-    await cluster.deploy("edge2");
+    const added = await runCli("keygroups add-replica work edge2 --wait 60s".split(" "), {
+      node: cluster.node("cloud").adminUrl,
+    });
     const [servedMs, servedAt] = [performance.now(), written];
+    expect(added).toMatchObject({ code: 0, stdout: expect.stringMatching(/edge2 +serving/) });
     await filling;
     const writtenMs = performance.now() - begunMs;
     const { afterMs, dump } = await cluster.equal();
@@ -59,7 +63,7 @@ describe.skipIf(ETCD_MISSING !== "")(`a replica that is added under writes${ETCD
       `joined at ${joinedAt} items, served after ${Math.round(servedMs - joinedMs)} ms at ${servedAt}; ` +
       `all written within ${Math.round(writtenMs)} ms; its peak memory ${peakMiB(pid as number)} MiB`;
     reportRow("a replica added while 100,000 items of 1 KB are written", measured, afterMs);
-  });
+  }, 300_000);
 
   test("in the end all replicas hold the same bytes", async () => {
     const [first, ...others] = await cluster.stored();
