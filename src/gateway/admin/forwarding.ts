@@ -72,10 +72,8 @@ export function createForwarding(options: ForwardingOptions): DataForwarding {
   return {
     async forward(keygroup, request, refusal, seen) {
       const asked = members(keygroup, seen);
-      if (asked.length === 0) throw refusal;
-      if (!hasPart(keygroup)) {
-        throw new EnokiError(refusal.code, `${refusal.message}: ask ${asked.join(" or ")}`);
-      }
+      // why only then: members answer nobody else, and the refusal names them.
+      if (asked.length === 0 || !hasPart(keygroup)) throw refusal;
       const frame = await frameOf(request);
       let last = refusal;
       for (const member of asked) {

@@ -105,7 +105,12 @@ export class ClusterKeygroups implements NodeKeygroups {
   find(name: KeygroupName): Keygroup {
     const local = this.#replicas.get(name);
     if (local) return local.keygroup;
-    throw new EnokiError("ENOKI_KEYGROUP_NOT_FOUND", `there is no keygroup "${name}" here`);
+    const others = this.serversOf(name);
+    const detail =
+      others.length === 0
+        ? `there is no keygroup "${name}" here`
+        : `no replica of keygroup "${name}" is here: ask ${others.join(" or ")}`;
+    throw new EnokiError("ENOKI_KEYGROUP_NOT_FOUND", detail);
   }
 
   /** What lies on this node of a keygroup; `undefined` = nothing. */

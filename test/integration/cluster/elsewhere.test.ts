@@ -202,5 +202,10 @@ describe("the API of a node without a replica", () => {
       return problem.detail.includes("ask cloud") && problem;
     });
     expect(answer.code).toBe("ENOKI_KEYGROUP_NOT_FOUND");
+    await expect(client.keygroups.get("other")).rejects.toMatchObject({
+      code: "ENOKI_KEYGROUP_NOT_FOUND",
+      message: 'no replica of keygroup "other" is here: ask cloud',
+    });
+    expect((await client.keygroups.replicas("other")).replicas).toHaveLength(1);
   });
 });
