@@ -1,0 +1,140 @@
+// The smart city on three nodes: a cloud and two edges, with a partition in the middle. See README.md.
+// Needs `enoki` (or its path in ENOKI) and `etcd`, the naming service of the nodes.
+import { execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+import { City } from "./city.mjs";
+import { ENOKI, startCluster } from "./nodes.mjs";
+
+/** Where each function runs. Those on the edge answer clients; nobody waits for those in the cloud. */
+const EDGE = [
+  "traffic-sensor-filter",
+  "weather-sensor-filter",
+  "object-recognition",
+  "emergency-detection",
+  "movement-plan",
+];
+const CLOUD = ["light-phase-calculation", "traffic-statistics", "road-condition"];
+const IN_PYTHON = process.argv.includes("--python")
+  ? ["traffic-sensor-filter", "movement-plan", "traffic-statistics"]
+  : [];
+/** Per edge, and in each of the three phases. */
+const REQUESTS = 60;
+const REQUESTS_PER_SECOND = 20;
+const HEALED_WITHIN_MS = 60_000;
+
+const dir = await mkdtemp(join(tmpdir(), "enoki-city-"));
+const undo = [() => rm(dir, { recursive: true, force: true })];
+
+async function deploy(name, to, node) {
+  const language = IN_PYTHON.includes(name) ? "python" : "functions";
+  const source = fileURLToPath(new URL(`${language}/${name}`, import.meta.url));
+  const env = name === "light-phase-calculation" ? ["--env", "PHASE_UNIT_MS=50"] : [];
+  const where = ["--to", to, "--wait", "60s", "--node", node.admin];
+  await promisify(execFile)(ENOKI, ["deploy", source, "--name", name, ...env, ...where]);
+}
+
+/** Sends requests to a node at a steady pace, whether or not they are answered, and gathers what came. */
+async function send(node, city) {
+  const startMs = performance.now();
+  const answers = [];
+  for (let i = 0; i < REQUESTS; i++) {
+    const dueMs = startMs + (i * 1000) / REQUESTS_PER_SECOND;
+    await pause(Math.max(0, dueMs - performance.now()));
+    answers.push(ask(node, city.next(), dueMs));
+  }
+  return Promise.all(answers);
+}
+
+/** One request; its time counts from when it was due. */
+async function ask(node, { name, data }, dueMs) {
+  const headers = { "content-type": "application/json" };
+  const body = JSON.stringify(data);
+  const response = await fetch(`${node.functions}/${name}`, { method: "POST", headers, body });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${node.name}: ${name}: ${response.status} ${text}`);
+  return { name, latencyMs: performance.now() - dueMs };
+}
+
+async function admin(node, path) {
+  const response = await fetch(`${node.admin}/v1/${path}`);
+  if (!response.ok) throw new Error(`${node.name}: ${path}: ${response.status}`);
+  return response.json();
+}
+
+/** How many messages of a node are in that state. */
+async function messages(node, state) {
+  const { invocations } = await admin(node, `invocations?state=${state}&limit=1000`);
+  return invocations.length;
+}
+
+async function waiting(nodes) {
+  const counts = await Promise.all(
+    nodes.flatMap((node) => ["queued", "running"].map((state) => messages(node, state))),
+  );
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+async function pictures(cloud) {
+  const headers = { accept: "application/json" };
+  const url = `${cloud.admin}/v1/keygroups/traffic-statistics/keys/pictures`;
+  const response = await fetch(url, { headers });
+  return response.status === 404 ? 0 : Number(await response.text());
+}
+
+/** Waits until no message is on its way any more, and returns how long that took. */
+async function delivered(nodes) {
+  const startMs = performance.now();
+  for (; performance.now() - startMs < HEALED_WITHIN_MS; await pause(50)) {
+    if ((await waiting(nodes)) === 0) return Math.round(performance.now() - startMs);
+  }
+  throw new Error(`${await waiting(nodes)} messages are still on their way`);
+}
+
+function show(what, answers) {
+  console.log(what);
+  for (const name of new Set(answers.map((answer) => answer.name))) {
+    const latencies = answers
+      .filter((answer) => answer.name === name)
+      .map(({ latencyMs }) => latencyMs)
+      .sort((a, b) => a - b);
+    const at = (share) => latencies[Math.ceil(latencies.length * share) - 1].toFixed(1);
+    const count = String(latencies.length).padStart(3);
+    console.log(`  ${name.padEnd(22)} ${count} requests   p50 ${at(0.5)} ms   p95 ${at(0.95)} ms`);
+  }
+}
+
+try {
+  const nodes = await startCluster(["cloud", "edge1", "edge2"], dir, undo);
+  const [cloud, ...edges] = nodes;
+  for (const name of CLOUD) await deploy(name, "cloud", cloud);
+  for (const name of EDGE) await deploy(name, "edge1,edge2", edges[0]);
+  const cities = edges.map((_, at) => new City(at + 1));
+  const sendAll = async () => (await Promise.all(edges.map((e, at) => send(e, cities[at])))).flat();
+  const all = [];
+
+  all.push(...(await sendAll()));
+  show("together", all);
+  for (const { relay } of nodes) relay.cut();
+  const parted = await sendAll();
+  show("the edges are cut off", parted);
+  console.log(`  ${await waiting(edges)} messages wait at the edges`);
+  for (const { relay } of nodes) relay.mend();
+  all.push(...parted, ...(await sendAll()));
+  console.log(
+    `healed; the last message arrived ${await delivered(nodes)} ms after the last request`,
+  );
+
+  const dead = await Promise.all(nodes.map((node) => messages(node, "dead")));
+  const sent = all.filter(({ name }) => name === "object-recognition").length;
+  const counted = await pictures(cloud);
+  console.log(`${sent} pictures were sent, ${counted} counted; dead letters: ${dead.join(", ")}`);
+  if (counted !== sent || dead.some((count) => count > 0)) process.exitCode = 1;
+} finally {
+  for (const step of undo.reverse()) await step();
+}
