@@ -66,6 +66,8 @@ export class FunctionHost {
   #coldStartsBefore = 0;
   #invocationsTotal = 0;
   #failuresTotal = 0;
+  /** Why calls from outside are refused; those of functions that run still are taken. */
+  #refusal: EnokiError | undefined;
 
   constructor(
     record: FunctionRecord,
@@ -123,8 +125,20 @@ export class FunctionHost {
         settled(outcome, settledCall);
       },
     });
-    this.#pool.submit(call);
+    if (this.#refusal && call.depth === 0) call.settle(this.#refusal);
+    else this.#pool.submit(call);
     return call;
+  }
+
+  /** Takes nothing new from outside; what waits is refused, too, and what runs may still call functions. */
+  refuse(refusal: EnokiError): void {
+    this.#refusal = refusal;
+    this.#pool.refuseWaiting(refusal);
+  }
+
+  /** True while a call runs or waits. */
+  get isBusy(): boolean {
+    return this.#pool.running + this.#pool.queued > 0;
   }
 
   /** Lets `pool` serve from now on; resolves when the old one has finished what it runs. */

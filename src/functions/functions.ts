@@ -1,3 +1,5 @@
+import { setTimeout as delay } from "node:timers/promises";
+
 import { EnokiError } from "../core/errors.js";
 import type { FunctionName } from "../core/ids.js";
 import type { Deployer } from "./deployer.js";
@@ -41,6 +43,7 @@ export class Functions implements FunctionsFacade {
   /** Deploys whose artefact no revision may name yet. */
   #deploying = 0;
   #collecting: Promise<void> = Promise.resolve();
+  #isKilled = false;
 
   constructor(options: FunctionsOptions) {
     this.#options = options;
@@ -184,11 +187,16 @@ export class Functions implements FunctionsFacade {
   /** Finishes running calls and stops every instance. */
   async stop(): Promise<void> {
     const refusal = new EnokiError("ENOKI_DRAINING");
-    await Promise.all([...this.#hosts.values()].map((host) => host.stop(refusal)));
+    const hosts = [...this.#hosts.values()];
+    for (const host of hosts) host.refuse(refusal);
+    // Those that run may call any of the others to their end.
+    while (!this.#isKilled && hosts.some((host) => host.isBusy)) await delay(IDLE_LOOK_MS);
+    await Promise.all(hosts.map((host) => host.stop(refusal)));
   }
 
   /** Ends every instance at once. */
   async kill(): Promise<void> {
+    this.#isKilled = true;
     await Promise.all([...this.#hosts.values()].map((host) => host.kill()));
   }
 
@@ -270,6 +278,9 @@ export class Functions implements FunctionsFacade {
     throw new EnokiError("ENOKI_FUNCTION_NOT_FOUND", `there is no function "${name}" here`);
   }
 }
+
+/** How often a node that stops looks whether its functions have ended what they do. */
+const IDLE_LOOK_MS = 10;
 
 const WITHOUT_DATA = {
   operationsFor: () => new RefusedOperations(),

@@ -135,6 +135,14 @@ export class InstancePool implements InstanceEvents {
     await Promise.all(this.#instances.map((instance) => instance.stop()));
   }
 
+  /** Refuses the calls from outside that wait. */
+  refuseWaiting(refusal: EnokiError): void {
+    for (const call of this.#queue.takeAll()) {
+      if (call.depth === 0) call.settle(refusal);
+      else this.#queue.push(call);
+    }
+  }
+
   /** Ends every instance at once; waiting calls are refused. */
   async kill(): Promise<void> {
     this.#isRetired = true;

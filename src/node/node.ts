@@ -65,6 +65,7 @@ export class EnokiNode {
   #isReady = false;
   readonly #draining: AbortController;
   readonly #sessions: FunctionSessions;
+  readonly #calls: NodeParts["calls"];
   readonly #deployment: NodeParts["deployment"];
   readonly #overview: NodeParts["overview"];
   readonly #rights: NodeParts["rights"];
@@ -86,6 +87,7 @@ export class EnokiNode {
     this.#bootId = parts.bootId;
     this.#draining = parts.draining;
     this.#sessions = parts.sessions;
+    this.#calls = parts.calls;
     this.#deployment = parts.deployment;
     this.#overview = parts.overview;
     this.#rights = parts.rights;
@@ -170,6 +172,7 @@ export class EnokiNode {
     const { host, logger, bodyLimitBytes } = settings;
     const entry = new CallEntry({
       find: (name) => this.functions.find(name),
+      nodesOf: (name) => this.#calls.nodesOf(name),
       nextId: nextInvocationId,
       sessions: this.#sessions,
       isPublic: (host) => isPublic(host?.revision.config, settings),

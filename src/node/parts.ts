@@ -9,10 +9,8 @@ import type { KeygroupName, NodeName } from "../core/ids.js";
 import { createArtefactStore, type ArtefactStore } from "../functions/artefacts.js";
 import { thisTarget } from "../functions/build-target.js";
 import { createBuildProcess } from "../functions/build/build-process.js";
-import { FunctionCalls } from "../functions/calls/function-calls.js";
+import type { FunctionCalls } from "../functions/calls/function-calls.js";
 import { InstanceCalls } from "../functions/calls/instance-calls.js";
-import { LocalCalls } from "../functions/calls/local-calls.js";
-import { NO_OTHER_NODES } from "../functions/calls/other-nodes.js";
 import { Deployer } from "../functions/deployer.js";
 import { Functions } from "../functions/functions.js";
 import { createInvocationIds } from "../functions/invocation-ids.js";
@@ -36,6 +34,7 @@ import { probePython } from "../runtimes/probes.js";
 import { readBootId } from "../storage/boot-id.js";
 import { createLmdbDriver } from "../storage/lmdb.js";
 import { createMemoryDriver } from "../storage/memory.js";
+import { openCalls } from "./call-parts.js";
 import type { ClusterSettings, NodeCluster } from "./cluster.js";
 import {
   aloneKeygroups,
@@ -65,6 +64,7 @@ export interface NodeParts {
   readonly cluster: NodeCluster | undefined;
   readonly deployment: Deployment | undefined;
   readonly outbox: Outbox;
+  readonly calls: FunctionCalls;
   readonly rights: NodeRights;
   readonly sessions: FunctionSessions;
   readonly launcher: Launcher;
@@ -258,20 +258,8 @@ async function openAll(
     isShownElsewhere: (name, seen) => members?.isShownElsewhere(keygroupOf(name), seen) === true,
     clock,
   });
-  const local = new LocalCalls({ sessions, clock });
   const find = (name: string) => functions.find(name);
-  const others =
-    cluster &&
-    parts &&
-    new parts.LinkedNodes({
-      node: settings.name as NodeName,
-      directory: cluster.directory,
-      links: cluster.links,
-      requests: cluster.requests,
-      sessions,
-      clock,
-    });
-  const calls = new FunctionCalls({ find, local, others: others ?? NO_OTHER_NODES, clock });
+  const { calls, local, serve } = openCalls({ find, sessions, clock }, cluster, parts);
   const outbox: Outbox = new Outbox({
     calls,
     local,
@@ -282,11 +270,7 @@ async function openAll(
     random: Math.random,
     nextId: nextInvocationId,
   });
-  if (cluster && parts) {
-    const isDraining = (): boolean => draining.signal.aborted;
-    const { received } = outbox;
-    parts.serveCalls({ requests: cluster.requests, find, local, received, sessions, isDraining });
-  }
+  serve(outbox, draining.signal);
   await keygroups.open();
   opened.push(() => functions.kill());
   await functions.open();
@@ -303,6 +287,7 @@ async function openAll(
     cluster,
     deployment,
     outbox,
+    calls,
     rights,
     sessions,
     launcher,

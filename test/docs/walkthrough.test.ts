@@ -14,6 +14,7 @@ const PAGES = [
   "docs/guides/write-a-function.md",
   "docs/guides/operate.md",
   "docs/guides/observe.md",
+  "docs/guides/calls.md",
 ];
 
 /** With `ENOKI_DOCS_UPDATE=1` the outputs on the pages are written anew instead of compared. */

@@ -64,6 +64,12 @@ export class FunctionCalls {
     return end ?? notBegun(nowhere(order.function, away));
   }
 
+  /** Other nodes that run it, the nearest first. */
+  nodesOf(name: string): readonly string[] {
+    const { linked, away } = this.#options.others.nodesOf(name);
+    return [...linked, ...away];
+  }
+
   /** Whether a function can be called now, runs only where no link leads to, or nowhere. */
   reach(name: string): "linked" | "away" | "nowhere" {
     if (this.#options.find(name)) return "linked";

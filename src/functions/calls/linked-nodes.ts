@@ -42,11 +42,10 @@ export class LinkedNodes implements OtherNodes {
   readonly #options: LinkedNodesOptions;
   /** Of each function that was asked for, the other nodes that serve it. */
   readonly #serving = new Map<string, readonly NodeName[]>();
-  readonly #unsubscribe: () => void;
 
   constructor(options: LinkedNodesOptions) {
     this.#options = options;
-    this.#unsubscribe = options.directory.subscribe({
+    options.directory.subscribe({
       functionChanged: (name) => void this.#serving.delete(name),
     });
   }
@@ -84,10 +83,6 @@ export class LinkedNodes implements OtherNodes {
       const outcome = error.code === "ENOKI_OUTCOME_UNKNOWN" && isLate ? tooLate(timeoutMs) : error;
       return { ...notBegun(outcome), isStarted: true };
     }
-  }
-
-  close(): void {
-    this.#unsubscribe();
   }
 
   /** As each node has last said; what is out of date is refused there, and nothing is lost. */

@@ -11,6 +11,8 @@ import { knownError } from "../problem.js";
 /** What calls enter the node by, whatever protocol brings them. */
 export interface CallEntryOptions {
   readonly find: (name: string) => FunctionHost | undefined;
+  /** Other nodes that run a function, for whoever asks here in vain. */
+  readonly nodesOf: (name: string) => readonly string[];
   readonly nextId: () => FreshInvocationId;
   /** What clients have seen, and whether it is here. */
   readonly sessions: FunctionSessions;
@@ -88,8 +90,16 @@ export class CallEntry {
   allowedHost(name: string, authorization: string): FunctionHost {
     const host = this.#options.find(name);
     this.authorize(host, authorization);
-    if (!host) throw functionNotFound(name);
+    if (!host) throw this.notFound(name);
     return host;
+  }
+
+  /** What is said where no function has that name: which other nodes run it, if any do. */
+  notFound(name: string): EnokiError {
+    const nodes = this.#options.nodesOf(name);
+    const where = nodes.length === 0 ? "" : `; it runs on ${nodes.join(", ")}`;
+    const detail = `there is no function "${name.slice(0, 63)}" here${where}`;
+    return new EnokiError("ENOKI_FUNCTION_NOT_FOUND", detail);
   }
 
   /** Lets one more call in and names it. @throws EnokiError `ENOKI_DRAINING` */
@@ -164,12 +174,6 @@ export class CallEntry {
       throw error;
     }
   }
-}
-
-/** What is said where no function has that name. */
-export function functionNotFound(name: string): EnokiError {
-  const shown = name.slice(0, 63);
-  return new EnokiError("ENOKI_FUNCTION_NOT_FOUND", `there is no function "${shown}" here`);
 }
 
 /** The outcome, or `ENOKI_INVALID_RESULT` where a function returned what is no status of an answer. */

@@ -8,13 +8,7 @@ import type { FreshInvocationId } from "../../functions/invocation-ids.js";
 import type { Logger } from "../../ports/logger.js";
 import { knownError, problemResponse } from "../problem.js";
 import { readBody } from "./body.js";
-import {
-  checkedKey,
-  functionNotFound,
-  withValidStatus,
-  type CallAnswer,
-  type CallEntry,
-} from "./call-entry.js";
+import { checkedKey, withValidStatus, type CallAnswer, type CallEntry } from "./call-entry.js";
 import { readHead, type RequestHead } from "./request-head.js";
 import { parseTarget, type RequestTarget } from "./request-target.js";
 
@@ -206,7 +200,7 @@ function answerPlatform(
   if (!url.startsWith(INVOCATIONS_PATH)) {
     throw target.name.startsWith(RESERVED_PREFIX)
       ? new EnokiError("ENOKI_NOT_FOUND", `there is nothing at ${url.slice(0, 100)}`)
-      : functionNotFound(target.name);
+      : options.entry.notFound(target.name);
   }
   if (request.method !== "GET" && request.method !== "HEAD") {
     response.setHeader("Allow", "GET, HEAD");

@@ -6,6 +6,13 @@ import { send, until, zipFiles } from "../../helpers/node-calls.js";
 import { CALLEE, CALLERS, type Called } from "./functions.js";
 
 const SLEEP_MS = 1000;
+const KEEPER = `
+import { kv } from "enoki";
+export async function call(n, ctx) {
+  await kv.update("kept", (kept) => [...(kept ?? []), n]);
+  await kv.batch().increment("exact").once(ctx.idempotencyKey).commit();
+}
+`;
 
 describe.skipIf(ETCD_MISSING !== "")(`calls between processes on etcd${ETCD_MISSING}`, () => {
   let etcd: TestEtcd;
@@ -74,5 +81,41 @@ describe.skipIf(ETCD_MISSING !== "")(`calls between processes on etcd${ETCD_MISS
   test("with an idempotency key it takes place on another node", async () => {
     const { result } = await killInTheMiddle({ idempotencyKey: "order-1" });
     expect(result).toMatchObject({ input: { sleepMs: SLEEP_MS }, idempotencyKey: "order-1" });
+  });
+
+  test("what was sent is delivered through kills of both nodes, in its order", async () => {
+    const [one] = running as [ClusterProgram];
+    await one.client.functions.deploy("keeper", zipFiles({ "index.mjs": KEEPER }), {});
+    const send20 = async (from: number) => {
+      for (let n = from; n < from + 20; n++) {
+        const body = JSON.stringify({
+          verb: "send",
+          name: "keeper",
+          data: n,
+          options: { orderKey: "k" },
+        });
+        const headers = { "content-type": "application/json" };
+        const { text } = await send(edge.functionsUrl, "/caller", { body, headers });
+        expect((JSON.parse(text) as Called).code).toBeUndefined();
+      }
+    };
+    await until("edge knows of it", async () => {
+      const nodes = await edge.client.nodes();
+      return nodes.some(({ functions }) => functions.includes("keeper"));
+    });
+    await send20(0);
+    await cluster.kill(one);
+    await send20(20);
+    await cluster.kill(edge);
+    const again = await cluster.start(one.name);
+    edge = await cluster.start("edge");
+    const kv = again.client.kv("keeper");
+    const seen = await until("all are kept", async () => {
+      const kept = ((await kv.get("kept").catch(() => undefined)) ?? []) as number[];
+      return kept.includes(39) && kept;
+    });
+    const firsts = seen.filter((n, at) => seen.indexOf(n) === at);
+    expect(firsts).toEqual(Array.from({ length: 40 }, (_, n) => n));
+    expect(await kv.get("exact")).toBe(40);
   });
 });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { EnokiError } from "../../../dist/core/errors.js";
+import { parseFunctionName, parseNodeName } from "../../../dist/core/ids.js";
 import { DistantNodes, type DistantNode } from "../../helpers/distant-nodes.js";
 import { send, until, zipFiles } from "../../helpers/node-calls.js";
 import { CALLEE, CALLERS, type Called } from "./functions.js";
@@ -9,17 +10,21 @@ import { CALLEE, CALLERS, type Called } from "./functions.js";
 const where = (name: string) =>
   zipFiles({ "index.mjs": `export const call = () => ${JSON.stringify(name)};` });
 
+const [NEAR, FAR] = [parseNodeName("near"), parseNodeName("far")];
+
 let nodes: DistantNodes;
 let edge: DistantNode;
 let near: DistantNode;
 let far: DistantNode;
 
-/** `edge` has the callers only; `near` and `far` have what they call, 20 and 120 ms away. */
+/** `edge` has the callers only; `near` and `far` have what they call, 20 and 250 ms away. */
 beforeAll(async () => {
   nodes = await DistantNodes.open();
   edge = await nodes.start("edge");
+  // Nobody dials it, so each of its links is as long as the way that it dials.
+  edge.proxy.cut();
   near = await nodes.start("near", 20);
-  far = await nodes.start("far", 120);
+  far = await nodes.start("far", 250);
   for (const [name, files] of Object.entries(CALLERS)) {
     await edge.client.functions.deploy(name, zipFiles(files as Record<string, string>), {});
   }
@@ -27,9 +32,13 @@ beforeAll(async () => {
     await client.functions.deploy("callee", zipFiles({ "index.mjs": CALLEE }), {});
   }
   await far.client.functions.deploy("only-far", zipFiles({ "index.mjs": CALLEE }), {});
-  await until("edge is linked and knows of them", () => {
-    const peers = edge.node.cluster?.links.peers() ?? [];
-    return peers.length === 2 && peers.every(({ roundTripMs }) => roundTripMs !== undefined);
+  await until("edge is linked to both, and has measured how far they are", () => {
+    const trips = new Map(edge.node.cluster?.links.peers().map((p) => [p.node, p.roundTripMs]));
+    return (trips.get(NEAR) ?? Infinity) < (trips.get(FAR) ?? 0);
+  });
+  await until("edge knows that both serve it", () => {
+    const places = edge.node.cluster?.directory.view.functionNodes(parseFunctionName("callee"));
+    return places?.filter(({ serving }) => serving > 0).length === 2;
   });
   await until("edge knows of them", async () => (await ask("only-far")).code === undefined);
 });
@@ -86,7 +95,7 @@ describe("a call of a function that runs on other nodes", () => {
       code: "ENOKI_CALL_STATUS",
       extra: { status: 409 },
     });
-    const late = await ask("only-far", { sleepMs: 5000 }, { timeout: "400ms" });
+    const late = await ask("only-far", { sleepMs: 5000 }, { timeout: "700ms" });
     expect(late).toMatchObject({ code: "ENOKI_TIMEOUT" });
     const large = "x".repeat(2_000_000);
     expect((await ask("only-far", { text: large })).result).toBe(large);
@@ -116,14 +125,21 @@ describe("a call of a function that runs on other nodes", () => {
   });
 
   test("says where it runs if there is no link to there, and goes on when there is", async () => {
-    for (const { proxy } of [far, edge]) proxy.cut();
+    far.proxy.cut();
     await until("the link is down", () => edge.node.cluster?.links.peers().length === 1);
     expect(await ask("only-far")).toMatchObject({
       code: "ENOKI_PEER_UNREACHABLE",
       message: 'no link to a node that runs "only-far": far',
     });
-    for (const { proxy } of [far, edge]) proxy.heal();
+    far.proxy.heal();
     await until("it can be called", async () => (await ask("only-far")).code === undefined);
+  });
+
+  test("over HTTP is refused here, with the names of the nodes that run it", async () => {
+    const { status, text } = await send(edge.functionsUrl, "/only-far", { body: "x" });
+    expect(status).toBe(404);
+    const detail = 'there is no function "only-far" here; it runs on far';
+    expect(JSON.parse(text)).toMatchObject({ code: "ENOKI_FUNCTION_NOT_FOUND", detail });
   });
 
   test("shows its caller's client what the function has written, on every node", async () => {

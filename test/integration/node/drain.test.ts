@@ -50,6 +50,22 @@ describe("SIGTERM", () => {
     expect(await leftAfter(family, 0)).toEqual([]);
   });
 
+  it("lets a running call go on calling other functions", async () => {
+    const node = await startWith({ "index.mjs": SLOW });
+    const outer = `import { kv, call as of } from "enoki";
+export async function call(i) {
+  await kv.set("begun", i);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  return of("fn", "1");
+}`;
+    await node.client.functions.deploy("outer", zipFiles({ "index.mjs": outer }));
+    const running = send(node.functionsUrl, "/outer", { body: "x" });
+    await until("it runs", async () => (await node.client.kv("outer").get("begun")) !== undefined);
+    const { code } = await node.end("SIGTERM");
+    expect(code).toBe(0);
+    expect(await running).toMatchObject({ status: 200, text: "done after 1" });
+  });
+
   it("keeps what a call wrote while the node was draining", async () => {
     const node = await startWith({ "index.mjs": SLOW });
     const slow = send(node.functionsUrl, "/fn", { body: "500" });

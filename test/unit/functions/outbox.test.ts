@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { EnokiError } from "../../../src/core/errors.js";
-import type { FunctionName, InvocationId } from "../../../src/core/ids.js";
+import type { FunctionName, InvocationId, NodeName } from "../../../src/core/ids.js";
 import { LIMITS } from "../../../src/core/limits.js";
 import { TAG } from "../../../src/core/value.js";
 import type { Call, CallRequest, CallResponse } from "../../../src/functions/call.js";
@@ -30,6 +30,7 @@ import { REQUEST, RESPONSE } from "./calls.js";
 
 const clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() };
 const nextId = createInvocationIds();
+const FAR = "far" as NodeName;
 const DAY_MS = 24 * 3_600_000;
 
 beforeEach(() => void vi.useFakeTimers());
@@ -457,6 +458,137 @@ describe("the outbox", () => {
     await vi.advanceTimersByTimeAsync(1000);
     expect(host.tries).toBe(0);
     expect(() => outbox.show(id)).toThrow(id);
+  });
+});
+
+describe("what a function sends to another node", () => {
+  const away: OtherNodes = { ...NO_OTHER_NODES, nodesOf: () => ({ linked: [], away: [FAR] }) };
+  const message = {
+    function: "elsewhere",
+    request: REQUEST,
+    from: "fn" as FunctionName,
+    depth: 1,
+    orderKey: "",
+    session: "",
+  };
+
+  /** Nodes that answer a call with what the test wants next. */
+  function linked(next: () => CallResponse | EnokiError, isStarted = true) {
+    const asked: string[] = [];
+    const others: OtherNodes = {
+      nodesOf: () => ({ linked: [FAR], away: [] }),
+      call: async (_, { id }) => {
+        asked.push(id);
+        return { outcome: next(), isStarted, session: undefined, stalenessMs: undefined };
+      },
+    };
+    return { asked, others };
+  }
+
+  test("waits while no link leads there, without a try, and goes once one does", async () => {
+    const bench = await Bench.open();
+    bench.others = away;
+    const id = await bench.outbox.send(message);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(bench.outbox.show(id)).toMatchObject({ state: "queued", tries: 0 });
+    const { others } = linked(() => RESPONSE);
+    bench.others = others;
+    await vi.advanceTimersByTimeAsync(200);
+    expect(bench.outbox.show(id)).toMatchObject({ state: "done", tries: 1, status: 200 });
+    bench.outbox.stop();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test("goes again, however often the way there breaks, and counts that as no try", async () => {
+    const bench = await Bench.open();
+    const codes = ["ENOKI_OUTCOME_UNKNOWN", "ENOKI_PEER_UNREACHABLE", "ENOKI_DRAINING"] as const;
+    let turn = 0;
+    const broken = linked(() => new EnokiError(codes[turn++ % 3] ?? "ENOKI_INTERNAL"));
+    bench.others = broken.others;
+    const id = await bench.outbox.send(message);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(broken.asked.length).toBeGreaterThan(10);
+    expect(new Set(broken.asked)).toEqual(new Set([id]));
+    expect(bench.outbox.show(id)).toMatchObject({ state: "queued", tries: 0 });
+    bench.others = linked(() => RESPONSE).others;
+    await vi.advanceTimersByTimeAsync(100);
+    expect(bench.outbox.show(id)).toMatchObject({ state: "done" });
+  });
+
+  test("is refused if it runs nowhere, and when too many wait for it", async () => {
+    const bench = await Bench.open();
+    await expect(bench.outbox.send(message)).rejects.toMatchObject({
+      code: "ENOKI_FUNCTION_NOT_FOUND",
+    });
+    bench.others = away;
+    const many = Array.from({ length: LIMITS.outboxLengthMax }, () => message);
+    bench.outbox.prepare(() => bench.store, many).committed();
+    await expect(bench.outbox.send(message)).rejects.toMatchObject({ code: "ENOKI_OUTBOX_FULL" });
+    bench.outbox.stop();
+  });
+
+  test("with one order key goes in its order, over failures and a restart", async () => {
+    const bench = await Bench.open();
+    bench.others = away;
+    const ids: string[] = [];
+    for (let n = 0; n < 20; n++) {
+      ids.push(await bench.outbox.send({ ...message, orderKey: "k" }));
+    }
+    const again = bench.reopen();
+    let turn = 0;
+    const failing = linked(() => (turn++ % 3 === 0 ? { ...RESPONSE, status: 500 } : RESPONSE));
+    again.others = failing.others;
+    await vi.advanceTimersByTimeAsync(60_000);
+    const ended = failing.asked.filter((id, at) => failing.asked.indexOf(id) === at);
+    expect(ended).toEqual(ids);
+    expect(failing.asked.length).toBeGreaterThan(20);
+    again.outbox.stop();
+  });
+});
+
+describe("what another node's outbox delivers", () => {
+  const order = (id: InvocationId) => ({
+    id,
+    function: "fn",
+    request: REQUEST,
+    timeoutMs: undefined,
+    depth: 1,
+    session: undefined,
+    isQueued: true,
+  });
+
+  test("runs once, and a repeat gets the same end, also over a restart", async () => {
+    const bench = await Bench.open();
+    const { id } = nextId();
+    const first = bench.outbox.received.run(bench.host.asHost, order(id));
+    const meanwhile = bench.outbox.received.run(bench.host.asHost, order(id));
+    await bench.host.end({ ...RESPONSE, status: 201 });
+    expect(await first).toMatchObject({ outcome: { status: 201 }, isStarted: true });
+    expect(await meanwhile).toEqual(await first);
+    const again = bench.reopen();
+    const repeat = await again.outbox.received.run(again.host.asHost, order(id));
+    expect(repeat.outcome).toEqual({ ...RESPONSE, status: 201 });
+    expect([bench.host.tries, again.host.tries]).toEqual([1, 0]);
+  });
+
+  test("runs again if it failed so that another try may mend it", async () => {
+    const bench = await Bench.open();
+    const { id } = nextId();
+    const run = () => bench.outbox.received.run(bench.host.asHost, order(id));
+    const failed = run();
+    await bench.host.end(new EnokiError("ENOKI_FUNCTION_ERROR", "Error: no"));
+    expect((await failed).outcome).toMatchObject({ code: "ENOKI_FUNCTION_ERROR" });
+    const again = run();
+    await bench.host.end();
+    expect((await again).outcome).toEqual(RESPONSE);
+  });
+
+  test("is told how it ended even where that cannot be kept", async () => {
+    const bench = await Bench.open();
+    bench.store.failure = new EnokiError("ENOKI_DISK_FULL");
+    const ended = bench.outbox.received.run(bench.host.asHost, order(nextId().id));
+    await bench.host.end();
+    expect((await ended).outcome).toEqual(RESPONSE);
   });
 });
 
