@@ -103,7 +103,7 @@ export const ERRORS = {
     404,
     1,
     "no such keygroup",
-    "make it with `enoki keygroups create`, or list all with `enoki keygroups ls`",
+    "ask a node that has it (--node URL), make it with `enoki keygroups create`, or list those here with `enoki keygroups ls`",
   ),
   ENOKI_KEYGROUP_EXISTS: define(
     409,

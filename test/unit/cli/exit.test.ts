@@ -14,7 +14,7 @@ test("every code of the catalogue has an exit code that the help explains", () =
 
 test("an error is its detail, its code and what to do", () => {
   expect(renderError(new EnokiError("ENOKI_KEYGROUP_NOT_FOUND", "there is no keygroup x"))).toBe(
-    "error: there is no keygroup x\ncode: ENOKI_KEYGROUP_NOT_FOUND\nfix: make it with `enoki keygroups create`, or list all with `enoki keygroups ls`\n",
+    "error: there is no keygroup x\ncode: ENOKI_KEYGROUP_NOT_FOUND\nfix: ask a node that has it (--node URL), make it with `enoki keygroups create`, or list those here with `enoki keygroups ls`\n",
   );
 });
 
