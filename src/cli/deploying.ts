@@ -18,11 +18,11 @@ export interface Deployment {
   readonly name: string;
   readonly config: FunctionConfig;
   /** Bounds the wait, such as `30s`; without it there is no bound. */
-  readonly wait?: string;
+  readonly wait?: string | undefined;
   /** The nodes that are to run it as well. */
-  readonly to?: string;
+  readonly to?: string | undefined;
   /** Where its data are to lie. */
-  readonly data?: string;
+  readonly data?: string | undefined;
 }
 
 /** Packs and deploys, saying on stderr what happens. */
@@ -31,9 +31,18 @@ export async function deploy(
   io: Io,
   deployment: Deployment,
 ): Promise<FunctionInfo> {
-  const { path, name, config, wait, to, data } = deployment;
+  const { path, ...rest } = deployment;
+  return await sendArchive(client, io, { ...rest, archive: await packFolder(path) });
+}
+
+/** Deploys what is packed already, saying on stderr what happens. */
+export async function sendArchive(
+  client: Client,
+  io: Io,
+  deployment: Omit<Deployment, "path"> & { readonly archive: Buffer },
+): Promise<FunctionInfo> {
+  const { archive, name, config, wait, to, data } = deployment;
   const startMs = performance.now();
-  const archive = await packFolder(path);
   const files = countFiles(archive);
   const size = formatSizeBytes(archive.length);
   await write(io.stderr, `packed ${files} ${files === 1 ? "file" : "files"}, ${size}\n`);

@@ -16,6 +16,8 @@ export interface FunctionConfig {
   readonly network?: "none" | "host";
   /** Who may call it: everybody, or bearers of a token; without it as the node says. */
   readonly access?: "public" | "token";
+  /** The application whose manifest it is deployed by. */
+  readonly application?: string;
   /** Lets pip build source distributions. */
   readonly allowBuild?: boolean;
 }
@@ -30,6 +32,8 @@ export interface FunctionInfo {
   readonly keygroup: string;
   readonly config: FunctionConfig;
   readonly artefact: string;
+  /** SHA-256 of the archive that it was deployed from. */
+  readonly archive?: string;
   readonly createdAt: string;
   readonly status: {
     readonly instances: number;

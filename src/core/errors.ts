@@ -38,6 +38,18 @@ export const ERRORS = {
     "the configuration is invalid",
     "correct the setting that the detail names",
   ),
+  ENOKI_INVALID_MANIFEST: define(
+    400,
+    2,
+    "the application's manifest is invalid",
+    "correct the line that the detail names",
+  ),
+  ENOKI_APPLICATION_CONFLICT: define(
+    409,
+    1,
+    "the function belongs to another application",
+    "use another name for one of the two, or remove the other one first",
+  ),
   ENOKI_INVALID_KEY: define(400, 2, "not a valid key", "use 1 to 1,024 bytes of UTF-8"),
   ENOKI_INVALID_ARCHIVE: define(
     400,

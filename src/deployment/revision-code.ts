@@ -23,10 +23,12 @@ const codeSchema = z.object({
     isolation: z.enum(["process", "sandbox"]),
     network: z.enum(["none", "host"]),
     access: z.enum(["public", "token"]).optional(),
+    application: z.string().optional(),
   }),
   allowBuild: z.boolean(),
   build: z.object({
     artefact: hash,
+    archive: hash.optional(),
     sizeBytes: count,
     entry: z.string().min(1),
     hasDeps: z.boolean(),
@@ -41,7 +43,8 @@ const codeSchema = z.object({
 /** What the directory is told of a revision that was built here. */
 export function toDeploy(revision: ClusterRevision): Omit<Deploy, "deployedOn"> {
   const { origin, artefact, artefactSizeBytes: sizeBytes, entry, hasDeps } = revision;
-  const build = { artefact, sizeBytes, entry, hasDeps, for: revision.builtFor ?? {} };
+  const { archive, builtFor = {} } = revision;
+  const build = { artefact, archive, sizeBytes, entry, hasDeps, for: builtFor };
   const code = { function: revision.config, allowBuild: origin.allowBuild, build };
   return {
     deploy: origin.deploy,
@@ -65,7 +68,7 @@ export function fromRecord(record: RevisionRecord): ClusterRevision {
     throw new EnokiError("ENOKI_NAMING_RECORD", detail);
   }
   const { build, allowBuild } = code.data;
-  const { concurrency, access, ...config } = code.data.function;
+  const { concurrency, access, application, ...config } = code.data.function;
   return {
     number: record.number,
     runtime,
@@ -73,10 +76,12 @@ export function fromRecord(record: RevisionRecord): ClusterRevision {
     artefact: build.artefact,
     artefactSizeBytes: build.sizeBytes,
     hasDeps: build.hasDeps,
+    archive: build.archive,
     config: {
       ...config,
       ...(concurrency === undefined ? {} : { concurrency }),
       ...(access === undefined ? {} : { access }),
+      ...(application === undefined ? {} : { application }),
     },
     createdAtMs: record.deployedAtMs,
     builtFor: build.for,

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -83,6 +84,7 @@ export class Deployer {
         artefactSizeBytes: built.sizeBytes,
         hasDeps: built.hasDeps,
         config,
+        archive: createHash("sha256").update(request.archive).digest("hex"),
         builtFor: built.builtFor,
         createdAtMs: this.#options.clock.nowMs(),
       };

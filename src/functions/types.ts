@@ -30,6 +30,8 @@ export interface FunctionConfig {
   readonly network: NetworkAccess;
   /** Who may call it: everybody, or bearers of a token; `undefined` = as the node says. */
   readonly access?: "public" | "token";
+  /** The application whose manifest it was deployed by. */
+  readonly application?: string;
 }
 
 /** One deployed version of a function's code and configuration. */
@@ -44,6 +46,8 @@ export interface Revision {
   readonly hasDeps: boolean;
   readonly config: FunctionConfig;
   readonly createdAtMs: number;
+  /** SHA-256 of the archive that it was deployed from; `undefined` = by an older version. */
+  readonly archive?: string | undefined;
   /** What the artefact was built for; `undefined` = by an older version, for this machine. */
   readonly builtFor?: BuiltFor | undefined;
   /** Of a function of several nodes: what every node can build it from, and which deploy made it. */

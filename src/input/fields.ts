@@ -67,6 +67,15 @@ export const cpusField = z
   })
   .describe('A number of CPUs such as "0.5"; "0" = no limit');
 
+/** The name of an application: what names of functions are made of. */
+export const applicationField = z
+  .string({ error: "expected a name" })
+  .regex(
+    /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/,
+    "a name has letters, digits and inner hyphens, at most 63",
+  )
+  .describe("A name: letters, digits and inner hyphens, at most 63");
+
 /** A whole number in the text of a query. */
 export function integerField(minimum: number, maximum: number): z.ZodType<number, string> {
   return z

@@ -1,10 +1,22 @@
+import { existsSync } from "node:fs";
+import { basename } from "node:path";
 import type { Command } from "commander";
 
 import { EnokiError } from "../../core/errors.js";
 import type { FunctionConfig } from "../../client/types.js";
-import { addNodeCommand, onNode, repeatable, wholeNumber, type Cli } from "../command.js";
+import {
+  addNodeCommand,
+  onNode,
+  repeatable,
+  wholeNumber,
+  type Cli,
+  type NodeContext,
+} from "../command.js";
 import { deploy, nameFromPath } from "../deploying.js";
 import { write } from "../io.js";
+import { applyPlan, planApplication, readApplication } from "../manifest/application.js";
+import { MANIFEST_FILE } from "../manifest/manifest.js";
+import { doneText, planText } from "../manifest/plan-text.js";
 import { requireReady, waitForNodes } from "../node-rows.js";
 import { jsonLine } from "../output.js";
 
@@ -28,26 +40,57 @@ interface DeployOptions extends FunctionOptions {
   readonly to?: string;
   readonly data?: string;
   readonly wait?: string;
+  readonly prune?: boolean;
+  readonly dryRun?: boolean;
 }
+
+const FUNCTION_FLAGS = [
+  "name",
+  "runtime",
+  "env",
+  "timeout",
+  "memory",
+  "cpu",
+  "maxInstances",
+  "concurrency",
+  "isolation",
+  "network",
+  "access",
+  "allowBuild",
+  "to",
+  "data",
+] as const;
 
 /** `enoki deploy` */
 export function addDeployCommand(program: Command, cli: Cli): void {
   const command = addNodeCommand(program, {
     usage: "deploy",
-    description: "deploy a function: a file, a folder or a zip",
+    description:
+      "deploy a function: a file, a folder or a zip; or the application of an enoki.yaml",
     examples: [
       "enoki deploy hello.py",
       "enoki deploy ./sensor --name sensor --env UNIT=celsius --memory 128m",
       "enoki deploy ./sensor --to edge1,edge2 --wait 30s",
       "enoki deploy ./report --data at:cloud",
+      "enoki deploy ./smart-city/enoki.yaml --prune --dry-run",
     ],
-  }).argument("[path]", "where the code is", ".");
+  }).argument("[path]", "where the code is, or an enoki.yaml; else ./enoki.yaml, or this folder");
   addFunctionOptions(command)
     .option("--to <nodes>", "nodes that are to run it too: names, LABEL=VALUE or all, with commas")
     .option("--data <placement>", "where its data are to lie: replicate, or at:NODE")
     .option("--wait <duration>", "how long to wait for the nodes, such as 30s")
+    .option("--prune", "remove functions of the application that enoki.yaml names no longer")
+    .option("--dry-run", "say what enoki.yaml would change, and change nothing")
     .action(
-      onNode<DeployOptions>(cli, async ({ client, io, json, options }, path: string) => {
+      onNode<DeployOptions, [string | undefined]>(cli, async (context, given) => {
+        const { client, io, json, options } = context;
+        const manifest = manifestFor(given);
+        if (manifest !== undefined) {
+          await deployApplication(context, manifest);
+          return;
+        }
+        refuseFlags(options, ["prune", "dryRun"], `need ${MANIFEST_FILE}`);
+        const path = given ?? ".";
         const name = options.name ?? nameFromPath(path);
         const config = toFunctionConfig(options);
         const wait = options.wait === undefined ? {} : { wait: options.wait };
@@ -60,6 +103,42 @@ export function addDeployCommand(program: Command, cli: Cli): void {
         await write(io.stderr, `call it: enoki invoke ${info.name} [DATA]\n`);
       }),
     );
+}
+
+/** The manifest that is meant: it is named, or lies here and nothing is named. */
+function manifestFor(path: string | undefined): string | undefined {
+  if (path !== undefined) return basename(path) === MANIFEST_FILE ? path : undefined;
+  return existsSync(MANIFEST_FILE) ? MANIFEST_FILE : undefined;
+}
+
+async function deployApplication(
+  { client, io, json, options }: NodeContext<DeployOptions>,
+  path: string,
+): Promise<void> {
+  const { prune = false, dryRun = false, wait } = options;
+  refuseFlags(options, FUNCTION_FLAGS, `do not go with ${MANIFEST_FILE}, which says that itself`);
+  const application = await readApplication(path);
+  const { application: name } = application.manifest;
+  const plan = await planApplication(client, application, { prunes: prune });
+  if (!json) await write(io.stdout, planText(name, plan));
+  if (!dryRun) {
+    await applyPlan(client, io, application, plan, wait);
+    if (!json) await write(io.stdout, doneText(plan));
+  }
+  if (json) {
+    await write(io.stdout, jsonLine({ application: name, applied: !dryRun, changes: plan }));
+  }
+}
+
+function refuseFlags(
+  options: DeployOptions,
+  keys: readonly (keyof DeployOptions)[],
+  why: string,
+): void {
+  const given = keys.filter((key) => options[key] !== undefined);
+  if (given.length === 0) return;
+  const flags = given.map((key) => `--${key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`);
+  throw new EnokiError("ENOKI_INVALID_INPUT", `${flags.join(", ")}: ${why}`);
 }
 
 /** Adds the flags of {@link FunctionOptions}. */

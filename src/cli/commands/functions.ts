@@ -181,6 +181,7 @@ function describe(info: FunctionInfo): string {
     ["isolation", config.isolation],
     ["network", config.network],
     ["access", config.access],
+    ["application", config.application],
     ["env", Object.keys(config.env ?? {}).join(", ") || undefined],
     ["instances", `${status.instances} (running ${status.running}, queued ${status.queued})`],
     ["calls", `${status.invocationsTotal} (failed ${status.failuresTotal})`],

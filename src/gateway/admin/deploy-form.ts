@@ -79,6 +79,7 @@ function toFunctionConfig(said: z.output<typeof functionConfigSchema>): DeployRe
     ...(said.isolation === undefined ? {} : { isolation: said.isolation }),
     ...(said.network === undefined ? {} : { network: said.network }),
     ...(said.access === undefined ? {} : { access: said.access }),
+    ...(said.application === undefined ? {} : { application: said.application }),
   };
 }
 

@@ -1,7 +1,13 @@
 import { z } from "zod";
 
 import { LIMITS } from "../../core/limits.js";
-import { cpusField, durationField, sizeField, timerField } from "../../input/fields.js";
+import {
+  applicationField,
+  cpusField,
+  durationField,
+  sizeField,
+  timerField,
+} from "../../input/fields.js";
 import { jsonValueSchema } from "../../keygroups/json-operations.js";
 import { placementField } from "./replica-schemas.js";
 
@@ -20,6 +26,7 @@ export const functionConfigSchema = z
     isolation: z.enum(["process", "sandbox"]).optional(),
     network: z.enum(["none", "host"]).optional(),
     access: z.enum(["public", "token"]).optional(),
+    application: applicationField.optional(),
     allowBuild: z.boolean().optional(),
   })
   .meta({ id: "FunctionConfig" });
@@ -37,6 +44,8 @@ const effectiveConfigSchema = z
     network: z.enum(["none", "host"]),
     /** Who may call it; absent = as the node says. */
     access: z.enum(["public", "token"]).optional(),
+    /** The application whose manifest it was deployed by. */
+    application: z.string().optional(),
   })
   .meta({ id: "EffectiveFunctionConfig" });
 
@@ -66,6 +75,8 @@ export const functionSchema = z
     keygroup: z.string(),
     config: effectiveConfigSchema,
     artefact: z.string(),
+    /** SHA-256 of the archive that it was deployed from. */
+    archive: z.string().optional(),
     createdAt: time,
     status: z.strictObject({
       instances: count,

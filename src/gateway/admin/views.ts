@@ -49,6 +49,7 @@ export function showFunction(
     keygroup: record.name,
     config: showConfig(current.config),
     artefact: current.artefact,
+    ...(current.archive === undefined ? {} : { archive: current.archive }),
     createdAt: isoTime(current.createdAtMs),
     status: { instances, running, queued, invocationsTotal, failuresTotal, coldStartsTotal },
     ...(places === undefined ? {} : { nodes: places.map(showPlace) }),
@@ -77,6 +78,7 @@ function showConfig(config: FunctionConfig): z.input<typeof schemas.functionSche
     isolation: config.isolation,
     network: config.network,
     ...(config.access === undefined ? {} : { access: config.access }),
+    ...(config.application === undefined ? {} : { application: config.application }),
   };
 }
 
