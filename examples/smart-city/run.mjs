@@ -11,15 +11,7 @@ import { promisify } from "node:util";
 import { City } from "./city.mjs";
 import { ENOKI, startCluster } from "./nodes.mjs";
 
-/** Where each function runs. Those on the edge answer clients; nobody waits for those in the cloud. */
-const EDGE = [
-  "traffic-sensor-filter",
-  "weather-sensor-filter",
-  "object-recognition",
-  "emergency-detection",
-  "movement-plan",
-];
-const CLOUD = ["light-phase-calculation", "traffic-statistics", "road-condition"];
+const FOLDER = fileURLToPath(new URL(".", import.meta.url));
 const IN_PYTHON = process.argv.includes("--python")
   ? ["traffic-sensor-filter", "movement-plan", "traffic-statistics"]
   : [];
@@ -31,12 +23,12 @@ const HEALED_WITHIN_MS = 60_000;
 const dir = await mkdtemp(join(tmpdir(), "enoki-city-"));
 const undo = [() => rm(dir, { recursive: true, force: true })];
 
-async function deploy(name, to, node) {
-  const language = IN_PYTHON.includes(name) ? "python" : "functions";
-  const source = fileURLToPath(new URL(`${language}/${name}`, import.meta.url));
-  const env = name === "light-phase-calculation" ? ["--env", "PHASE_UNIT_MS=50"] : [];
-  const where = ["--to", to, "--wait", "60s", "--node", node.admin];
-  await promisify(execFile)(ENOKI, ["deploy", source, "--name", name, ...env, ...where]);
+/** Deploys what enoki.yaml names; those in Python take the places of their namesakes. */
+async function deploy(node) {
+  const enoki = (...args) =>
+    promisify(execFile)(ENOKI, [...args, "--wait", "60s", "--node", node.admin], { cwd: FOLDER });
+  await enoki("deploy");
+  for (const name of IN_PYTHON) await enoki("deploy", `python/${name}`, "--name", name);
 }
 
 /** Sends requests to a node at a steady pace, whether or not they are answered, and gathers what came. */
@@ -112,8 +104,7 @@ function show(what, answers) {
 try {
   const nodes = await startCluster(["cloud", "edge1", "edge2"], dir, undo);
   const [cloud, ...edges] = nodes;
-  for (const name of CLOUD) await deploy(name, "cloud", cloud);
-  for (const name of EDGE) await deploy(name, "edge1,edge2", edges[0]);
+  await deploy(cloud);
   const cities = edges.map((_, at) => new City(at + 1));
   const sendAll = async () => (await Promise.all(edges.map((e, at) => send(e, cities[at])))).flat();
   const all = [];
