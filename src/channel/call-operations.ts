@@ -17,7 +17,8 @@ export interface CallOperation extends InvokeRequest {
 
 /** True for an OPERATION that is not about a keygroup: {@link decodeCall} reads it. */
 export function isCallOperation(payload: Buffer): boolean {
-  return operationKind(payload) >= OPERATION.call;
+  const kind = operationKind(payload);
+  return kind === OPERATION.call || kind === OPERATION.send;
 }
 
 /** Writes a `call` or a `send`; `body` may be text. @throws ChannelError for what no frame holds */

@@ -42,6 +42,7 @@ export const OPERATION = {
   fresh: 9,
   call: 10,
   send: 11,
+  within: 12,
 } as const;
 
 /** Flags of a `set` operation. */

@@ -52,16 +52,50 @@ const READS: ReadonlySet<number> = new Set([
   OPERATION.scan,
 ]);
 
-/** Begins an operation; a read that is to be fresh lies inside one that says so. */
+/** Where an operation comes from and belongs: the call that asks, and another keygroup, if it is one. */
+export type OperationScope = number | { readonly callId: number; readonly keygroup: string };
+
+/** The call of a scope; 0 outside a call. */
+export function callIdOf(scope: OperationScope): number {
+  return typeof scope === "number" ? scope : scope.callId;
+}
+
+/** An operation on another keygroup than that of the function, as it was received. */
+export interface OperationWithin {
+  /** As it was named, unchecked. */
+  readonly keygroup: string;
+  /** Payload of the OPERATION on it; not copied. */
+  readonly operation: Buffer;
+}
+
+/** Reads a `within`. @throws ChannelError for one in another */
+export function decodeWithin(payload: Buffer): OperationWithin {
+  const reader = new PayloadReader(payload, OPERATION_HEADER_BYTES);
+  const keygroup = reader.text();
+  const operation = reader.rest();
+  expectProtocol(operationKind(operation) !== OPERATION.within, "a keygroup within another");
+  return { keygroup, operation };
+}
+
+/**
+ * Begins an operation; one on another keygroup lies inside one that names it, and a read that is to
+ * be fresh inside one that says so.
+ */
 function beginOperation(
   writer: FrameWriter,
   id: number,
-  callId: number,
+  scope: OperationScope,
   kind: number,
   fresh?: Fresh,
 ): void {
+  const callId = callIdOf(scope);
   writer.begin(FRAME.operation, id);
   writer.u32(callId);
+  if (typeof scope !== "number") {
+    writer.u8(OPERATION.within);
+    writer.text(scope.keygroup);
+    writer.u32(callId);
+  }
   if (fresh) {
     writer.u8(OPERATION.fresh);
     writer.u8(ON_STALE[fresh.onStale]);
@@ -103,12 +137,12 @@ function writeRest(writer: FrameWriter, bytes: TextOrBytes): void {
 export function encodeKeyOperation(
   writer: FrameWriter,
   id: number,
-  callId: number,
+  scope: OperationScope,
   kind: number,
   key: TextOrBytes,
   fresh?: Fresh,
 ): void {
-  beginOperation(writer, id, callId, kind, fresh);
+  beginOperation(writer, id, scope, kind, fresh);
   writeKey(writer, key);
   writer.end();
 }
@@ -147,11 +181,11 @@ export interface SetRequest {
 export function encodeSet(
   writer: FrameWriter,
   id: number,
-  callId: number,
+  scope: OperationScope,
   request: SetOperation,
 ): void {
   const { ifVersion, ttlMs } = request;
-  beginOperation(writer, id, callId, OPERATION.set);
+  beginOperation(writer, id, scope, OPERATION.set);
   writer.u8(
     (ifVersion === undefined ? 0 : SET_FLAG.ifVersion) |
       (request.ifAbsent === true ? SET_FLAG.ifAbsent : 0) |
@@ -183,12 +217,12 @@ export function decodeSet(payload: Buffer): SetRequest {
 export function encodeGetMany(
   writer: FrameWriter,
   id: number,
-  callId: number,
+  scope: OperationScope,
   keys: readonly TextOrBytes[],
   fresh?: Fresh,
 ): void {
   if (keys.length > 0xffff) throw new ChannelError("more than 65,535 keys");
-  beginOperation(writer, id, callId, OPERATION.getMany, fresh);
+  beginOperation(writer, id, scope, OPERATION.getMany, fresh);
   writer.u16(keys.length);
   for (const key of keys) writeKey(writer, key);
   writer.end();
@@ -220,11 +254,11 @@ export interface ScanOperation<Key = TextOrBytes> {
 export function encodeScan(
   writer: FrameWriter,
   id: number,
-  callId: number,
+  scope: OperationScope,
   page: ScanOperation,
   fresh?: Fresh,
 ): void {
-  beginOperation(writer, id, callId, OPERATION.scan, fresh);
+  beginOperation(writer, id, scope, OPERATION.scan, fresh);
   writer.u8(
     (page.keysOnly ? SCAN_FLAG.keysOnly : 0) |
       (page.reverse ? SCAN_FLAG.reverse : 0) |
@@ -263,10 +297,10 @@ export function decodeScan(payload: Buffer): ScanOperation<Buffer> {
 export function encodeJsonOperation(
   writer: FrameWriter,
   id: number,
-  callId: number,
+  scope: OperationScope,
   request: unknown,
 ): void {
-  beginOperation(writer, id, callId, OPERATION.json);
+  beginOperation(writer, id, scope, OPERATION.json);
   writer.utf8(JSON.stringify(request));
   writer.end();
 }

@@ -14,6 +14,7 @@ export function keygroupText(keygroup: KeygroupInfo, nowMs: number): string {
     ["keys", String(keygroup.keys)],
     ["size", formatSizeBytes(keygroup.sizeBytes)],
     ["members", keygroup.members.join(", ")],
+    ["grants", keygroup.grants?.map(({ to, rights }) => `${to} ${rights.join(",")}`).join("; ")],
     ...(replication ? replicationFields(replication) : []),
   ]);
   if (!replication) return shown;

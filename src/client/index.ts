@@ -19,6 +19,7 @@ export type {
   FunctionConfig,
   FunctionInfo,
   FunctionNodeInfo,
+  GrantInfo,
   InvocationInfo,
   KeygroupInfo,
   KeygroupMember,

@@ -1,7 +1,13 @@
 import { parseKeygroupName, parseNodeName } from "../core/ids.js";
-import { query } from "./options.js";
+import { query, segment } from "./options.js";
 import type { Transport } from "./transport.js";
-import type { KeygroupInfo, KeygroupPlaces, KeygroupSettings, RemovedReplica } from "./types.js";
+import type {
+  GrantInfo,
+  KeygroupInfo,
+  KeygroupPlaces,
+  KeygroupSettings,
+  RemovedReplica,
+} from "./types.js";
 
 const PATH = "/v1/keygroups";
 
@@ -97,10 +103,38 @@ export class KeygroupsClient {
     return await this.#admin.json(path, { method: "POST", json: { node, ...options } });
   }
 
+  /** Who but its function may use it, and how. */
+  async grants(name: string): Promise<readonly GrantInfo[]> {
+    return (await this.#admin.json<{ grants: GrantInfo[] }>(grantsPath(name))).grants;
+  }
+
+  /**
+   * Gives `function:NAME` or `token:NAME` exactly these rights, in place of what it had.
+   * @throws EnokiError `ENOKI_TOKEN_NOT_FOUND`
+   */
+  async grant(
+    name: string,
+    to: string,
+    rights: readonly GrantInfo["rights"][number][],
+  ): Promise<readonly GrantInfo[]> {
+    const request = { method: "PUT", json: { to, rights } };
+    return (await this.#admin.json<{ grants: GrantInfo[] }>(grantsPath(name), request)).grants;
+  }
+
+  /** Takes all rights from `function:NAME` or `token:NAME`. */
+  async revoke(name: string, to: string): Promise<readonly GrantInfo[]> {
+    const path = `${grantsPath(name)}/${segment(to)}`;
+    return (await this.#admin.json<{ grants: GrantInfo[] }>(path, { method: "DELETE" })).grants;
+  }
+
   /** Removes a keygroup with all its data. @throws EnokiError `ENOKI_KEYGROUP_NOT_FOUND` */
   async remove(name: string): Promise<void> {
     await this.#admin.request(`${PATH}/${parseKeygroupName(name)}`, { method: "DELETE" });
   }
+}
+
+function grantsPath(keygroup: string): string {
+  return `${PATH}/${parseKeygroupName(keygroup)}/grants`;
 }
 
 function replicaPath(keygroup: string, node: string): string {

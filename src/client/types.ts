@@ -117,6 +117,8 @@ export interface KeygroupInfo {
   readonly keys: number;
   readonly sizeBytes: number;
   readonly members: readonly string[];
+  /** Who but its function may use it: of one keygroup that was asked for, where anybody may. */
+  readonly grants?: readonly GrantInfo[];
   /** How it is doing on all its members: of one keygroup that was asked for, in a cluster. */
   readonly replication?: KeygroupReplication;
 }
@@ -212,6 +214,13 @@ export interface Explanation {
     /** Why it is unknown. */
     readonly reason?: string;
   }[];
+}
+
+/** The rights of a function or a token on a keygroup. */
+export interface GrantInfo {
+  /** `function:NAME` or `token:NAME`. */
+  readonly to: string;
+  readonly rights: readonly ("read" | "write" | "replicas" | "triggers" | "admin")[];
 }
 
 /** A token, without its secret. */

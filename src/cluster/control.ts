@@ -1,5 +1,6 @@
 import { EnokiError } from "../core/errors.js";
 import type { FunctionName, KeygroupName, NodeName } from "../core/ids.js";
+import type { Right } from "../core/rights.js";
 import { isOutcomeUnknown, type Naming, NAMING_WRITES_MAX } from "../ports/naming.js";
 import type { Announcement } from "./announcement.js";
 import {
@@ -33,7 +34,7 @@ import {
   type ClusterFunctionRecord,
   type FunctionNodeRecord,
   type FunctionTargets,
-  type Grant,
+  type Grantee,
   type KeygroupRecord,
   type MemberDurability,
   memberOn,
@@ -185,13 +186,9 @@ export class ClusterControl {
     );
   }
 
-  /** Gives a function a right on the keygroup; `undefined` takes it away. */
-  async grant(
-    name: KeygroupName,
-    to: FunctionName,
-    right: Grant["right"] | undefined,
-  ): Promise<KeygroupRecord> {
-    return this.#changeKeygroup(name, (before) => granted(before, to, right));
+  /** Gives a function or a token exactly those rights on the keygroup, in place of what it had. */
+  async grant(name: KeygroupName, to: Grantee, rights: readonly Right[]): Promise<KeygroupRecord> {
+    return this.#changeKeygroup(name, (before) => granted(before, to, rights));
   }
 
   /**

@@ -1,7 +1,8 @@
 import { EnokiError } from "../core/errors.js";
-import type { FunctionName, KeygroupName, NodeName } from "../core/ids.js";
+import type { KeygroupName, NodeName } from "../core/ids.js";
+import type { Right } from "../core/rights.js";
 import {
-  type Grant,
+  type Grantee,
   type KeygroupMember,
   type KeygroupRecord,
   type KeygroupSettings,
@@ -188,14 +189,14 @@ export function configured(before: KeygroupRecord, change: KeygroupConfiguration
   };
 }
 
-/** Gives a function a right, or takes it away. */
-export function granted(
-  before: KeygroupRecord,
-  name: FunctionName,
-  right: Grant["right"] | undefined,
-): KeygroupRecord {
-  const others = before.grants.filter((grant) => grant.function !== name);
-  const grants = right === undefined ? others : [...others, { function: name, right }];
+/** Gives a function or a token exactly those rights; without any it has no more part in it. */
+export function granted<R extends Pick<KeygroupRecord, "grants">>(
+  before: R,
+  { kind, id }: Grantee,
+  rights: readonly Right[],
+): R {
+  const others = before.grants.filter((grant) => grant.kind !== kind || grant.id !== id);
+  const grants = rights.length === 0 ? others : [...others, { kind, id, rights }];
   return { ...before, grants };
 }
 

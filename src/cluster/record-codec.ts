@@ -4,7 +4,7 @@ import { EnokiError } from "../core/errors.js";
 import { parseFunctionName, parseKeygroupName, parseNodeName } from "../core/ids.js";
 import { isLabel } from "../core/labels.js";
 import { LIMITS } from "../core/limits.js";
-import { ROLES } from "../core/rights.js";
+import { RIGHTS, ROLES } from "../core/rights.js";
 import {
   functionKey,
   functionNodeKey,
@@ -131,6 +131,22 @@ const functionNodeSchema = z.looseObject({
   reason: z.string().optional(),
 });
 
+/** The grants of one keygroup: each grantee once, by a name that cannot be taken for another one. */
+export const grantsSchema = z
+  .array(
+    z.looseObject({
+      kind: z.enum(["function", "token"]),
+      id: functionName,
+      rights: z.array(z.enum(RIGHTS)).min(1),
+    }),
+  )
+  .refine(
+    (grants) => new Set(grants.map(({ kind, id }) => `${kind}:${id}`)).size === grants.length,
+    {
+      error: "a grantee stands there twice",
+    },
+  );
+
 const keygroupSchema = z
   .looseObject({
     format,
@@ -154,7 +170,7 @@ const keygroupSchema = z
       z.strictObject({ kind: z.literal("replicate") }),
       z.strictObject({ kind: z.literal("at"), node: nodeName }),
     ]),
-    grants: z.array(z.looseObject({ function: functionName, right: z.enum(["read", "write"]) })),
+    grants: grantsSchema,
   })
   .refine(({ isDropped, members }) => isDropped === (members.length === 0), {
     error: "a keygroup has members unless it was dropped",

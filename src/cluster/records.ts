@@ -1,5 +1,5 @@
 import type { FunctionName, KeygroupName, NodeName } from "../core/ids.js";
-import type { Role } from "../core/rights.js";
+import type { Right, Role } from "../core/rights.js";
 
 /** A node, under its lease: it is there while the record is. */
 export interface NodeRecord {
@@ -97,10 +97,15 @@ export type Placement =
   | { readonly kind: "replicate" }
   | { readonly kind: "at"; readonly node: NodeName };
 
-/** A right of a function on a keygroup that is not its own. */
-export interface Grant {
-  readonly function: FunctionName;
-  readonly right: "read" | "write";
+/** Who may have rights on a keygroup: a function by its name, or a token by its id. */
+export interface Grantee {
+  readonly kind: "function" | "token";
+  readonly id: string;
+}
+
+/** The rights of a function on a keygroup that is not its own, or of a token. */
+export interface Grant extends Grantee {
+  readonly rights: readonly Right[];
 }
 
 /** A keygroup in the cluster. One that was dropped stays, so that no generation comes twice. */
@@ -136,6 +141,15 @@ export interface TokenRecord {
   /** Absent = it does not expire. */
   readonly expiresAtMs?: number | undefined;
   readonly isRevoked: boolean;
+}
+
+/** What somebody was granted; nothing at all of a keygroup that is none. */
+export function rightsIn(
+  record: Pick<KeygroupRecord, "grants"> | undefined,
+  { kind, id }: Grantee,
+): readonly Right[] {
+  const grant = record?.grants.find((one) => one.kind === kind && one.id === id);
+  return grant?.rights ?? [];
 }
 
 /** The member that lies on a node. */

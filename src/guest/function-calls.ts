@@ -6,6 +6,7 @@ import {
   type CallOperation,
 } from "../channel/call-operations.js";
 import { OPERATION } from "../channel/frames.js";
+import { callIdOf } from "../channel/operations.js";
 import { joinHeaders } from "../channel/invoke.js";
 import { EnokiError } from "../core/errors.js";
 import { TAG } from "../core/value.js";
@@ -39,7 +40,7 @@ export class FunctionCalls {
   readonly call = async <T>(name: string, data?: Value, options: CallOptions = {}): Promise<T> => {
     const request = callRequest(name, data, options);
     return this.#operations.send(
-      (writer, id, callId) => encodeCall(writer, id, callId, OPERATION.call, request),
+      (writer, id, scope) => encodeCall(writer, id, callIdOf(scope), OPERATION.call, request),
       decodeResult<T>,
       name,
     );
@@ -54,7 +55,7 @@ export class FunctionCalls {
     const { orderKey = "", ...rest } = options;
     const request = { ...callRequest(name, data, rest), orderKey: checkText("orderKey", orderKey) };
     return this.#operations.send(
-      (writer, id, callId) => encodeCall(writer, id, callId, OPERATION.send, request),
+      (writer, id, scope) => encodeCall(writer, id, callIdOf(scope), OPERATION.send, request),
       decodeSendReply,
       undefined,
     );

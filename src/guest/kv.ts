@@ -21,7 +21,7 @@ import {
   parseTtlMs,
   refuseFresh,
 } from "./kv-values.js";
-import { refusedOperations, type OperationPort } from "./operations.js";
+import { operationsWithin, type OperationPort } from "./operations.js";
 import {
   DELETE,
   type Batch,
@@ -41,7 +41,9 @@ import {
   type WatchEvent,
 } from "./types.js";
 
-/** The keygroup of a function, as its code sees it. */
+const NAME_LENGTH_MAX = 63;
+
+/** The keygroup of a function, or another one, as its code sees it. */
 export class Keygroup implements Kv {
   readonly DELETE: typeof DELETE = DELETE;
   readonly #operations: OperationPort;
@@ -49,6 +51,7 @@ export class Keygroup implements Kv {
   readonly #ownName: () => string;
   readonly #updater: Updater;
   readonly #direct: DirectReads;
+  readonly #others = new Map<string, Keygroup>();
 
   constructor(
     operations: OperationPort,
@@ -176,7 +179,21 @@ export class Keygroup implements Kv {
 
   keygroup(name: string): Kv {
     if (name === this.#ownName()) return this.#own;
-    return new Keygroup(refusedOperations(name), this.#ownName, undefined, this.#own);
+    if (typeof name !== "string" || name === "" || name.length > NAME_LENGTH_MAX) {
+      throw new EnokiError("ENOKI_INVALID_NAME", "a keygroup's name has 1 to 63 characters");
+    }
+    // One object for each, so that updates of one key in this process queue instead of conflicting.
+    const others = this.#own.#others;
+    const known = others.get(name);
+    if (known) return known;
+    const other = new Keygroup(
+      operationsWithin(this.#own.#operations, name),
+      this.#ownName,
+      undefined,
+      this.#own,
+    );
+    others.set(name, other);
+    return other;
   }
 
   async #getSome<T>(

@@ -2,7 +2,7 @@ import { SlotTable } from "../channel/slot-table.js";
 import { EnokiError, type ErrorCode } from "../core/errors.js";
 import { ChannelError, type FrameWriter } from "../channel/frames.js";
 import { decodeErrorReply, isErrorReply } from "../channel/replies.js";
-import { encodeJsonOperation } from "../channel/operations.js";
+import { callIdOf, encodeJsonOperation, type OperationScope } from "../channel/operations.js";
 
 type Decode = (payload: Buffer, detail: unknown) => unknown;
 
@@ -20,31 +20,45 @@ export interface OperationPort {
    * to `decode`, so that hot operations need no closure there.
    */
   send<T, D>(
-    encode: (writer: FrameWriter, id: number, callId: number) => void,
+    encode: (writer: FrameWriter, id: number, scope: OperationScope) => void,
     decode: (payload: Buffer, detail: D) => T,
     detail: D,
   ): Promise<T>;
   /** Sends a JSON operation. */
   json<T>(request: unknown, decode: (payload: Buffer, detail: undefined) => T): Promise<T>;
-  /** Starts a watch: its events go to `onEvent` until {@link unwatch}. */
+  /** Starts a watch, of another keygroup if one is named: its events go to `onEvent` until {@link unwatch}. */
   watch(
     request: unknown,
     onEvent: (payload: Buffer) => void,
+    keygroup?: string,
   ): { readonly id: number; readonly started: Promise<void> };
   /** Ends a watch. */
   unwatch(id: number): Promise<void>;
 }
 
-/** The way to a keygroup that was not granted: every operation is refused. */
-export function refusedOperations(keygroup: string): OperationPort {
-  const refuse = (): Promise<never> =>
-    Promise.reject(new EnokiError("ENOKI_FORBIDDEN", `no right to the keygroup ${keygroup}`));
-  return {
-    send: refuse,
-    json: refuse,
-    watch: () => ({ id: 0, started: refuse() }),
-    unwatch: () => Promise.resolve(),
+/** The way to another keygroup over that of the own one; the node decides whether it is granted. */
+export function operationsWithin(own: OperationPort, keygroup: string): OperationPort {
+  const within: OperationPort = {
+    send: (encode, decode, detail) =>
+      own.send(
+        (writer, id, scope) => encode(writer, id, scopeWithin(scope, keygroup)),
+        decode,
+        detail,
+      ),
+    json: (request, decode) =>
+      within.send(
+        (writer, id, scope) => encodeJsonOperation(writer, id, scope, request),
+        decode,
+        undefined,
+      ),
+    watch: (request, onEvent) => own.watch(request, onEvent, keygroup),
+    unwatch: (id) => own.unwatch(id),
   };
+  return within;
+}
+
+function scopeWithin(scope: OperationScope, keygroup: string): OperationScope {
+  return { callId: callIdOf(scope), keygroup };
 }
 
 /** Sends operations to the node and hands each reply to whoever waits for it. */
@@ -62,7 +76,7 @@ export class Operations implements OperationPort {
   }
 
   send<T, D>(
-    encode: (writer: FrameWriter, id: number, callId: number) => void,
+    encode: (writer: FrameWriter, id: number, scope: OperationScope) => void,
     decode: (payload: Buffer, detail: D) => T,
     detail: D,
   ): Promise<T> {
@@ -90,8 +104,16 @@ export class Operations implements OperationPort {
   watch(
     request: unknown,
     onEvent: (payload: Buffer) => void,
+    keygroup?: string,
   ): { readonly id: number; readonly started: Promise<void> } {
-    const started = this.json(request, () => undefined);
+    const started = this.send(
+      (writer, id, callId) => {
+        const scope = keygroup === undefined ? callId : scopeWithin(callId, keygroup);
+        encodeJsonOperation(writer, id, scope, request);
+      },
+      () => undefined,
+      undefined,
+    );
     const id = this.#lastId;
     this.#watches.set(id, onEvent);
     return { id, started };

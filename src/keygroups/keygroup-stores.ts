@@ -8,6 +8,7 @@ import type { Storage, StorageDriver } from "../ports/storage.js";
 import type { Timers } from "../ports/timers.js";
 import type { Turn } from "../ports/turn.js";
 import { Keygroup } from "./keygroup.js";
+import { grantsRowKey } from "./stored-grants.js";
 import type { KeygroupConfig } from "./types.js";
 import type { SendEncoder } from "./write.js";
 
@@ -146,7 +147,11 @@ export class KeygroupStores {
   async drop(keygroup: Keygroup): Promise<void> {
     const { name } = keygroup;
     const { nodeStore, driver } = this.#options;
-    nodeStore.transact((transaction) => transaction.delete(rowKey(name)));
+    nodeStore.transact((transaction) => {
+      transaction.delete(rowKey(name));
+      // In one: a keygroup that is made again has no rights left over.
+      transaction.delete(grantsRowKey(name));
+    });
     this.#options.dropped(name);
     await nodeStore.sync();
     await keygroup.close();

@@ -1,6 +1,7 @@
 export { Deployment } from "../deployment/deployment.js";
 export { serveCalls } from "../functions/calls/call-service.js";
 export { LinkedNodes } from "../functions/calls/linked-nodes.js";
+export { ClusterGrants } from "../keygroups/members/cluster-grants.js";
 export { ClusterKeygroups } from "../keygroups/members/cluster-keygroups.js";
 export { KeygroupOverview } from "../keygroups/overview/overview.js";
 export { ClusterReplicas } from "../keygroups/members/cluster-replicas.js";

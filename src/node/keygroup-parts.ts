@@ -5,6 +5,10 @@ import type { OperationServer } from "../functions/operations-port.js";
 import type { KeygroupsOptions } from "../keygroups/keygroup-stores.js";
 import { Keygroups } from "../keygroups/keygroups.js";
 import type { NodeKeygroups } from "../keygroups/node-keygroups.js";
+import { GrantedOperations, type KeygroupServer } from "../keygroups/granted-operations.js";
+import type { Grants } from "../keygroups/grants.js";
+import type { Keygroup } from "../keygroups/keygroup.js";
+import { StoredGrants } from "../keygroups/stored-grants.js";
 import { KeygroupOperations } from "../keygroups/operation-server.js";
 import type { KeygroupOverview } from "../keygroups/overview/overview.js";
 import type { ReplicasFacade } from "../keygroups/replicas-facade.js";
@@ -26,8 +30,11 @@ export interface KeygroupParts {
   readonly replicas: ReplicasFacade | undefined;
   /** Who replicates a keygroup; `undefined` where nobody does. */
   readonly replicatorOf: (name: KeygroupName) => Replicator | undefined;
-  /** Serves the operations of one instance. */
-  readonly operationsFor: (name: KeygroupName) => OperationServer;
+  /** Serves the operations of one instance of that function. */
+  readonly operationsFor: (name: FunctionName) => OperationServer;
+  readonly grants: Grants;
+  /** A keygroup is about to be gone. */
+  readonly dropped: (name: KeygroupName) => void;
   /** The file that instances may read; `undefined` = they ask. */
   readonly storeFileOf: (name: KeygroupName) => string | undefined;
 }
@@ -46,13 +53,20 @@ export interface FunctionsOfKeygroups {
 /** The keygroups of a node that stands alone. */
 export function aloneKeygroups(shared: KeygroupsOptions): KeygroupParts {
   const keygroups = new Keygroups(shared);
+  const find = (name: KeygroupName): Keygroup => keygroups.find(name);
+  const grants = new StoredGrants({ nodeStore: shared.nodeStore, find });
+  const serverOf = (name: KeygroupName): KeygroupServer =>
+    new KeygroupOperations(find(name), shared.logger);
   return {
     keygroups,
+    grants,
+    dropped: (name) => grants.dropped(name),
     members: undefined,
     overview: undefined,
     replicas: undefined,
     replicatorOf: () => undefined,
-    operationsFor: (name) => new KeygroupOperations(keygroups.find(name), shared.logger),
+    operationsFor: (name) =>
+      new GrantedOperations({ function: name, own: serverOf(keygroupOf(name)), serverOf, grants }),
     storeFileOf: (name) => keygroups.find(name).storeFile,
   };
 }
@@ -92,29 +106,35 @@ export function clusterKeygroups(
     requests,
     serving: (name) => members.get(name),
     held: (name) => routes.of(name).held,
-    mayAsk: (name, peer) => members.mayAsk(name, peer),
+    mayOperate: (name, peer, needed) => members.mayOperate(name, peer, needed),
     clock,
     timers,
     logger,
   });
+  const grants = new parts.ClusterGrants(directory);
+  const serverOf = (keygroup: KeygroupName): KeygroupServer => {
+    const route = routes.of(keygroup);
+    return new parts.RoutedOperations({
+      keygroup,
+      serving: () => route.here,
+      members: (seen) => members.serversOf(keygroup, seen),
+      requests,
+      moving: { route, timers },
+      clock,
+      logger,
+    });
+  };
   return {
     keygroups: members,
     members,
+    grants,
+    // The record that says so tells it.
+    dropped: () => {},
     overview: new parts.KeygroupOverview({ node, keygroups: members, directory, requests }),
     replicas: new parts.ClusterReplicas({ node, directory, keygroups: members, requests }),
     replicatorOf: (name) => members.local(name)?.replicator,
-    operationsFor: (keygroup) => {
-      const route = routes.of(keygroup);
-      return new parts.RoutedOperations({
-        keygroup,
-        serving: () => route.here,
-        members: (seen) => members.serversOf(keygroup, seen),
-        requests,
-        moving: { route, timers },
-        clock,
-        logger,
-      });
-    },
+    operationsFor: (name) =>
+      new GrantedOperations({ function: name, own: serverOf(keygroupOf(name)), serverOf, grants }),
     storeFileOf: (name) => (routes.of(name).isHere ? members.get(name)?.storeFile : undefined),
   };
 }

@@ -69,6 +69,7 @@ export class EnokiNode {
   readonly #deployment: NodeParts["deployment"];
   readonly #overview: NodeParts["overview"];
   readonly #rights: NodeParts["rights"];
+  readonly #grants: NodeParts["grants"];
   #closing: Promise<void> | undefined;
 
   /** For {@link EnokiNode.start}: from parts that are open already. */
@@ -91,6 +92,7 @@ export class EnokiNode {
     this.#deployment = parts.deployment;
     this.#overview = parts.overview;
     this.#rights = parts.rights;
+    this.#grants = parts.grants;
   }
 
   /**
@@ -154,6 +156,7 @@ export class EnokiNode {
       metrics,
       access,
       tokens,
+      grants: this.#grants,
       functionUrl: () => this.#addresses.functions ?? "",
       allowUploadUrl: settings.allowUploadUrl,
       logger,

@@ -17,6 +17,7 @@ import { createInvocationIds } from "../functions/invocation-ids.js";
 import { Outbox } from "../functions/outbox/outbox.js";
 import { FunctionRegistry } from "../functions/registry.js";
 import { FunctionSessions } from "../functions/sessions.js";
+import type { Grants } from "../keygroups/grants.js";
 import type { KeygroupsOptions } from "../keygroups/keygroup-stores.js";
 import type { ClusterKeygroups } from "../keygroups/members/cluster-keygroups.js";
 import type { KeygroupOverview } from "../keygroups/overview/overview.js";
@@ -66,6 +67,7 @@ export interface NodeParts {
   readonly outbox: Outbox;
   readonly calls: FunctionCalls;
   readonly rights: NodeRights;
+  readonly grants: Grants;
   readonly sessions: FunctionSessions;
   readonly launcher: Launcher;
   readonly guardian: Guardian;
@@ -152,7 +154,10 @@ async function openAll(
     encodeSends: (name, sends, origin) =>
       outbox.prepareSends(() => keygroups.find(name), functionOf(name), sends, origin),
     membersOf: cluster && ((name) => nodesOf(cluster, name)),
-    dropped: (name) => outbox.dropStore(name),
+    dropped: (name) => {
+      outbox.dropStore(name);
+      parted.dropped(name);
+    },
   };
   const uses: FunctionsOfKeygroups = {
     turned: (name) => functions.renew(functionOf(name)),
@@ -210,7 +215,7 @@ async function openAll(
       tmpBytes: settings.tmpBytes,
       artefactDir: (hash) => artefacts.path(hash),
       storeFileOf: (name) => parted.storeFileOf(keygroupOf(name)),
-      operationsFor: (name) => parted.operationsFor(keygroupOf(name)),
+      operationsFor: (name) => parted.operationsFor(name),
       callsFor: (caller) =>
         new InstanceCalls({
           caller,
@@ -289,6 +294,7 @@ async function openAll(
     outbox,
     calls,
     rights,
+    grants: parted.grants,
     sessions,
     launcher,
     guardian,

@@ -21,6 +21,7 @@ import { parseKeygroupName } from "../../src/core/ids.js";
 import { memoryTokens, type MemoryTokens } from "./memory-tokens.js";
 import type { AdminDeps } from "../../src/gateway/admin/deps.js";
 import { Keygroups } from "../../src/keygroups/keygroups.js";
+import { StoredGrants } from "../../src/keygroups/stored-grants.js";
 import { systemClock } from "../../src/ports/clock.js";
 import { silentLogger } from "../../src/ports/logger.js";
 import { systemTimers } from "../../src/ports/timers.js";
@@ -189,11 +190,12 @@ export async function adminFixture(
   const sends: unknown[] = [];
   const errors: object[] = [];
   const logger = { ...silentLogger, error: (fields: object) => void errors.push(fields) };
+  const nodeStore = await driver.open("node");
   const keygroups = new Keygroups({
     driver,
     storageKind: "memory",
     nodeName: "n1",
-    nodeStore: await driver.open("node"),
+    nodeStore,
     resumes: true,
     defaults: { policy: "lww", durability: "relaxed", ttlMs: 0 },
     turn: createTurn(),
@@ -205,8 +207,9 @@ export async function adminFixture(
       sends.push(...more);
       return { writes: [], committed: () => {} };
     },
-    dropped: () => {},
+    dropped: (name) => grants.dropped(name),
   });
+  const grants = new StoredGrants({ nodeStore, find: (name) => keygroups.find(name) });
   await keygroups.open();
   onTestFinished(() => keygroups.close());
   const functions = new FakeFunctions();
@@ -246,6 +249,7 @@ export async function adminFixture(
     metrics: async () => "up 1\n",
     access: rights.access,
     tokens: rights.tokens,
+    grants,
     functionUrl: () => "http://127.0.0.1:8000",
     allowUploadUrl: false,
     logger,

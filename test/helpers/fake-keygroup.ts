@@ -24,6 +24,8 @@ interface BatchRequest {
 /** A keygroup in memory that answers the operations of one guest. Pages hold at most 10 pairs. */
 export class FakeKeygroup {
   readonly values = new Map<string, Stored>();
+  /** Other keygroups that the function may use. */
+  readonly granted = new Map<string, FakeKeygroup>();
   /** Call ids and kinds of all operations, in order. */
   readonly seen: { callId: number; kind: number; json?: Record<string, unknown> }[] = [];
   readonly sends: unknown[] = [];
@@ -54,6 +56,12 @@ export class FakeKeygroup {
 
   #answer(writer: FrameWriter, id: number, kind: number, payload: Buffer): void {
     switch (kind) {
+      case OPERATION.within: {
+        const { keygroup, operation } = operations.decodeWithin(payload);
+        const other = this.granted.get(keygroup);
+        if (!other) throw new Refusal("ENOKI_FORBIDDEN");
+        return other.#answer(writer, id, operations.operationKind(operation), operation);
+      }
       case OPERATION.fresh: {
         // Its data are as fresh as anybody can ask for.
         const { read } = operations.decodeFresh(payload);

@@ -101,7 +101,7 @@ export async function openKeygroupNode(parts: KeygroupNodeParts): Promise<Keygro
     requests,
     serving: (name) => keygroups.get(name),
     held: (name) => routes.of(name).held,
-    mayAsk: (name, peer) => keygroups.mayAsk(name, peer),
+    mayOperate: (name, peer, needed) => keygroups.mayOperate(name, peer, needed),
     clock,
     timers,
     logger,

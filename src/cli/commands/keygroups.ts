@@ -7,6 +7,7 @@ import { addCommand, addNodeCommand, onNode, type Cli } from "../command.js";
 import { write, type Io } from "../io.js";
 import { keygroupText } from "../keygroup-text.js";
 import { jsonLine, table } from "../output.js";
+import { addGrantCommands } from "./keygroup-grants.js";
 import { addReplicaCommands } from "./keygroup-replicas.js";
 
 interface SettingsOptions {
@@ -39,6 +40,7 @@ export function addKeygroupsCommand(program: Command, cli: Cli): void {
   addCreate(keygroups, cli);
   addConfigure(keygroups, cli);
   addReplicaCommands(keygroups, cli);
+  addGrantCommands(keygroups, cli);
   addNodeCommand(keygroups, {
     usage: "rm <keygroup>",
     description: "remove a keygroup with all its data",

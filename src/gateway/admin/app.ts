@@ -2,13 +2,16 @@ import { Hono } from "hono";
 
 import { ANYBODY, requireRole, type Caller } from "../../access/access.js";
 import { EnokiError } from "../../core/errors.js";
+import { parseKeygroupName } from "../../core/ids.js";
 import type { Logger } from "../../ports/logger.js";
 import { refuseForeignPages } from "../foreign-pages.js";
 import type { AdminDeps } from "./deps.js";
 import { describeApi, OPENAPI_PATH } from "./openapi.js";
 import { json, problem } from "./responses.js";
-import { matchesTemplate, route, splitUrl, type AdminRoute } from "./route.js";
+import { requireRight } from "./keygroup-rights.js";
+import { matchesTemplate, pathParams, route, splitUrl, type AdminRoute } from "./route.js";
 import { functionRoutes } from "./routes/functions.js";
+import { grantRoutes } from "./routes/grants.js";
 import { invocationRoutes } from "./routes/invocations.js";
 import { itemRoutes } from "./routes/items.js";
 import { keygroupRoutes } from "./routes/keygroups.js";
@@ -30,6 +33,7 @@ export function adminRoutes(deps: AdminDeps): AdminRoute[] {
     ...invocationRoutes(deps),
     ...keygroupRoutes(deps),
     ...replicaRoutes(deps),
+    ...grantRoutes(deps),
     ...dataRoutes(deps),
     ...tokenRoutes(deps),
     ...tinyfaasRoutes(deps),
@@ -87,7 +91,7 @@ function createApp(deps: AdminDeps, routes: readonly AdminRoute[]): AdminApp {
   });
   for (const row of routes) {
     app.on(row.method, honoPath(row.path), async ({ req, var: { caller = ANYBODY } }) => {
-      if (row.access !== "open" && row.access !== "any") requireRole(caller, row.access);
+      requireAccess(deps, row, caller, req.raw);
       try {
         return await row.answer(req.raw, caller);
       } catch (error) {
@@ -103,6 +107,19 @@ function createApp(deps: AdminDeps, routes: readonly AdminRoute[]): AdminApp {
     return problem(error);
   });
   return app;
+}
+
+/** @throws EnokiError `ENOKI_FORBIDDEN` for whoever has neither the role nor the right of a route */
+function requireAccess(
+  { grants }: AdminDeps,
+  { access, right, path: template }: AdminRoute,
+  caller: Caller,
+  request: Request,
+): void {
+  if (access === "open" || access === "any") return;
+  const keygroup = right && pathParams(template, splitUrl(request.url).path).get("keygroup");
+  if (keygroup === undefined || right === undefined) requireRole(caller, access);
+  else requireRight(grants, caller, access, parseKeygroupName(keygroup), [right]);
 }
 
 /** `{name}` as hono writes it. */

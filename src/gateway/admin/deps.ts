@@ -4,6 +4,7 @@ import type { Logger } from "../../ports/logger.js";
 import type { FunctionsFacade, InvocationsFacade } from "../../functions/facade.js";
 import type { KeygroupOverview } from "../../keygroups/overview/overview.js";
 import type { ReplicasFacade } from "../../keygroups/replicas-facade.js";
+import type { Grants } from "../../keygroups/grants.js";
 import type { KeygroupsFacade } from "../../keygroups/types.js";
 import type { KeygroupName } from "../../core/ids.js";
 import type { DataForwarding } from "./forwarding.js";
@@ -74,6 +75,7 @@ export interface AdminDeps {
   /** Who asks; `undefined` = other nodes, which have asked before. */
   readonly access: Pick<Access, "isOpen" | "admit"> | undefined;
   readonly tokens: Tokens;
+  readonly grants: Grants;
   /** Base URL of the function port, without a slash at the end. */
   readonly functionUrl: () => string;
   /** Allow tinyFaaS's `/uploadURL`: the node then fetches what a client names. */

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 
 import type { Caller } from "../../access/access.js";
-import type { Role } from "../../core/rights.js";
+import type { Right, Role } from "../../core/rights.js";
 import { parseInput } from "../../input/parse-input.js";
 import { decodePart, parseQuery } from "./query.js";
 
@@ -47,6 +47,8 @@ interface RouteDescription {
   readonly tag: string;
   readonly summary: string;
   readonly access: RouteAccess;
+  /** Whoever was granted it on the keygroup of the path may use the route, too. */
+  readonly right?: Right;
   readonly headers?: readonly HeaderDescription[];
   readonly requestBody?: BodyDescription;
   readonly responses: Readonly<Record<number, BodyDescription>>;
@@ -108,7 +110,8 @@ export function matchesTemplate(template: string, path: string): boolean {
   );
 }
 
-function pathParams(template: string, path: string): Map<string, string> {
+/** The parts of a path that its template names, percent-decoded. */
+export function pathParams(template: string, path: string): Map<string, string> {
   const actual = path.split("/");
   const params = new Map<string, string>();
   for (const [i, part] of template.split("/").entries()) {

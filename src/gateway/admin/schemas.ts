@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 import { LIMITS } from "../../core/limits.js";
+import { RIGHTS } from "../../core/rights.js";
 import {
   applicationField,
   cpusField,
@@ -196,6 +197,14 @@ const keygroupReplicationSchema = z
   })
   .meta({ id: "KeygroupReplication" });
 
+/** The rights of a function or a token on a keygroup. */
+export const grantSchema = z
+  .strictObject({
+    to: z.string().describe("function:NAME or token:NAME"),
+    rights: z.array(z.enum(RIGHTS)),
+  })
+  .meta({ id: "Grant" });
+
 /** A keygroup. */
 export const keygroupSchema = z
   .strictObject({
@@ -207,6 +216,7 @@ export const keygroupSchema = z
     keys: count,
     sizeBytes: count,
     members: z.array(z.string()),
+    grants: z.array(grantSchema).optional().describe("of one keygroup, where there are any"),
     replication: keygroupReplicationSchema
       .optional()
       .describe("of one keygroup, where there are other nodes"),

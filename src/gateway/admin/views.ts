@@ -1,3 +1,5 @@
+import type { Tokens } from "../../access/tokens.js";
+import type { Grant } from "../../cluster/records.js";
 import type { z } from "zod";
 
 import { formatDurationMs } from "../../base/duration.js";
@@ -196,6 +198,18 @@ function showMember({ node, isHere, isPresent, state, durability, progress, peer
 
 function finiteOrNull(timeMs: number): number | null {
   return Number.isFinite(timeMs) ? Math.round(timeMs) : null;
+}
+
+/** Grants as the API shows them; a token that was removed is shown by its id. */
+export function showGrants(
+  grants: readonly Grant[],
+  tokens: Pick<Tokens, "list">,
+): z.input<typeof schemas.grantSchema>[] {
+  const names = new Map(tokens.list().map(({ id, name }) => [id, name]));
+  return grants.map(({ kind, id, rights }) => {
+    const name = kind === "token" ? (names.get(id) ?? id) : id;
+    return { to: `${kind}:${name}`, rights: [...rights] };
+  });
 }
 
 /** Where the value of a key came from, and which replicas have it. */

@@ -11,6 +11,7 @@ import {
 } from "../../cluster/records.js";
 import { EnokiError } from "../../core/errors.js";
 import type { FunctionName, KeygroupName, NodeName } from "../../core/ids.js";
+import { includesRight, type Right } from "../../core/rights.js";
 import type { SessionEntry } from "../../core/session.js";
 import type { Keygroup } from "../keygroup.js";
 import type { NodeKeygroups } from "../node-keygroups.js";
@@ -164,6 +165,23 @@ export class ClusterKeygroups implements NodeKeygroups {
     const record = view.keygroup(name);
     if (!record || record.isDropped) return false;
     return memberOn(record, peer) !== undefined || this.#runsOn(name, peer);
+  }
+
+  /**
+   * True if functions on that node may do what takes those rights: all of them where it has a part in
+   * the keygroup, and those that were granted where it runs functions that have been.
+   */
+  mayOperate(name: KeygroupName, peer: NodeName, needed: () => readonly Right[]): boolean {
+    if (this.mayAsk(name, peer)) return true;
+    const { view } = this.#options.directory;
+    const grants = (view.keygroup(name)?.grants ?? []).filter(({ kind, id }) => {
+      const runs = view.functionProgress(id as FunctionName);
+      return kind === "function" && runs.some(({ node }) => node === peer);
+    });
+    if (grants.length === 0) return false;
+    const rights = needed();
+    // One of them has to have all: what several have together, none may do.
+    return grants.some((grant) => rights.every((right) => includesRight(grant.rights, right)));
   }
 
   async ensure(name: KeygroupName): Promise<Keygroup> {

@@ -2,6 +2,7 @@ import type { FrameSink } from "../../channel/frame-writer.js";
 import { ChannelError, FrameWriter } from "../../channel/frames.js";
 import { EnokiError } from "../../core/errors.js";
 import type { KeygroupName, NodeName } from "../../core/ids.js";
+import type { Right } from "../../core/rights.js";
 import type { Session } from "../../core/session.js";
 import type { PeerRequests } from "../../peers/requests.js";
 import type { Clock } from "../../ports/clock.js";
@@ -9,6 +10,7 @@ import type { Logger } from "../../ports/logger.js";
 import type { Timers } from "../../ports/timers.js";
 import type { Asker } from "../asker.js";
 import type { Keygroup } from "../keygroup.js";
+import { rightsOfOperation } from "../operation-rights.js";
 import { KeygroupOperations } from "../operation-server.js";
 import { readSessionToken, writeSessionToken } from "../session-tokens.js";
 import {
@@ -27,8 +29,12 @@ export interface OperationServiceOptions {
   readonly serving: (name: KeygroupName) => Keygroup | undefined;
   /** Set while operations have to wait, because the data are about to be elsewhere. */
   readonly held?: (name: KeygroupName) => Promise<void> | undefined;
-  /** True if functions on that node may use the keygroup. */
-  readonly mayAsk: (name: KeygroupName, peer: NodeName) => boolean;
+  /** True if functions on that node may do with the keygroup what takes those rights. */
+  readonly mayOperate: (
+    name: KeygroupName,
+    peer: NodeName,
+    needed: () => readonly Right[],
+  ) => boolean;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly logger: Logger;
@@ -48,7 +54,7 @@ export function serveOperations(options: OperationServiceOptions): void {
   let replies: Replies | undefined;
   const servers = new WeakMap<Keygroup, KeygroupOperations>();
   const serve = (peer: NodeName, request: OperationRequest, timeoutMs: number) => {
-    const keygroup = findServing(options, request.keygroup, peer);
+    const keygroup = findServing(options, request, peer);
     const server = servers.get(keygroup) ?? new KeygroupOperations(keygroup, logger);
     servers.set(keygroup, server);
     const frames = (replies ??= new Replies());
@@ -69,24 +75,35 @@ export function serveOperations(options: OperationServiceOptions): void {
     });
   });
   requests.serve(WATCH_METHOD, ({ peer, body, signal }) => {
-    const { keygroup: name, payload } = decodeOperation(body);
-    const keygroup = findServing(options, name, peer);
-    const isServed = (): boolean => options.serving(name) === keygroup;
+    const asked = decodeOperation(body);
+    const { keygroup: name, payload } = asked;
+    const keygroup = findServing(options, asked, peer);
+    const mayRead = (): boolean => options.mayOperate(name, peer, () => ["read"]);
+    const isServed = (): boolean => options.serving(name) === keygroup && mayRead();
     return watchFrames({ keygroup, payload, signal, isServed, timers, logger });
   });
 }
 
 function findServing(
-  { serving, mayAsk }: OperationServiceOptions,
-  name: KeygroupName,
+  { serving, mayOperate }: OperationServiceOptions,
+  { keygroup: name, payload }: OperationRequest,
   peer: NodeName,
 ): Keygroup {
-  if (!mayAsk(name, peer)) {
+  if (!mayOperate(name, peer, () => rightsOf(payload))) {
     throw new EnokiError("ENOKI_FORBIDDEN", `"${peer}" has no part in keygroup "${name}"`);
   }
   const keygroup = serving(name);
   if (keygroup) return keygroup;
   throw new EnokiError("ENOKI_PEER_UNREACHABLE", `keygroup "${name}" is not served here`);
+}
+
+/** @throws EnokiError `ENOKI_PROTOCOL` for what is no operation */
+function rightsOf(payload: Buffer): readonly Right[] {
+  try {
+    return rightsOfOperation(payload);
+  } catch (error) {
+    throw error instanceof ChannelError ? new EnokiError("ENOKI_PROTOCOL", error.message) : error;
+  }
 }
 
 async function answerWith(

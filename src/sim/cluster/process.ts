@@ -57,7 +57,7 @@ export class SimProcess {
     serveOperations({
       requests: this.requests,
       serving,
-      mayAsk: () => true,
+      mayOperate: () => true,
       clock,
       timers,
       logger: silentLogger,

@@ -143,7 +143,9 @@ describe("after an unknown outcome", () => {
     expect(await control.removeMember(weather, edge2)).toMatchObject({ epoch: 4, past: [1, 2] });
     expect(await codeOf(control.removeMember(weather, edge1))).toBe("ENOKI_LAST_REPLICA");
     expect(await control.configureKeygroup(weather, { ttlMs: 5 })).toMatchObject({ epoch: 4 });
-    expect(await control.grant(weather, moving, "read")).toMatchObject({ serial: 6 });
+    expect(await control.grant(weather, { kind: "function", id: moving }, ["read"])).toMatchObject({
+      serial: 6,
+    });
     expect(await control.refoundKeygroup(weather, 1, edge1)).toMatchObject({
       generation: 2,
       epoch: 1,

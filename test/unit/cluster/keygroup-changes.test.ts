@@ -16,10 +16,10 @@ import {
   withoutMember,
 } from "../../../src/cluster/keygroup-changes.js";
 import { encodeRecord } from "../../../src/cluster/record-codec.js";
-import { type KeygroupRecord, memberOn } from "../../../src/cluster/records.js";
+import { type KeygroupRecord, memberOn, rightsIn } from "../../../src/cluster/records.js";
 import { isNewer } from "../../../src/cluster/view.js";
 import type { EnokiError } from "../../../src/core/errors.js";
-import { parseFunctionName, parseKeygroupName, parseNodeName } from "../../../src/core/ids.js";
+import { parseKeygroupName, parseNodeName } from "../../../src/core/ids.js";
 import { DEFAULTS } from "../../helpers/directories.js";
 
 const name = parseKeygroupName("weather");
@@ -112,10 +112,14 @@ test("configuration changes what it names; a durability can be of one member", (
 });
 
 test("rights end with the keygroup, and a new one of the name is another generation", () => {
-  const alarm = parseFunctionName("alarm");
-  const shared = granted(granted(two, alarm, "read"), alarm, "write");
-  expect(shared.grants).toEqual([{ function: alarm, right: "write" }]);
-  expect(granted(shared, alarm, undefined).grants).toEqual([]);
+  const alarm = { kind: "function", id: "alarm" } as const;
+  const shared = granted(granted(two, alarm, ["read", "admin"]), alarm, ["write"]);
+  expect(shared.grants).toEqual([{ ...alarm, rights: ["write"] }]);
+  expect(granted(shared, alarm, []).grants).toEqual([]);
+  // A token of that id is somebody else, and so is a function whose name goes on.
+  expect(granted(shared, { kind: "token", id: "alarm" }, ["read"]).grants).toHaveLength(2);
+  expect(rightsIn(shared, alarm)).toEqual(["write"]);
+  expect(rightsIn(shared, { kind: "function", id: "alarm-2" })).toEqual([]);
   const gone = dropped(shared);
   expect(gone).toMatchObject({ isDropped: true, members: [], grants: [], generation: 1 });
   const again = founded(gone, name, b, DEFAULTS);

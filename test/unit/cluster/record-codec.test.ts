@@ -27,7 +27,10 @@ const keygroup: KeygroupRecord = {
   past: [2],
   settings: { policy: "merge", ttlMs: 5000 },
   placement: { kind: "at", node: cloud },
-  grants: [{ function: parseFunctionName("alarm"), right: "read" }],
+  grants: [
+    { kind: "function", id: "alarm", rights: ["read"] },
+    { kind: "token", id: "0123456789abcdef", rights: ["read", "write"] },
+  ],
 };
 
 const deployed: ClusterFunctionRecord = {

@@ -182,6 +182,14 @@ describe("an answer is as described", () => {
     ["get", "/v1/keygroups/{keygroup}/export", "/v1/keygroups/kg/export"],
     ["post", "/v1/keygroups/{keygroup}/import", "/v1/keygroups/kg/import"],
     ["get", "/v1/tokens", "/v1/tokens"],
+    ["get", "/v1/keygroups/{keygroup}/grants", "/v1/keygroups/kg/grants"],
+    [
+      "put",
+      "/v1/keygroups/{keygroup}/grants",
+      "/v1/keygroups/kg/grants",
+      () => ({ body: '{"to":"function:alarm","rights":["read","write"]}' }),
+    ],
+    ["delete", "/v1/keygroups/{keygroup}/grants/{to}", "/v1/keygroups/kg/grants/function:alarm"],
     ["post", "/v1/tokens", "/v1/tokens", () => ({ body: '{"role":"admin","expires":"1d"}' })],
   ];
 

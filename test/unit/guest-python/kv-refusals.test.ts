@@ -70,7 +70,8 @@ describe.skipIf(!PYTHON)(`Python's kv (${PYTHON_MISSING})`, () => {
     ["kv.update('k', lambda v: v, once='')", "ENOKI_INVALID_INPUT"],
     ["kv.batch().once('x' * 257)", "ENOKI_INVALID_INPUT"],
     ["kv.batch().check('k', 1)", "ENOKI_INVALID_INPUT"],
-    ["kv.keygroup('other')", "ENOKI_FORBIDDEN"],
+    ["kv.keygroup('')", "ENOKI_INVALID_NAME"],
+    ["kv.keygroup(1)", "ENOKI_INVALID_NAME"],
   ])("refuses %s with %s before anything is sent", async (expression, code) => {
     expect(await codeOf(expression)).toBe(code);
     expect(guest.keygroup.seen).toEqual([]);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { OPERATION } from "../../../src/channel/frames.js";
+import { FakeKeygroup } from "../../helpers/fake-keygroup.js";
 import type { GuestUnderTest } from "../../helpers/fake-node-js.js";
 import { KvSnippets } from "../../helpers/kv-snippets.js";
 
@@ -274,6 +275,42 @@ describe("watches", () => {
 });
 
 describe("keygroups and errors", () => {
+  it("name another one in each operation, where it is granted", async () => {
+    const shared = new FakeKeygroup();
+    guest.keygroup.granted.set("shared", shared);
+    expect(
+      await run(`
+const other = kv.keygroup("shared");
+await kv.set("k", "mine");
+await other.set("k", "theirs");
+const out = [await other.get("k"), (await other.entry("k")).value, await other.exists("k")];
+out.push([...(await other.getMany(["k", "x"]))], await other.scan("").toArray());
+out.push(await other.get("k", "", { maxStaleness: "1s" }), await other.update("n", () => 7));
+out.push((await other.batch().set("b", 1).commit()).repeated, await other.increment("c"));
+const changes = other.watch("");
+const first = changes.next();
+await other.set("w", "new");
+out.push((await first).value.value, await changes.return().then(() => "left"));
+return [...out, await kv.get("k"), other.keygroup("fn") === kv, kv.keygroup("shared") === other];`),
+    ).toEqual([
+      "theirs",
+      "theirs",
+      true,
+      [["k", "theirs"]],
+      [["k", "theirs"]],
+      "theirs",
+      7,
+      false,
+      1,
+      "new",
+      "left",
+      "mine",
+      true,
+      true,
+    ]);
+    expect([...guest.keygroup.values.keys()]).toEqual(["k"]);
+  });
+
   it("give the own one by name and refuse every other", async () => {
     expect(await run(`await kv.set("k", 1); return kv.keygroup("fn").get("k");`)).toBe(1);
     for (const use of [

@@ -102,6 +102,52 @@ test("two nodes that bring it at the same instant end with one keygroup and two 
   await holds(right, "x", "1");
 });
 
+test("a node is served what a function that runs there was granted, and nothing more", async () => {
+  await until("a knows b", () => left.directory.view.node(b));
+  const placement = { kind: "at", node: b } as const;
+  const defaults = { settings: SETTINGS, placement, durability: "relaxed" } as const;
+  const { control } = left.directory;
+  await control.createKeygroup(NAME, defaults);
+  await until("b serves", () => right.keygroups.get(NAME));
+  const deploy = { deploy: "d", source: "s", runtime: "node", config: {}, deployedAtMs: 0 };
+  for (const other of ["alarm", "lights"]) {
+    await control.deployFunction(other as never, { ...deploy, deploy: other }, { nodes: [a] });
+  }
+  const grant = async (id: string, rights: ("read" | "write")[]): Promise<void> => {
+    const { serial } = await control.grant(NAME, { kind: "function", id }, rights);
+    await until("b knows", () => right.directory.view.keygroup(NAME)?.serial === serial);
+  };
+  const codes = async (): Promise<(string | undefined)[]> => {
+    const replies = [
+      await left.ask(NAME, (guest) => encodeKeyOperation(guest, 1, 0, OPERATION.get, "k")),
+      await left.ask(NAME, (guest) =>
+        encodeSet(guest, 2, 0, { key: "k", tag: TAG.str, value: "v" }),
+      ),
+      await left.ask(NAME, (guest) =>
+        encodeJsonOperation(guest, 3, 0, { op: "increment", key: "n", n: 1 }),
+      ),
+    ];
+    return replies.map((reply) =>
+      isErrorReply(reply) ? String(decodeErrorReply(reply)["code"]) : undefined,
+    );
+  };
+  const no = "ENOKI_FORBIDDEN";
+  expect(await codes()).toEqual([no, no, no]);
+  await grant("alarm", ["read"]);
+  expect(await codes()).toEqual([undefined, no, no]);
+  // Two functions with a right each are not one with both.
+  await grant("lights", ["write"]);
+  expect(await codes()).toEqual([undefined, undefined, no]);
+  await grant("alarm", ["read", "write"]);
+  expect(await codes()).toEqual([undefined, undefined, undefined]);
+  await grant("alarm", []);
+  await grant("lights", []);
+  expect(await codes()).toEqual([no, no, no]);
+  // A function that runs elsewhere is no reason to serve this node.
+  await grant("somewhere-else", ["read"]);
+  expect(await codes()).toEqual([no, no, no]);
+});
+
 test("a function whose data lie on another node uses them there", async () => {
   await until("a knows b", () => left.directory.view.node(b));
   const placement = { kind: "at", node: b } as const;

@@ -45,7 +45,7 @@ def _settle(future, reply):
         future.set_result(reply)
 
 
-async def watch_in_loop(payload):
+async def watch_in_loop(payload, within=None):
     """Events from now on; ends the watch when the iteration ends."""
     channel = current_channel()
     is_served = get_running_loop() is channel.loop
@@ -59,7 +59,8 @@ async def watch_in_loop(payload):
 
     channel.watches[id] = _on_loop(channel, take) if is_served else events.append
     try:
-        reply = await operate_in_loop(JSON_REQUEST, payload, id)
+        operation, payload = within(JSON_REQUEST, payload) if within else (JSON_REQUEST, payload)
+        reply = await operate_in_loop(operation, payload, id)
         if reply[0]:
             raise_reply(reply)
         while True:

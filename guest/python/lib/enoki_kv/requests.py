@@ -273,9 +273,3 @@ def in_groups(keys):
         raise Error("ENOKI_INVALID_KEY", "get_many takes several keys, not one str")
     keys = list(keys)
     return [keys[at : at + PAGE_MAX] for at in range(0, len(keys), PAGE_MAX)]
-
-
-def check_own_keygroup(name, own):
-    """Raises ENOKI_FORBIDDEN for any keygroup but `own`."""
-    if name != own:
-        raise Error("ENOKI_FORBIDDEN", f"this function may use only the keygroup {own}, not {name}")

@@ -35,17 +35,22 @@ def watch_request(start, prefix):
     return encode_json({"op": "watch", name: bound})
 
 
+def _plainly(operation, payload):
+    """An operation on the function's own keygroup is what it is; `elsewhere.wrap` makes those on another one."""
+    return operation, payload
+
+
 class Watch:
     """Iterates over the changes from now on; ends with `close()` or a `with` block."""
 
-    def __init__(self, start, prefix):
-        payload = watch_request(start, prefix)
+    def __init__(self, start, prefix, within=_plainly):
+        operation, payload = within(JSON_REQUEST, watch_request(start, prefix))
         self._events = deque()
         self._channel = channel()
         self._id = self._channel.next_id()
         # why: the append of the deque, not a method, so that a forgotten watch can be collected.
         self._channel.watches[self._id] = self._events.append
-        reply = self._channel.operate(JSON_REQUEST, payload, self._id)
+        reply = self._channel.operate(operation, payload, self._id)
         if reply[0]:
             self._forget()
             raise_reply(reply)

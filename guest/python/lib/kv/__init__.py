@@ -19,7 +19,6 @@ from enoki_kv import requests as _requests
 from enoki_kv.changes import DELETE, Batch, Committed, Counter, Map, SetOf, Update
 from enoki_kv.changes import increment as _increment
 from enoki_kv.connection import ask as _ask
-from enoki_kv.connection import channel as _channel
 from enoki_kv.connection import operate as _operate
 from enoki_kv.direct_reads import ASK_NODE as _ASK_NODE
 from enoki_kv.direct_reads import reads as _reads
@@ -71,6 +70,10 @@ __all__ = [
     "watch",
 ]
 
+_base_operate = _operate
+_watch = Watch
+# Whose copy this is; None = the function's own.
+_keygroup = None
 _GET = _requests.GET
 _fresh = _requests.fresh
 _pack_u16 = _requests.pack_u16
@@ -242,18 +245,36 @@ def siblings(key: str) -> list[Value]:
 
 def watch(start: str | None = None, *, prefix: str | None = None) -> Watch:
     """An iterator over the changes of the keys from `start` on, or with `prefix`."""
-    return Watch(start, prefix)
+    return _watch(start, prefix)
 
 
 def keygroup(name: str) -> ModuleType:
-    """The same methods on another keygroup."""
-    _requests.check_own_keygroup(name, _channel().keygroup)
-    return _sys.modules[__name__]
+    """The same methods on another keygroup, where granted; otherwise they raise ENOKI_FORBIDDEN."""
+    from enoki_kv import elsewhere
+
+    if elsewhere.is_own(name):
+        return _sys.modules["kv"]
+    within = elsewhere.wrap(name)
+
+    def operate(operation, payload):
+        return _base_operate(*within(operation, payload))
+
+    def ask(request):
+        operation, payload, decode = request
+        return decode(operate(operation, payload))
+
+    def watch(start, prefix):
+        return Watch(start, prefix, within)
+
+    return elsewhere.copy_of(
+        "kv", name, _operate=operate, _ask=ask, _reads=elsewhere.NoReads(), _watch=watch, _keygroup=name
+    )
 
 
 def __getattr__(name):
     if name == "aio":
         from importlib import import_module
 
-        return import_module("kv.aio")
+        aio = import_module("kv.aio")
+        return aio if _keygroup is None else aio.keygroup(_keygroup)
     raise AttributeError(f"module 'kv' has no attribute {name!r}")

@@ -9,7 +9,6 @@ from enoki_kv import requests as _requests
 from enoki_kv import watching as _watching
 from enoki_kv.changes import DELETE, Batch, Counter, Map, SetOf, Update
 from enoki_kv.changes import increment as _increment
-from enoki_kv.connection import channel as _channel
 from enoki_kv.direct_reads import ASK_NODE as _ASK_NODE
 from enoki_kv.direct_reads import reads as _reads
 from enoki_kv.errors import Error
@@ -45,6 +44,8 @@ __all__ = [
     "watch",
 ]
 
+_base_operate = _operate
+_base_watch = _watch_in_loop
 
 # Reads in place before the node is asked once: code that only reads then lets the event loop turn now and again, as it
 # would if all its reads went over the channel.
@@ -177,5 +178,18 @@ def watch(start=None, *, prefix=None):
 
 
 def keygroup(name):
-    _requests.check_own_keygroup(name, _channel().keygroup)
-    return _sys.modules[__name__]
+    from enoki_kv import elsewhere
+
+    if elsewhere.is_own(name):
+        return _sys.modules["kv.aio"]
+    within = elsewhere.wrap(name)
+
+    async def operate(operation, payload):
+        return await _base_operate(*within(operation, payload))
+
+    def watch_in_loop(payload):
+        return _base_watch(payload, within)
+
+    return elsewhere.copy_of(
+        "kv.aio", name, _operate=operate, _reads=elsewhere.NoReads(), _watch_in_loop=watch_in_loop
+    )

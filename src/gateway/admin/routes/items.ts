@@ -29,6 +29,7 @@ export function itemRoutes(deps: AdminDeps): AdminRoute[] {
       path: "/v1/keygroups/{keygroup}/export",
       id: "exportItems",
       access: "read",
+      right: "read",
       tag: "keys",
       summary: "All keys with values, types and expiry, a line each, CRDTs with their state",
       responses: { 200: { description: "Items", contentType: NDJSON, schema: exportedItemSchema } },
@@ -40,6 +41,7 @@ export function itemRoutes(deps: AdminDeps): AdminRoute[] {
       path: "/v1/keygroups/{keygroup}/import",
       id: "importItems",
       access: "admin",
+      right: "write",
       tag: "keys",
       summary: "Write the lines of an export; those before a bad line stay imported in chunks",
       requestBody: {

@@ -12,7 +12,7 @@ import type { AdminDeps } from "../deps.js";
 import { json, noContent } from "../responses.js";
 import { route, type AdminCall, type AdminRoute } from "../route.js";
 import { keygroupConfigSchema, keygroupSchema, newKeygroupSchema } from "../schemas.js";
-import { showKeygroup } from "../views.js";
+import { showGrants, showKeygroup } from "../views.js";
 
 const oneKeygroup = (description: string) =>
   ({ description, contentType: "application/json", schema: keygroupSchema }) as const;
@@ -77,13 +77,16 @@ export function keygroupRoutes(deps: AdminDeps): AdminRoute[] {
       path: "/v1/keygroups/{keygroup}",
       id: "getKeygroup",
       access: "read",
+      right: "read",
       tag: "keygroups",
       summary: "One keygroup",
       responses: { 200: oneKeygroup("The keygroup, in a cluster with how it is doing there") },
       handle: async (call) => {
         const keygroup = findKeygroup(deps, call);
         const replication = await deps.overview?.replication(keygroup.name);
-        return json(showKeygroup(await keygroup.describe(), replication));
+        const grants = showGrants(deps.grants.list(keygroup.name), deps.tokens);
+        const shown = showKeygroup(await keygroup.describe(), replication);
+        return json({ ...shown, ...(grants.length > 0 && { grants }) });
       },
     }),
     route({
@@ -91,6 +94,7 @@ export function keygroupRoutes(deps: AdminDeps): AdminRoute[] {
       path: "/v1/keygroups/{keygroup}",
       id: "configureKeygroup",
       access: "admin",
+      right: "admin",
       tag: "keygroups",
       summary: "Change settings of a keygroup",
       requestBody: {
@@ -111,6 +115,7 @@ export function keygroupRoutes(deps: AdminDeps): AdminRoute[] {
       path: "/v1/keygroups/{keygroup}",
       id: "deleteKeygroup",
       access: "admin",
+      right: "admin",
       tag: "keygroups",
       summary: "Delete a keygroup with everything in it, unless a function of its name is deployed",
       responses: { 204: { description: "It is gone" } },

@@ -44,6 +44,7 @@ function showRoute(deps: AdminDeps): AdminRoute {
     path: "/v1/keygroups/{keygroup}/replicas",
     id: "listReplicas",
     access: "read",
+    right: "read",
     tag: "keygroups",
     summary: "Where the data of a keygroup lie, and how its replicas are",
     responses: { 200: places("Its replicas") },
@@ -57,6 +58,7 @@ function addRoute(deps: AdminDeps): AdminRoute {
     path: "/v1/keygroups/{keygroup}/replicas/{node}",
     id: "addReplica",
     access: "admin",
+    right: "replicas",
     tag: "keygroups",
     summary: "Add a replica on a node, which catches up and serves then",
     requestBody: {
@@ -79,6 +81,7 @@ function removeRoute(deps: AdminDeps): AdminRoute {
     path: "/v1/keygroups/{keygroup}/replicas/{node}",
     id: "removeReplica",
     access: "admin",
+    right: "replicas",
     tag: "keygroups",
     summary: "Take a replica away once another one has everything, or with force=true at once",
     query: z.strictObject({ force: flagField.optional(), wait: timerField.optional() }),
@@ -104,6 +107,7 @@ function moveRoute(deps: AdminDeps): AdminRoute {
     path: "/v1/keygroups/{keygroup}/move",
     id: "moveKeygroup",
     access: "admin",
+    right: "replicas",
     tag: "keygroups",
     summary:
       "Place the data on one node, or on all that run the function, while everything goes on",
@@ -126,6 +130,7 @@ function refoundRoute(deps: AdminDeps): AdminRoute {
     path: "/v1/keygroups/{keygroup}/refound",
     id: "refoundKeygroup",
     access: "admin",
+    right: "admin",
     tag: "keygroups",
     summary: "Begin anew and empty on a node, after all disks with the data were lost",
     requestBody: {
