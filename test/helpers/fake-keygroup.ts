@@ -60,7 +60,9 @@ export class FakeKeygroup {
         const { keygroup, operation } = operations.decodeWithin(payload);
         const other = this.granted.get(keygroup);
         if (!other) throw new Refusal("ENOKI_FORBIDDEN");
-        return other.#answer(writer, id, operations.operationKind(operation), operation);
+        const inner = operations.operationKind(operation);
+        other.seen.push({ callId: operations.operationCallId(operation), kind: inner });
+        return other.#answer(writer, id, inner, operation);
       }
       case OPERATION.fresh: {
         // Its data are as fresh as anybody can ask for.

@@ -116,7 +116,9 @@ describe("with tokens of roles", () => {
       const { request, rights, deps } = await adminFixture();
       await rights.bearerOf("admin");
       const headers = { Authorization: await rights.bearerOf(role) };
-      for (const { method, path, access } of adminRoutes(deps)) {
+      for (const { id, method, path, access } of adminRoutes(deps)) {
+        // What it takes stands in its body: `grants.test.ts` has it.
+        if (id === "runOperation") continue;
         const response = await request(method, pathOf(path), { headers });
         const mayPass = access === "open" || access === "any" || includesRole(role, access);
         // A stream of changes has no end.
