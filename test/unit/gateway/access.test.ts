@@ -117,7 +117,7 @@ describe("with tokens of roles", () => {
       await rights.bearerOf("admin");
       const headers = { Authorization: await rights.bearerOf(role) };
       for (const { id, method, path, access } of adminRoutes(deps)) {
-        // What it takes stands in its body: `grants.test.ts` has it.
+        // What it takes stands in its body: `token-grants.test.ts` has it.
         if (id === "runOperation") continue;
         const response = await request(method, pathOf(path), { headers });
         const mayPass = access === "open" || access === "any" || includesRole(role, access);
