@@ -250,17 +250,24 @@ export class Keygroup implements KeygroupFacade, ReplicaHost {
   async commitLocal<T>(
     work: (transaction: Transaction) => { readonly writes: readonly RowWrite[]; readonly value: T },
   ): Promise<T> {
-    return new Promise((resolve, reject) =>
-      this.#commits.add<T>({
-        apply: (transaction) => {
-          const { writes, value } = work(transaction);
-          putRows(transaction, writes);
-          return value;
-        },
-        acknowledged: resolve,
-        failed: reject,
-      }),
-    );
+    return new Promise((resolve, reject) => this.submitLocal(work, resolve, reject));
+  }
+
+  /** {@link commitLocal} with callbacks: what they write leaves in the same turn. */
+  submitLocal<T>(
+    work: (transaction: Transaction) => { readonly writes: readonly RowWrite[]; readonly value: T },
+    acknowledged: (value: T) => void,
+    failed: (error: unknown) => void,
+  ): void {
+    this.#commits.add<T>({
+      apply: (transaction) => {
+        const { writes, value } = work(transaction);
+        putRows(transaction, writes);
+        return value;
+      },
+      acknowledged,
+      failed,
+    });
   }
 
   get replica(): Replica {

@@ -17,6 +17,7 @@ import type { Clock } from "../../ports/clock.js";
 import type { Logger } from "../../ports/logger.js";
 import type { Call, CallRequest, CallResponse } from "../call.js";
 import type { FreshInvocationId } from "../invocation-ids.js";
+import type { SentMessage } from "../outbox/outbox-message.js";
 import type { FunctionSessions } from "../sessions.js";
 import { depthBelow } from "./call-depth.js";
 import type { CallEnd, CallOrder } from "./call-order.js";
@@ -30,19 +31,17 @@ export interface InstanceCallsOptions {
   readonly caller: FunctionName;
   readonly calls: FunctionCalls;
   /** Takes what is sent. */
-  readonly outbox: { send(message: SentMessage): Promise<string> };
+  readonly outbox: {
+    submit(
+      message: SentMessage,
+      accepted: (id: string) => void,
+      refused: (error: unknown) => void,
+    ): void;
+  };
   readonly sessions: FunctionSessions;
   readonly nextId: () => FreshInvocationId;
   readonly clock: Clock;
   readonly logger: Logger;
-}
-
-/** What a function sends: see `OutboxMessage`. */
-export interface SentMessage extends Pick<CallOrder, "function" | "request" | "depth"> {
-  readonly from: FunctionName;
-  readonly orderKey: string;
-  /** Token of what the sender has seen; `""` = nothing. */
-  readonly session: string;
 }
 
 /** What is told of the body of an answer that is an error. */
@@ -71,11 +70,12 @@ export class InstanceCalls implements CallServer {
     const kind = operationKind(payload);
     if (kind > OPERATION.send) throw new ChannelError(`unknown operation ${kind}`);
     const operation = decodeCall(payload);
-    const answered =
-      kind === OPERATION.call
-        ? this.#call(operation, caller).then((response) => this.#answer(writer, id, response))
-        : this.#send(operation, caller).then((sent) => this.#answerSend(writer, id, sent));
-    answered.catch((error: unknown) => this.#refuse(writer, id, error));
+    try {
+      if (kind === OPERATION.send) this.#send(writer, id, operation, caller);
+      else this.#answerCall(writer, id, operation, caller);
+    } catch (error) {
+      this.#refuse(writer, id, error);
+    }
   }
 
   close(): void {
@@ -96,21 +96,40 @@ export class InstanceCalls implements CallServer {
     throw statusError(operation.function, outcome);
   }
 
-  /** @throws EnokiError rejects with what the sender is told */
-  async #send(operation: CallOperation, caller: Call | undefined): Promise<string> {
+  #answerCall(
+    writer: FrameWriter,
+    id: number,
+    operation: CallOperation,
+    caller: Call | undefined,
+  ): void {
+    this.#call(operation, caller).then(
+      (response) => this.#answer(writer, id, response),
+      (error: unknown) => this.#refuse(writer, id, error),
+    );
+  }
+
+  /** @throws EnokiError */
+  #send(writer: FrameWriter, id: number, operation: CallOperation, caller: Call | undefined): void {
     const { outbox, sessions, caller: from } = this.#options;
     const { orderKey } = operation;
     require(Buffer.byteLength(orderKey) <=
       LIMITS.idempotencyKeyBytesMax, "orderKey", `an order key has at most ${LIMITS.idempotencyKeyBytesMax} bytes`);
     const session = this.#seen(caller);
-    return outbox.send({
+    const message: SentMessage = {
       function: operation.function,
       request: requestOf(operation, caller),
       from,
       depth: depthBelow(caller, operation.function),
       orderKey,
       session: session === undefined ? "" : sessions.write(from, session),
-    });
+    };
+    outbox.submit(
+      message,
+      (invocation) => {
+        if (!this.#closing.signal.aborted) encodeSendReply(writer, id, invocation);
+      },
+      (error) => this.#refuse(writer, id, error),
+    );
   }
 
   #orderOf(operation: CallOperation, caller: Call | undefined): CallOrder {
@@ -148,10 +167,6 @@ export class InstanceCalls implements CallServer {
       if (!(error instanceof ChannelError)) throw error;
       this.#refuse(writer, id, new EnokiError("ENOKI_OUTPUT_TOO_LARGE", error.message));
     }
-  }
-
-  #answerSend(writer: FrameWriter, id: number, invocation: string): void {
-    if (!this.#closing.signal.aborted) encodeSendReply(writer, id, invocation);
   }
 
   #refuse(writer: FrameWriter, id: number, error: unknown): void {

@@ -4,6 +4,7 @@ import type { SendOrigin } from "../../keygroups/asker.js";
 import type { CallRequest } from "../call.js";
 import { depthBelow } from "../calls/call-depth.js";
 import { childTrace, newSpanId } from "../calls/trace-context.js";
+import type { StoredEntry } from "./rows.js";
 
 /** A call that is to be made later. */
 export interface OutboxMessage {
@@ -18,6 +19,9 @@ export interface OutboxMessage {
   /** It runs once what this token has seen is there; `""` = none. */
   readonly session: string;
 }
+
+/** The same, of a function. */
+export type SentMessage = OutboxMessage & { readonly from: FunctionName };
 
 /** What is sent with a batch. */
 export interface BatchSend {
@@ -43,6 +47,29 @@ export function messagesOf(
     orderKey: send.orderKey ?? "",
     session: "",
   }));
+}
+
+/** What is stored of a message, before its first try. `sequence`: its place, if it has an order. */
+export function entryOf(
+  message: OutboxMessage,
+  nowMs: number,
+  sequence: number | undefined,
+): StoredEntry {
+  const { request, from, depth, orderKey, session } = message;
+  return {
+    function: message.function,
+    request,
+    createdAtMs: nowMs,
+    tries: 0,
+    notBeforeMs: nowMs,
+    isDead: false,
+    finishedAtMs: 0,
+    lastError: undefined,
+    ...(from !== undefined && { from }),
+    ...(depth > 0 && { depth }),
+    ...(session !== "" && { session }),
+    ...(orderKey !== "" && { orderKey, sequence }),
+  };
 }
 
 /** The call that a send makes: a POST of its data. */

@@ -15,7 +15,13 @@ import type { FreshInvocationId } from "../invocation-ids.js";
 import type { DataMarks, FunctionSessions } from "../sessions.js";
 import type { InvocationState, InvocationSummary } from "../types.js";
 import { Deliveries, type Tracked } from "./deliveries.js";
-import { messagesOf, type BatchSend, type OutboxMessage } from "./outbox-message.js";
+import {
+  entryOf,
+  messagesOf,
+  type BatchSend,
+  type OutboxMessage,
+  type SentMessage,
+} from "./outbox-message.js";
 import type { OutboxStore } from "./outbox-store.js";
 import { ReceivedCalls } from "./received-calls.js";
 import { ResultShelf } from "./result-shelf.js";
@@ -92,7 +98,10 @@ export class Outbox implements InvocationsFacade {
   ): Promise<InvocationId> {
     const outside = { from: undefined, depth: 0, orderKey: "" } as const;
     const message = { function: host.name, request, session, ...outside };
-    return this.#accept(this.#options.storeOf(host.name), fresh.id, message);
+    const store = this.#options.storeOf(host.name);
+    return new Promise((resolve, reject) =>
+      this.#accept(store, fresh.id, message, resolve, reject),
+    );
   }
 
   /**
@@ -100,10 +109,19 @@ export class Outbox implements InvocationsFacade {
    * the first one with the same idempotency key.
    * @throws EnokiError `ENOKI_FUNCTION_NOT_FOUND`, `ENOKI_OUTBOX_FULL`
    */
-  async send(message: OutboxMessage & { readonly from: FunctionName }): Promise<InvocationId> {
+  async send(message: SentMessage): Promise<InvocationId> {
+    return new Promise((resolve, reject) => this.submit(message, resolve, reject));
+  }
+
+  /** {@link send} with callbacks, for whoever answers within the turn of the commit. */
+  submit(
+    message: SentMessage,
+    accepted: (id: InvocationId) => void,
+    refused: (error: unknown) => void,
+  ): void {
     this.#requireKnown(message.function);
     const { nextId, storeOf } = this.#options;
-    return this.#accept(storeOf(message.from), nextId().id, message);
+    this.#accept(storeOf(message.from), nextId().id, message, accepted, refused);
   }
 
   /**
@@ -233,37 +251,32 @@ export class Outbox implements InvocationsFacade {
     this.#shelf.stop();
   }
 
-  async #accept(
+  #accept(
     store: OutboxStore,
     fresh: InvocationId,
     message: OutboxMessage,
-  ): Promise<InvocationId> {
+    accepted: (id: InvocationId) => void,
+    refused: (error: unknown) => void,
+  ): void {
     let entry: rows.StoredEntry | undefined;
-    const id = await store.commitLocal((transaction) => {
-      // In the order of commits, as that of batches.
-      entry = this.#newEntry(message);
-      return this.#storeNew(transaction, fresh, entry);
-    });
-    if (entry && id === fresh) this.#deliveries.add(store, id, entry);
-    return id;
+    store.submitLocal(
+      (transaction) => {
+        // In the order of commits, as that of batches.
+        entry = this.#newEntry(message);
+        return this.#storeNew(transaction, fresh, entry);
+      },
+      (id) => {
+        accepted(id);
+        if (entry && id === fresh) this.#deliveries.add(store, id, entry);
+      },
+      refused,
+    );
   }
 
-  #newEntry({ request, from, depth, orderKey, session, ...rest }: OutboxMessage): rows.StoredEntry {
+  #newEntry(message: OutboxMessage): rows.StoredEntry {
     const nowMs = this.#options.clock.nowMs();
-    return {
-      function: rest.function,
-      request,
-      createdAtMs: nowMs,
-      tries: 0,
-      notBeforeMs: nowMs,
-      isDead: false,
-      finishedAtMs: 0,
-      lastError: undefined,
-      ...(from !== undefined && { from }),
-      ...(depth > 0 && { depth }),
-      ...(session !== "" && { session }),
-      ...(orderKey !== "" && { orderKey, sequence: this.#nextPlace(nowMs) }),
-    };
+    const place = message.orderKey === "" ? undefined : this.#nextPlace(nowMs);
+    return entryOf(message, nowMs, place);
   }
 
   /** Rises with each, also over a restart with a clock that was put back. */

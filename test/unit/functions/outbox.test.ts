@@ -60,6 +60,9 @@ class FakeStore implements OutboxStore {
       return value;
     });
   };
+
+  submitLocal: OutboxStore["submitLocal"] = (work, acknowledged, failed) =>
+    void this.commitLocal(work).then(acknowledged, failed);
 }
 
 /** Keeps what it is asked to run until the test says how it ended. */
