@@ -27,7 +27,7 @@ import { until } from "../../helpers/node-calls.js";
 const NAME = "data" as KeygroupName;
 const [a, b] = [parseNodeName("a"), parseNodeName("b")];
 /** Leases, heartbeats and retries take seconds. */
-const TIME = fastTime(8);
+const TIME = fastTime(16);
 const SETTINGS = { policy: "lww", ttlMs: 0 } as const;
 
 /** A call that keeps what it is told. */
