@@ -64,8 +64,9 @@ export class FrameWriter {
   #frameChunks = 0;
   #framePosition = 0;
   #isScheduled = false;
-  /** Whole frames that are not handed over yet. */
+  /** Whole frames that are not handed over yet, and how many of them may wait for others. */
   #frames = 0;
+  #idleFrames = 0;
 
   /** Calls of `sink.write` so far, several corked chunks counting as one. */
   writesTotal = 0;
@@ -83,6 +84,11 @@ export class FrameWriter {
     return this.#position() - this.bytesTotal + this.#sink.writableLength;
   }
 
+  /** Frames that wait for others to be handed over with. */
+  get waitingFrames(): number {
+    return this.#idleFrames;
+  }
+
   /** Opens a frame; it must be closed by {@link end} before anything else happens. */
   begin(type: number, id: number): void {
     const at = this.#room(HEADER_BYTES);
@@ -97,8 +103,11 @@ export class FrameWriter {
     this.#at = at + HEADER_BYTES;
   }
 
-  /** Closes the open frame. @throws ChannelError if it is too long; the frame is then dropped */
-  end(): void {
+  /**
+   * Closes the open frame. `mayWait`: it goes with the next frame that may not, or with
+   * {@link flushSoon}. @throws ChannelError if it is too long; the frame is then dropped
+   */
+  end(mayWait = false): void {
     const lengthBytes = this.#position() - this.#framePosition - LENGTH_BYTES;
     if (lengthBytes > LIMITS.frameBytesMax) {
       this.drop();
@@ -107,10 +116,16 @@ export class FrameWriter {
     writeU32(this.#frameSlab, this.#frameAt, lengthBytes);
     this.#frames += 1;
     if (this.#frames >= this.#framesPerWriteMax) this.flush();
-    else if (!this.#isScheduled && this.#schedule) {
-      this.#isScheduled = true;
-      this.#schedule(this.#flush);
-    }
+    else if (mayWait && !this.#isScheduled) this.#idleFrames += 1;
+    else this.flushSoon();
+  }
+
+  /** Hands everything over with the frames of this turn. */
+  flushSoon(): void {
+    this.#idleFrames = 0;
+    if (this.#isScheduled || !this.#schedule) return;
+    this.#isScheduled = true;
+    this.#schedule(this.#flush);
   }
 
   /** Writes a whole frame from byte strings and text. */
@@ -217,6 +232,7 @@ export class FrameWriter {
   /** Hands everything to the sink. */
   flush(): void {
     this.#frames = 0;
+    this.#idleFrames = 0;
     const from = this.#from;
     const at = this.#at;
     if (this.#chunks.length > 0) this.#flushChunks();

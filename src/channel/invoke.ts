@@ -56,6 +56,7 @@ export function encodeInvoke(
   idBytes: Uint8Array,
   request: InvokeRequest,
   flags = 0,
+  mayWait = false,
 ): void {
   const { method, path, query, contentType, idempotencyKey, headers, body } = request;
   const textLength =
@@ -82,7 +83,7 @@ export function encodeInvoke(
   writeU32(buffer, start + HEADERS_LENGTH_AT, headerBytes);
   writer.advance(at + headerBytes);
   if (body && body.length > 0) writer.bytes(body);
-  writer.end();
+  writer.end(mayWait);
 }
 
 function writeSized(writer: FrameWriter, lengthAt: number, at: number, text: string): number {

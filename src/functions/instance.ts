@@ -164,13 +164,28 @@ export class Instance {
   start(call: Call, isPressed = false): void {
     const callId = this.#calls.add(call);
     const nowMs = this.#clock.monotonicMs();
+    const mayWait = this.#hasNextThere;
     call.isStarted = this.#line?.add(callId, nowMs) ?? true;
     call.startedMs = nowMs;
     call.onAbandoned = () => this.#timedOut(callId);
     const timeoutMs = Math.max(0, Math.round(call.deadlineMs - nowMs));
     const guard = isPressed && this.#line?.asksForGuard(callId) ? INVOKE_FLAG.guard : 0;
     const flags = call.isElsewhere ? INVOKE_FLAG.asksNode | guard : guard;
-    encodeInvoke(this.#writer, callId, timeoutMs, call.idBytes, call.request, flags);
+    encodeInvoke(this.#writer, callId, timeoutMs, call.idBytes, call.request, flags, mayWait);
+  }
+
+  /**
+   * True while the guest has its next call already, and is waiting for something in the one that
+   * runs: a further call would only wake it, and goes with the next frame that it waits for.
+   */
+  get #hasNextThere(): boolean {
+    const line = this.#line;
+    return line !== undefined && !line.isSteady && line.ahead > this.#writer.waitingFrames;
+  }
+
+  /** Lets the calls go that were held back: the guest has begun its next one, or gives calls back. */
+  #keepNextThere(): void {
+    if (this.#writer.waitingFrames > 0) this.#writer.flushSoon();
   }
 
   /** Lets running calls end, then the process. Resolves when it is gone. */
@@ -319,6 +334,7 @@ export class Instance {
     this.#calls.take(callId);
     this.#lost.delete(callId);
     this.#begin(this.#line?.answered(callId, nowMs));
+    this.#keepNextThere();
     call.onAbandoned = undefined;
     call.settle(outcome);
     if (this.#calls.size === 0) this.idleSinceMs = nowMs;
@@ -336,6 +352,7 @@ export class Instance {
   #returned(callId: number): void {
     if (!this.#line) throw new ChannelError("it returned a call, but takes none ahead");
     this.#begin(this.#line.returned(callId, this.#clock.monotonicMs()));
+    this.#keepNextThere();
     this.#handBack(callId);
     if (this.#isStopping) this.#endIfDone("stopped");
   }

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
-import { FRAME, FrameWriter } from "../../../src/channel/frames.js";
+import { FRAME, FrameReader, FrameWriter, OPERATION } from "../../../src/channel/frames.js";
 import { encodeGetReply } from "../../../src/channel/replies.js";
 import { ERRORS, EnokiError } from "../../../src/core/errors.js";
 import { LIMITS } from "../../../src/core/limits.js";
@@ -147,6 +147,36 @@ describe("calls given ahead", () => {
     expect(bench.returned).toEqual([third.call]);
     expect([second.call.isStarted, third.call.isStarted]).toEqual([true, false]);
     expect(bench.instance.hasRoomAhead, "it was too slow for that").toBe(false);
+  });
+
+  test("wake the guest for no more than its next one: others go with what it waits for", async () => {
+    const bench = await openBench((writer, id) => encodeGetReply(writer, id, undefined));
+    await bench.loadSerial();
+    const got: string[] = [];
+    const reader = new FrameReader();
+    bench.guest.on("data", (chunk: Buffer) =>
+      reader.push(chunk, (type) => got.push(type === FRAME.invoke ? "call" : "reply")),
+    );
+    // What it was loaded with.
+    await vi.waitFor(() => expect(got.splice(0)).not.toEqual([]));
+    const first = bench.start();
+    await vi.waitFor(() => expect(got).toEqual(["call"]));
+    bench.start();
+    await vi.waitFor(() => expect(got).toEqual(["call", "call"]));
+    bench.start();
+    const before = bench.instance.writesTotal;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(bench.instance.writesTotal, "it has its next call").toBe(before);
+    bench.frames.begin(FRAME.operation, 7);
+    bench.frames.u32(first.id);
+    bench.frames.u8(OPERATION.get);
+    bench.frames.text("key");
+    bench.frames.end();
+    await vi.waitFor(() => expect(got).toEqual(["call", "call", "call", "reply"]));
+    expect(bench.instance.writesTotal, "in one write").toBe(before + 1);
+    bench.start();
+    bench.frames.frame(FRAME.result, first.id, Buffer.alloc(8));
+    await vi.waitFor(() => expect(got.slice(4)).toEqual(["call"]));
   });
 
   test("go back when the process dies, while the one that ran is lost", async () => {
