@@ -1,3 +1,5 @@
+// Why so long: everything that a guest may send to its instance, each with the same two ends of a channel.
+
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, createConnection, type Socket } from "node:net";
