@@ -64,7 +64,8 @@ export function sessionless(idBytes: Uint8Array): Asker {
 function writerTo(take: (frame: Buffer) => void): FrameWriter {
   const sink = {
     writableLength: 0,
-    write: (chunk: Uint8Array) => take(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)),
+    // why a copy: an operation may wait longer than the writer keeps its memory from being used again.
+    write: (chunk: Uint8Array) => take(Buffer.from(chunk)),
   };
   return new FrameWriter(sink, { schedule: (flush) => flush() });
 }
