@@ -195,6 +195,8 @@ export class ServedRequests {
 
   async #reply(served: Served, answer: Answer, load: PeerLoad): Promise<void> {
     if (!(answer instanceof Uint8Array)) throw new TypeError("a stream that nobody asked for");
+    // why: once the link was down, the number may be that of another request on the next one.
+    if (served.isOver) return;
     const frame = encodeFrame(REQUEST_TYPE.reply, served.id, answer);
     if (this.#links.send(served.peer, served.lane, frame)) return;
     if (load.bytes + frame.length > LIMITS.requestBytesPerPeerMax) {

@@ -63,6 +63,22 @@ describe("a request", () => {
     await expect(cut).rejects.toThrow(code("ENOKI_PEER_UNREACHABLE"));
   });
 
+  test("whose link broke is not answered on the next one, where its number is another's", async () => {
+    const answers: ((answer: Uint8Array) => void)[] = [];
+    serving.serve(2, () => new Promise((resolve) => answers.push(resolve)));
+    const lost = asking.request(cloud, 2, text("a"), patient);
+    await vi.waitFor(() => expect(answers).toHaveLength(1));
+    hub.cut(edge, cloud);
+    await expect(lost).rejects.toThrow(code("ENOKI_OUTCOME_UNKNOWN"));
+    hub.connect(edge, cloud);
+    const next = asking.request(cloud, 2, text("b"), patient);
+    await vi.waitFor(() => expect(answers).toHaveLength(2));
+    answers[0]?.(text("of a"));
+    await new Promise((resolve) => setImmediate(resolve));
+    answers[1]?.(text("of b"));
+    expect(await next).toEqual(text("of b"));
+  });
+
   test("that does not fit into the backlog is not sent", async () => {
     const release = servingLinks.hold(edge);
     while (askingLinks.send(cloud, "control", new Uint8Array([REQUEST_MESSAGE, 4, 0, 0, 0, 0]))) {
