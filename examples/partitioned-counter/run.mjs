@@ -1,19 +1,16 @@
 // Three nodes on this machine, each behind a relay for what the others send it. The relays are cut, so
 // that no node reaches another, all three go on counting, and the relays are mended: see README.md.
 // Needs `enoki` (or its path in ENOKI) and `etcd`, the naming service of the nodes.
-import { execFile, spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-import { Relay } from "./relay.mjs";
+import { ENOKI, startCluster } from "./nodes.mjs";
 
-const ENOKI = process.env.ENOKI ?? "enoki";
 const TOGETHER = { cloud: 10, edge1: 10, edge2: 10 };
 // Powers of two, so that no two nodes tell the same before they have everything.
 const APART = { cloud: 100, edge1: 200, edge2: 400 };
@@ -21,57 +18,6 @@ const TOTAL = 730;
 
 const dir = await mkdtemp(join(tmpdir(), "enoki-counter-"));
 const undo = [() => rm(dir, { recursive: true, force: true })];
-
-async function freePort() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-function start(command, args) {
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
-  let log = "";
-  child.stderr.setEncoding("utf8").on("data", (text) => (log += text));
-  const ended = new Promise((resolve) => child.once("close", resolve));
-  const failed = new Promise((_, reject) => {
-    child.once("error", (error) => reject(new Error(`${command}: ${error.message}`)));
-    void ended.then(() => reject(new Error(`${command} has ended: ${log}`)));
-  });
-  failed.catch(() => {});
-  undo.push(async () => {
-    child.kill();
-    await Promise.race([ended, failed.catch(() => {})]);
-  });
-  return { child, failed };
-}
-
-async function startEtcd() {
-  const [client, peer] = [
-    `http://127.0.0.1:${await freePort()}`,
-    `http://127.0.0.1:${await freePort()}`,
-  ];
-  const urls = ["--listen-client-urls", client, "--advertise-client-urls", client];
-  const peers = ["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer];
-  const rest = ["--initial-cluster", `default=${peer}`, "--logger", "zap", "--log-level", "error"];
-  start("etcd", ["--data-dir", join(dir, "etcd"), ...urls, ...peers, ...rest]);
-  return client.replace("http", "etcd");
-}
-
-async function startNode(name, naming) {
-  const linkPort = await freePort();
-  const relay = new Relay(linkPort);
-  undo.push(() => relay.close());
-  const advertised = `127.0.0.1:${await relay.listen()}`;
-  const ports = ["--function-port", "0", "--admin-port", "0", "--link-port", String(linkPort)];
-  const place = ["--data-dir", join(dir, name), "--naming", naming, "--advertise", advertised];
-  const args = ["up", "--json", "--name", name, "--isolation", "process", ...ports, ...place];
-  const { child, failed } = start(ENOKI, args);
-  const line = new Promise((resolve) => createInterface(child.stdout).once("line", resolve));
-  const { functions, admin } = JSON.parse(await Promise.race([line, failed]));
-  return { name, relay, functions, admin };
-}
 
 async function deploy(language, node) {
   const name = `hits-${language}`;
@@ -127,8 +73,7 @@ function show(what, nodes, numbers) {
 }
 
 try {
-  const naming = await startEtcd();
-  const nodes = await Promise.all(Object.keys(APART).map((name) => startNode(name, naming)));
+  const nodes = await startCluster(Object.keys(APART), dir, undo);
   for (const language of ["python", "javascript"]) {
     const name = await deploy(language, nodes[0]);
     console.log(name);

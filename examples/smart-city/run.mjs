@@ -8,8 +8,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
+import { ENOKI, startCluster } from "../partitioned-counter/nodes.mjs";
 import { City } from "./city.mjs";
-import { ENOKI, startCluster } from "./nodes.mjs";
 
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));
 const IN_PYTHON = process.argv.includes("--python")

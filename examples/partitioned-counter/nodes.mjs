@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-import { Relay } from "../partitioned-counter/relay.mjs";
+import { Relay } from "./relay.mjs";
 
 /** The command, or its path in ENOKI. */
 export const ENOKI = process.env.ENOKI ?? "enoki";
