@@ -26,6 +26,13 @@ export interface RequestOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What a request fails with whose time was up before the peer answered. */
+export class PeerSilentError extends EnokiError {
+  constructor(peer: NodeName, timeoutMs: number) {
+    super("ENOKI_OUTCOME_UNKNOWN", `${peer} did not answer within ${timeoutMs} ms`);
+  }
+}
+
 /** What is asked of one peer: a call under way, with what ends its waits. */
 interface Entry {
   readonly call: Call;
@@ -35,7 +42,7 @@ interface Entry {
 /**
  * Requests to other nodes and their answers, over links. A request is sent at most once. It fails
  * with `ENOKI_PEER_UNREACHABLE` if it was not sent, with `ENOKI_OUTCOME_UNKNOWN` if it was and the
- * link broke or time was up, and else with whatever the other node says.
+ * link broke or time was up (a {@link PeerSilentError}), and else with whatever the other node says.
  */
 export class PeerRequests implements LinkEvents {
   readonly #links: Links;
@@ -112,7 +119,8 @@ export class PeerRequests implements LinkEvents {
     this.#served.down(peer);
     for (const { call, release } of entries) {
       release();
-      call.fail(unknownOutcome(`the link to ${peer} broke before it answered`));
+      const detail = `the link to ${peer} broke before it answered`;
+      call.fail(new EnokiError("ENOKI_OUTCOME_UNKNOWN", detail));
     }
   }
 
@@ -184,7 +192,7 @@ export class PeerRequests implements LinkEvents {
 
   #expire(to: NodeName, id: number, options: RequestOptions): void {
     const entry = this.#abandon(to, id, options);
-    entry?.call.fail(unknownOutcome(`${to} did not answer within ${options.timeoutMs} ms`));
+    entry?.call.fail(new PeerSilentError(to, options.timeoutMs));
   }
 
   /** Ends a call here, and tells the peer, on the same lane, so that it comes behind the request. */
@@ -199,8 +207,4 @@ export class PeerRequests implements LinkEvents {
     entry?.release();
     return entry;
   }
-}
-
-function unknownOutcome(detail: string): EnokiError {
-  return new EnokiError("ENOKI_OUTCOME_UNKNOWN", detail);
 }

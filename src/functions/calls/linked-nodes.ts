@@ -3,8 +3,7 @@ import { EnokiError, type ErrorCode } from "../../core/errors.js";
 import { parseFunctionName, type FunctionName, type NodeName } from "../../core/ids.js";
 import { LIMITS } from "../../core/limits.js";
 import { writeSessionToken } from "../../keygroups/session-tokens.js";
-import type { PeerRequests } from "../../peers/requests.js";
-import type { Clock } from "../../ports/clock.js";
+import { PeerSilentError, type PeerRequests } from "../../peers/requests.js";
 import type { Links } from "../../ports/links.js";
 import type { FunctionSessions } from "../sessions.js";
 import {
@@ -23,7 +22,6 @@ export interface LinkedNodesOptions {
   readonly links: Pick<Links, "peers">;
   readonly requests: Pick<PeerRequests, "request">;
   readonly sessions: Pick<FunctionSessions, "read">;
-  readonly clock: Clock;
 }
 
 /** What a request fails with that was not sent, or that its receiver refused as a whole. */
@@ -64,9 +62,8 @@ export class LinkedNodes implements OtherNodes {
   }
 
   async call(to: NodeName, order: CallOrder, signal?: AbortSignal): Promise<CallEnd> {
-    const { requests, sessions, clock } = this.#options;
+    const { requests, sessions } = this.#options;
     const { session, timeoutMs = LIMITS.longestWaitMs } = order;
-    const deadlineMs = clock.monotonicMs() + timeoutMs;
     let answer: CallAnswer;
     try {
       const token = session === undefined ? "" : writeSessionToken(session, undefined);
@@ -79,8 +76,7 @@ export class LinkedNodes implements OtherNodes {
     } catch (error) {
       if (!(error instanceof EnokiError)) throw error;
       if (UNDONE.has(error.code)) return notBegun(error);
-      const isLate = clock.monotonicMs() >= deadlineMs;
-      const outcome = error.code === "ENOKI_OUTCOME_UNKNOWN" && isLate ? tooLate(timeoutMs) : error;
+      const outcome = error instanceof PeerSilentError ? tooLate(timeoutMs) : error;
       return { ...notBegun(outcome), isStarted: true };
     }
   }
