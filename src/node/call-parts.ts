@@ -37,7 +37,7 @@ export function openCalls(
     return { calls, local, serve: () => {} };
   }
   const { node, directory, links, requests } = cluster;
-  const others = new parts.LinkedNodes({ node, directory, links, requests, sessions, clock });
+  const others = new parts.LinkedNodes({ node, directory, links, requests, sessions });
   return {
     calls: new FunctionCalls({ find, local, others, clock }),
     local,
