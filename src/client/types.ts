@@ -1,3 +1,11 @@
+/** What calls a function by itself. */
+export interface TriggerSetting {
+  /** `keygroup:NAME/PREFIX`, `cron:SCHEDULE` or `mqtt://BROKER/TOPIC`. */
+  readonly on: string;
+  /** `origin`, `every` or `one`; without it `origin` for keygroups, and `one` for all others. */
+  readonly at?: string;
+}
+
 /** How a function should run: the `config` part of a deploy. What is left out keeps its setting or default. */
 export interface FunctionConfig {
   /** `python`, `node` or `binary`, or one of tinyFaaS's; without it the entry file decides. */
@@ -18,6 +26,8 @@ export interface FunctionConfig {
   readonly access?: "public" | "token";
   /** The application whose manifest it is deployed by. */
   readonly application?: string;
+  /** What calls it by itself, in place of what it has. */
+  readonly triggers?: readonly TriggerSetting[];
   /** Lets pip build source distributions. */
   readonly allowBuild?: boolean;
 }

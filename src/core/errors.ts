@@ -44,6 +44,12 @@ export const ERRORS = {
     "the application's manifest is invalid",
     "correct the line that the detail names",
   ),
+  ENOKI_INVALID_TRIGGER: define(
+    400,
+    2,
+    "the trigger is none",
+    "correct --on or --at as the detail says",
+  ),
   ENOKI_APPLICATION_CONFLICT: define(
     409,
     1,

@@ -12,8 +12,7 @@ interface Running {
   /** What was applied when it began: versions that it covers come without their bodies. */
   readonly known: Vector;
   nextSequence: number;
-  /** How much it may still stage. */
-  roomBytes: number;
+  stagedBytes: number;
 }
 
 /** Step 3, at the receiver: the catch-ups that run. What they bring takes effect at their end. */
@@ -28,8 +27,8 @@ export class IncomingCatchUps {
     this.#stagedBytesMax = stagedBytesMax;
   }
 
-  /** Begins one. `stagesAll`: however much it brings. */
-  begin(reader: RowReader, from: number, stagesAll = false): CatchUpRequest {
+  /** Begins one. */
+  begin(reader: RowReader, from: number): CatchUpRequest {
     const { identity, vector } = this.#state;
     const id = nextStagingId(reader, this.#lastId);
     this.#lastId = id;
@@ -40,8 +39,7 @@ export class IncomingCatchUps {
     assert(isSwept, "a replica must be swept before it joins");
     // why: a joining replica stores what comes at once, and two senders would mix.
     if (request.isFresh) this.#running.clear();
-    const roomBytes = stagesAll ? Infinity : this.#stagedBytesMax;
-    this.#running.set(id, { from, known: request.vector, nextSequence: 0, roomBytes });
+    this.#running.set(id, { from, known: request.vector, nextSequence: 0, stagedBytes: 0 });
     return request;
   }
 
@@ -56,9 +54,9 @@ export class IncomingCatchUps {
     if (chunk.end) return this.#install(reader, chunk);
     const writes = stageWrites(chunk);
     for (const { key, value } of writes) {
-      running.roomBytes -= key.length + (value as Uint8Array).length;
+      running.stagedBytes += key.length + (value as Uint8Array).length;
     }
-    if (running.roomBytes < 0) return this.#breakOff(chunk, "rejoin");
+    if (running.stagedBytes > this.#stagedBytesMax) return this.#breakOff(chunk, "rejoin");
     return { writes, outcome: "held" };
   }
 

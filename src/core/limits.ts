@@ -46,6 +46,8 @@ export const LIMITS = {
   longestWaitMs: 24 * 3_600_000,
   /** Calls and sends of functions by functions, one under the other. */
   callDepthMax: 16,
+  /** Triggers of one function. */
+  triggersPerFunctionMax: 32,
   /** Calls waiting per function. */
   queueLengthMax: 1000,
   /** Async invocations waiting per function. */

@@ -24,6 +24,9 @@ const codeSchema = z.object({
     network: z.enum(["none", "host"]),
     access: z.enum(["public", "token"]).optional(),
     application: z.string().optional(),
+    triggers: z
+      .array(z.object({ on: z.string(), at: z.enum(["origin", "every", "one"]) }))
+      .optional(),
   }),
   allowBuild: z.boolean(),
   build: z.object({
@@ -68,7 +71,7 @@ export function fromRecord(record: RevisionRecord): ClusterRevision {
     throw new EnokiError("ENOKI_NAMING_RECORD", detail);
   }
   const { build, allowBuild } = code.data;
-  const { concurrency, access, application, ...config } = code.data.function;
+  const { concurrency, access, application, triggers, ...config } = code.data.function;
   return {
     number: record.number,
     runtime,
@@ -82,6 +85,7 @@ export function fromRecord(record: RevisionRecord): ClusterRevision {
       ...(concurrency === undefined ? {} : { concurrency }),
       ...(access === undefined ? {} : { access }),
       ...(application === undefined ? {} : { application }),
+      ...(triggers === undefined ? {} : { triggers }),
     },
     createdAtMs: record.deployedAtMs,
     builtFor: build.for,

@@ -25,6 +25,8 @@ export interface FunctionsOptions {
   readonly removeKeygroup: (name: FunctionName) => Promise<void>;
   /** Takes a keygroup from this node, and ends it if nobody else has it. */
   readonly leaveKeygroup: (name: FunctionName) => Promise<void>;
+  /** Another revision of a function serves here, or none. */
+  readonly changed?: (name: FunctionName) => void;
   /** Removes stored artefacts that are not among `inUse`. */
   readonly collectArtefacts: (inUse: ReadonlySet<string>) => Promise<void>;
 }
@@ -138,6 +140,7 @@ export class Functions implements FunctionsFacade {
       const host = this.#host(name);
       this.#hosts.delete(name);
       await registry.remove(name);
+      this.#options.changed?.(name);
       await host.stop(new EnokiError("ENOKI_FUNCTION_NOT_FOUND", "the function was removed"));
       if (options.deleteData) await this.#options.leaveKeygroup(name);
       await this.#collect();
@@ -248,6 +251,7 @@ export class Functions implements FunctionsFacade {
     const host = this.#hosts.get(name);
     if (host) void host.switchTo(record, pool);
     else this.#hosts.set(name, new FunctionHost(record, hostOptions, pool, log));
+    this.#options.changed?.(name);
     return record;
   }
 

@@ -16,6 +16,16 @@ export const RUNTIMES = [
 /** One of {@link RUNTIMES}. */
 export type RuntimeName = (typeof RUNTIMES)[number];
 
+/** Where a trigger's events are taken up: where a write was made, on every node, or on one of them. */
+export type TriggerPlace = "origin" | "every" | "one";
+
+/** What calls a function by itself, as text (`src/triggers/trigger.ts` reads it). */
+export interface TriggerSetting {
+  /** `keygroup:NAME/PREFIX`, `cron:SCHEDULE` or `mqtt://BROKER/TOPIC`. */
+  readonly on: string;
+  readonly at: TriggerPlace;
+}
+
 /** How a function runs. Durations are milliseconds and sizes bytes in here, text outside. */
 export interface FunctionConfig {
   readonly env: Readonly<Record<string, string>>;
@@ -32,6 +42,8 @@ export interface FunctionConfig {
   readonly access?: "public" | "token";
   /** The application whose manifest it was deployed by. */
   readonly application?: string;
+  /** What calls it by itself; `undefined` = nothing. */
+  readonly triggers?: readonly TriggerSetting[];
 }
 
 /** One deployed version of a function's code and configuration. */

@@ -65,6 +65,7 @@ export class EnokiNode {
   #isReady = false;
   readonly #draining: AbortController;
   readonly #sessions: FunctionSessions;
+  readonly #triggers: NodeParts["triggers"];
   readonly #calls: NodeParts["calls"];
   readonly #deployment: NodeParts["deployment"];
   readonly #overview: NodeParts["overview"];
@@ -88,6 +89,7 @@ export class EnokiNode {
     this.#bootId = parts.bootId;
     this.#draining = parts.draining;
     this.#sessions = parts.sessions;
+    this.#triggers = parts.triggers;
     this.#calls = parts.calls;
     this.#deployment = parts.deployment;
     this.#overview = parts.overview;
@@ -267,6 +269,7 @@ export class EnokiNode {
   async #close(): Promise<void> {
     this.#isReady = false;
     this.#draining.abort();
+    const untriggered = this.#triggers.close();
     this.outbox.stop();
     const { drainTimeoutMs } = this.settings;
     const drained = Promise.all(this.#ports.map((port) => port.close(drainTimeoutMs)));
@@ -277,6 +280,7 @@ export class EnokiNode {
     await drained;
     await this.launcher.close();
     await followed;
+    await untriggered;
     await this.keygroups.close();
     await this.#rights.close();
     await this.cluster?.close();

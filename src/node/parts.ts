@@ -1,3 +1,5 @@
+// Why so long: it names every part of a node once, and what each is given of the others.
+
 import { mkdir, rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
@@ -48,6 +50,7 @@ import { NODE_STORE, STORES_FOLDER } from "./data-dir.js";
 import type { NodeSettings } from "./node-settings.js";
 import { openRights, type NodeRights } from "./rights.js";
 import { beginRun } from "./run-marker.js";
+import { noteFunction, openTriggerBook, startSources, type TriggerParts } from "./trigger-parts.js";
 
 /** What a node works with, opened and put together. */
 export interface NodeParts {
@@ -65,6 +68,8 @@ export interface NodeParts {
   readonly cluster: NodeCluster | undefined;
   readonly deployment: Deployment | undefined;
   readonly outbox: Outbox;
+  /** What calls functions by itself. */
+  readonly triggers: TriggerParts;
   readonly calls: FunctionCalls;
   readonly rights: NodeRights;
   readonly grants: Grants;
@@ -180,6 +185,7 @@ async function openAll(
   });
   const rights = openRights({ settings, nodeStore, directory: cluster?.directory, clock });
   opened.push(() => rights.close());
+  const triggers = openTriggerBook(cluster, registry.list());
   const draining = new AbortController();
   const artefacts = await createArtefactStore(join(dataDir, "artefacts"));
   const target = thisTarget(pythonVersion);
@@ -231,6 +237,10 @@ async function openAll(
     resumeKeygroup: async (name) => void (await keygroups.resume(keygroupOf(name))),
     removeKeygroup: (name) => keygroups.remove(keygroupOf(name)),
     leaveKeygroup: (name) => keygroups.leave(keygroupOf(name)),
+    changed: (name) => {
+      if (!cluster) noteFunction(triggers, name, registry.find(name));
+      sources.look();
+    },
     collectArtefacts: (inUse) =>
       collectArtefacts(
         artefacts,
@@ -276,10 +286,20 @@ async function openAll(
     nextId: nextInvocationId,
   });
   serve(outbox, draining.signal);
+  let sources: TriggerParts = { look: () => {}, close: async () => {} };
   await keygroups.open();
   opened.push(() => functions.kill());
   await functions.open();
   outbox.open(keygroups.list());
+  sources = startSources({
+    book: triggers,
+    starters: {},
+    isHere: ({ function: name }) => functions.find(name) !== undefined,
+    outbox,
+    cluster,
+    logger,
+  });
+  opened.push(() => sources.close());
   deployment?.start();
   return {
     settings,
@@ -292,6 +312,7 @@ async function openAll(
     cluster,
     deployment,
     outbox,
+    triggers: sources,
     calls,
     rights,
     grants: parted.grants,

@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import type { Command } from "commander";
 
 import { EnokiError } from "../../core/errors.js";
-import type { FunctionConfig } from "../../client/types.js";
+import type { FunctionConfig, TriggerSetting } from "../../client/types.js";
 import {
   addNodeCommand,
   onNode,
@@ -13,6 +13,7 @@ import {
   type NodeContext,
 } from "../command.js";
 import { deploy, nameFromPath } from "../deploying.js";
+import { triggerOptions } from "../trigger-options.js";
 import { write } from "../io.js";
 import { applyPlan, planApplication, readApplication } from "../manifest/application.js";
 import { MANIFEST_FILE } from "../manifest/manifest.js";
@@ -33,6 +34,7 @@ export interface FunctionOptions {
   readonly isolation?: string;
   readonly network?: string;
   readonly access?: string;
+  readonly on?: readonly TriggerSetting[];
   readonly allowBuild?: boolean;
 }
 
@@ -56,6 +58,7 @@ const FUNCTION_FLAGS = [
   "isolation",
   "network",
   "access",
+  "on",
   "allowBuild",
   "to",
   "data",
@@ -72,6 +75,7 @@ export function addDeployCommand(program: Command, cli: Cli): void {
       "enoki deploy ./sensor --name sensor --env UNIT=celsius --memory 128m",
       "enoki deploy ./sensor --to edge1,edge2 --wait 30s",
       "enoki deploy ./report --data at:cloud",
+      "enoki deploy ./alarm --on keygroup:readings/temp --at one",
       "enoki deploy ./smart-city/enoki.yaml --prune --dry-run",
     ],
   }).argument("[path]", "where the code is, or an enoki.yaml; else ./enoki.yaml, or this folder");
@@ -143,6 +147,7 @@ function refuseFlags(
 
 /** Adds the flags of {@link FunctionOptions}. */
 export function addFunctionOptions(command: Command): Command {
+  const { on, at } = triggerOptions();
   return command
     .option("--name <name>", "name of the function; else that of the file or folder")
     .option("--runtime <runtime>", "python, node or binary; else the entry file decides")
@@ -155,13 +160,15 @@ export function addFunctionOptions(command: Command): Command {
     .option("--isolation <kind>", "process or sandbox")
     .option("--network <access>", "in a sandbox: none or host")
     .option("--access <who>", "who may call it: public, or token; else as the node says")
+    .addOption(on)
+    .addOption(at)
     .option("--allow-build", "let pip build source distributions");
 }
 
 /** Brings flags into the form of the API; what was not said is left out, and the node checks values. */
 export function toFunctionConfig(options: FunctionOptions): FunctionConfig {
   const { runtime, env, timeout, memory, cpu, isolation, network, access, allowBuild } = options;
-  const { maxInstances, concurrency } = options;
+  const { maxInstances, concurrency, on: triggers } = options;
   const config = {
     runtime,
     env: env === undefined ? undefined : Object.fromEntries(env.map(parseVariable)),
@@ -174,6 +181,7 @@ export function toFunctionConfig(options: FunctionOptions): FunctionConfig {
     isolation,
     network,
     access,
+    triggers,
     allowBuild,
   };
   const said = Object.entries(config).filter(([, value]) => value !== undefined);

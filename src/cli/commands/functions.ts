@@ -182,6 +182,7 @@ function describe(info: FunctionInfo): string {
     ["network", config.network],
     ["access", config.access],
     ["application", config.application],
+    ...(config.triggers ?? []).map(({ on, at }): [string, string] => ["trigger", `${on} (${at})`]),
     ["env", Object.keys(config.env ?? {}).join(", ") || undefined],
     ["instances", `${status.instances} (running ${status.running}, queued ${status.queued})`],
     ["calls", `${status.invocationsTotal} (failed ${status.failuresTotal})`],

@@ -1,3 +1,5 @@
+// Why so long: everybody who stores a call for later comes by here, each with a door of its own.
+
 import { EnokiError } from "../../core/errors.js";
 import { parseInvocationId, type FunctionName, type InvocationId } from "../../core/ids.js";
 import { LIMITS } from "../../core/limits.js";
@@ -102,6 +104,18 @@ export class Outbox implements InvocationsFacade {
     return new Promise((resolve, reject) =>
       this.#accept(store, fresh.id, message, resolve, reject),
     );
+  }
+
+  /**
+   * Stores the call that an event from outside makes, with the data of its function, and gives its id, or
+   * that of the first one with the same idempotency key.
+   * @throws EnokiError `ENOKI_OUTBOX_FULL`, `ENOKI_KEYGROUP_NOT_FOUND` where its data are not
+   */
+  async acceptEvent(event: Pick<OutboxMessage, "function" | "request">): Promise<InvocationId> {
+    const store = this.#options.storeOf(event.function as FunctionName);
+    const message = { ...event, from: undefined, depth: 0, orderKey: "", session: "" };
+    const { id } = this.#options.nextId();
+    return new Promise((resolve, reject) => this.#accept(store, id, message, resolve, reject));
   }
 
   /**

@@ -5,6 +5,7 @@ import type { FunctionName } from "../../core/ids.js";
 import { LIMITS } from "../../core/limits.js";
 import type { DeployRequest } from "../../functions/facade.js";
 import { parseInput } from "../../input/parse-input.js";
+import { parseTriggers } from "../../triggers/trigger.js";
 import { parseJson, readBody } from "./body.js";
 import { functionConfigSchema } from "./schemas.js";
 
@@ -80,6 +81,7 @@ function toFunctionConfig(said: z.output<typeof functionConfigSchema>): DeployRe
     ...(said.network === undefined ? {} : { network: said.network }),
     ...(said.access === undefined ? {} : { access: said.access }),
     ...(said.application === undefined ? {} : { application: said.application }),
+    ...(said.triggers === undefined ? {} : { triggers: parseTriggers(said.triggers) }),
   };
 }
 

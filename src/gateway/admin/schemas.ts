@@ -12,6 +12,17 @@ import {
 import { jsonValueSchema } from "../../keygroups/json-operations.js";
 import { placementField } from "./replica-schemas.js";
 
+/** What calls a function by itself, as a deploy says it. */
+const triggerSchema = z
+  .strictObject({
+    on: z.string().describe("keygroup:NAME/PREFIX, cron:SCHEDULE or mqtt://BROKER/TOPIC"),
+    at: z
+      .string()
+      .optional()
+      .describe("origin, every or one; else origin for keygroups, and one for all others"),
+  })
+  .meta({ id: "Trigger" });
+
 /** What a deploy may say about how a function runs. */
 export const functionConfigSchema = z
   .strictObject({
@@ -28,6 +39,8 @@ export const functionConfigSchema = z
     network: z.enum(["none", "host"]).optional(),
     access: z.enum(["public", "token"]).optional(),
     application: applicationField.optional(),
+    /** In place of those that it has. */
+    triggers: z.array(triggerSchema).optional(),
     allowBuild: z.boolean().optional(),
   })
   .meta({ id: "FunctionConfig" });
@@ -47,6 +60,10 @@ const effectiveConfigSchema = z
     access: z.enum(["public", "token"]).optional(),
     /** The application whose manifest it was deployed by. */
     application: z.string().optional(),
+    /** What calls it by itself; absent = nothing. */
+    triggers: z
+      .array(z.strictObject({ on: z.string(), at: z.enum(["origin", "every", "one"]) }))
+      .optional(),
   })
   .meta({ id: "EffectiveFunctionConfig" });
 

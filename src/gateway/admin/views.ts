@@ -81,6 +81,7 @@ function showConfig(config: FunctionConfig): z.input<typeof schemas.functionSche
     network: config.network,
     ...(config.access === undefined ? {} : { access: config.access }),
     ...(config.application === undefined ? {} : { application: config.application }),
+    ...(config.triggers?.length ? { triggers: config.triggers.map((one) => ({ ...one })) } : {}),
   };
 }
 

@@ -116,12 +116,10 @@ export class LocalReplicas {
       },
       // The record says so too, and is followed.
       removed: () => {},
-      mustRejoin: (from: NodeName) => {
+      mustRejoin: () => {
         const { generation, epoch } = local.identity;
-        const detail = { keygroup: name, node: from };
-        logger.warn(detail, "the replica is too old to catch up and joins afresh");
+        logger.warn({ keygroup: name }, "the replica is too old to catch up and joins afresh");
         local.lost = { generation, epoch };
-        local.joinFrom = from;
         this.#events.lost(name);
       },
     };

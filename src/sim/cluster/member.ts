@@ -1,4 +1,3 @@
-import type { NodeName } from "../../core/ids.js";
 import { Replica } from "../../core/replica.js";
 import { Keygroup } from "../../keygroups/keygroup.js";
 import { Replicator } from "../../keygroups/replication/replicator.js";
@@ -31,9 +30,7 @@ export interface MemberOpening {
   readonly mayBeOlder: boolean;
   /** False once the process or the replica is gone. */
   readonly isAlive: () => boolean;
-  /** Whom it had better join from, and has to from now on. */
-  readonly joinFrom: NodeName | undefined;
-  readonly mustRejoin: (from: NodeName) => void;
+  readonly mustRejoin: () => void;
 }
 
 /**
@@ -88,13 +85,12 @@ export async function openMember(opening: MemberOpening): Promise<RunningMember 
     random: () => random.next(),
     logger: silentLogger,
     timing,
-    joinFrom: opening.joinFrom,
     events: {
       serving: () => events.happened("member.serving", node),
       removed: () => events.happened("member.removed", node),
-      mustRejoin: (from) => {
+      mustRejoin: () => {
         events.happened("member.mustRejoin", node);
-        opening.mustRejoin(from);
+        opening.mustRejoin();
       },
     },
   });

@@ -51,9 +51,7 @@ export class WriteOutcomes {
     const { members } = naming.record;
     if (!members.some(({ epoch }) => epoch === dot.epoch)) ghost.isExcused = true;
     if (by) {
-      const kept = storedVector(
-        plan.config.durability === "strict" ? by.disk.synced : by.disk.rows,
-      );
+      const kept = vectorOn(plan.config.durability === "strict" ? by.disk.synced : by.disk.rows);
       if (!kept.covers(dot)) broken(`ACKNOWLEDGED ${formatDot(dot)} before it was kept`);
     }
     return ghost;
@@ -96,7 +94,7 @@ export class WriteOutcomes {
     others: readonly (readonly [SimNode, Replica])[],
   ): Ghost[] {
     const { ghosts, happened, broken } = this.#at;
-    const kept = storedVector(node.disk.rows);
+    const kept = vectorOn(node.disk.rows);
     const gone: Ghost[] = [];
     for (const ghost of ghosts.timeline) {
       const { dot } = ghost.update;
@@ -124,7 +122,6 @@ export class WriteOutcomes {
   }
 }
 
-/** What a store says that its replica has applied. */
-export function storedVector(rows: Rows): Vector {
+function vectorOn(rows: Rows): Vector {
   return rows.size === 0 ? new Vector() : readState(rows).vector;
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 
 import { EnokiError } from "../../../src/core/errors.js";
 import { LIMITS } from "../../../src/core/limits.js";
-import { type InvocationId, parseNodeName } from "../../../src/core/ids.js";
+import { type InvocationId, type KeygroupName, parseNodeName } from "../../../src/core/ids.js";
 import { adminFixture, codeOf, type AdminFixture } from "../../helpers/admin-app.js";
 
 function form(config?: unknown, archive = "zip bytes"): FormData {
@@ -78,6 +78,49 @@ describe("deploy", () => {
         allowBuild: true,
       },
     ]);
+  });
+
+  test("triggers arrive in one way of writing them, with their place", async () => {
+    const { request, functions } = await adminFixture();
+    const triggers = [{ on: "keygroup:hello/" }, { on: "cron:1  2 3 4 5", at: "every" }];
+    await request("PUT", "/v1/functions/hello", { body: form({ triggers }) });
+    expect(functions.deploys[0]?.config).toEqual({
+      triggers: [
+        { on: "keygroup:hello", at: "origin" },
+        { on: "cron:1 2 3 4 5", at: "every" },
+      ],
+    });
+    const described = await request("GET", "/v1/functions/hello");
+    expect(await described.json()).toMatchObject({
+      config: { triggers: functions.deploys[0]?.config.triggers },
+    });
+  });
+
+  test("a trigger that is none is refused", async () => {
+    const { request, functions } = await adminFixture();
+    const body = form({ triggers: [{ on: "keygroup:hello", at: "once" }] });
+    const refused = await request("PUT", "/v1/functions/hello", { body });
+    expect([refused.status, await codeOf(refused)]).toEqual([400, "ENOKI_INVALID_TRIGGER"]);
+    expect(functions.deploys).toEqual([]);
+  });
+
+  test("another function's keygroup is listened to only with the right to", async () => {
+    const { request, functions, deps } = await adminFixture();
+    const deploy = () =>
+      request("PUT", "/v1/functions/hello", {
+        body: form({ triggers: [{ on: "keygroup:kg/a" }] }),
+      });
+    const refused = await deploy();
+    expect(refused.status).toBe(403);
+    const { code, detail } = (await refused.json()) as { code: string; detail: string };
+    expect(code).toBe("ENOKI_FORBIDDEN");
+    expect(detail).toContain("enoki keygroups grant kg --to function:hello --rights triggers");
+    const hello = { kind: "function", id: "hello" } as const;
+    await deps.grants.set("kg" as KeygroupName, hello, ["read"]);
+    expect((await deploy()).status).toBe(403);
+    expect(functions.deploys).toEqual([]);
+    await deps.grants.set("kg" as KeygroupName, hello, ["triggers"]);
+    expect((await deploy()).status).toBe(201);
   });
 
   test("without a config nothing is said", async () => {

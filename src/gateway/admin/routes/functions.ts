@@ -13,6 +13,7 @@ import { json, noContent } from "../responses.js";
 import { route, type AdminRoute } from "../route.js";
 import { functionConfigSchema, functionSchema, logLineSchema, revisionSchema } from "../schemas.js";
 import { eventStream, lineStream, NDJSON } from "../streams.js";
+import { requireTriggerRights } from "../trigger-rights.js";
 import { showFunction, showLogLine, showRevisions } from "../views.js";
 
 const LOG_TAIL_DEFAULT = 1000;
@@ -131,6 +132,7 @@ function changeRoutes(deps: AdminDeps): AdminRoute[] {
         const { data } = call.query;
         const placement = data === undefined ? undefined : parsePlacement(data);
         const form = await readDeployForm(call.request, name);
+        requireTriggerRights(deps.grants, name, form.config.triggers ?? []);
         const { record, isNew } = await functions.deploy({ ...form, targets, placement });
         return json(show(deps, record), isNew ? 201 : 200);
       },
