@@ -12,7 +12,8 @@ interface Running {
   /** What was applied when it began: versions that it covers come without their bodies. */
   readonly known: Vector;
   nextSequence: number;
-  stagedBytes: number;
+  /** How much it may still stage. */
+  roomBytes: number;
 }
 
 /** Step 3, at the receiver: the catch-ups that run. What they bring takes effect at their end. */
@@ -27,8 +28,8 @@ export class IncomingCatchUps {
     this.#stagedBytesMax = stagedBytesMax;
   }
 
-  /** Begins one. */
-  begin(reader: RowReader, from: number): CatchUpRequest {
+  /** Begins one. `stagesAll`: however much it brings. */
+  begin(reader: RowReader, from: number, stagesAll = false): CatchUpRequest {
     const { identity, vector } = this.#state;
     const id = nextStagingId(reader, this.#lastId);
     this.#lastId = id;
@@ -39,7 +40,8 @@ export class IncomingCatchUps {
     assert(isSwept, "a replica must be swept before it joins");
     // why: a joining replica stores what comes at once, and two senders would mix.
     if (request.isFresh) this.#running.clear();
-    this.#running.set(id, { from, known: request.vector, nextSequence: 0, stagedBytes: 0 });
+    const roomBytes = stagesAll ? Infinity : this.#stagedBytesMax;
+    this.#running.set(id, { from, known: request.vector, nextSequence: 0, roomBytes });
     return request;
   }
 
@@ -54,9 +56,9 @@ export class IncomingCatchUps {
     if (chunk.end) return this.#install(reader, chunk);
     const writes = stageWrites(chunk);
     for (const { key, value } of writes) {
-      running.stagedBytes += key.length + (value as Uint8Array).length;
+      running.roomBytes -= key.length + (value as Uint8Array).length;
     }
-    if (running.stagedBytes > this.#stagedBytesMax) return this.#breakOff(chunk, "rejoin");
+    if (running.roomBytes < 0) return this.#breakOff(chunk, "rejoin");
     return { writes, outcome: "held" };
   }
 

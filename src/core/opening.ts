@@ -41,7 +41,7 @@ export interface OpenOptions {
    */
   readonly resumes: boolean;
   readonly founding?: Founding;
-  /** Bytes that a catch-up may stage; more than that must be joined afresh. */
+  /** Bytes that a catch-up may stage; more than that is better joined afresh. */
   readonly stagedBytesMax?: number;
   /** The `hlc` of the object that was thrown away in this process; else the stored bound counts. */
   readonly hlc?: number;

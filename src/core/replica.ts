@@ -204,10 +204,11 @@ export class Replica {
 
   /**
    * Step 3: begins to catch up from the member `from`. The answers go to {@link receiveChunk}.
-   * A replica that joins runs one at a time, and must have been swept.
+   * A replica that joins runs one at a time, and must have been swept. `stagesAll`: however much it
+   * brings, where joining afresh would lose something.
    */
-  catchUpRequest(reader: RowReader, from: number): CatchUpRequest {
-    return this.#catchUps.begin(reader, from);
+  catchUpRequest(reader: RowReader, from: number, stagesAll = false): CatchUpRequest {
+    return this.#catchUps.begin(reader, from, stagesAll);
   }
 
   /** Breaks off a catch-up whose link broke, or that takes too long. */

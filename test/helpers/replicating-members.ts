@@ -99,7 +99,7 @@ export async function openMember(
     events: {
       serving: () => told.push("serving"),
       removed: () => told.push("removed"),
-      mustRejoin: () => told.push("mustRejoin"),
+      mustRejoin: (from) => told.push(`mustRejoin from ${from}`),
     },
   });
   return { keygroup, replicator, router, storage, told };

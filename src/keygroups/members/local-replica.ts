@@ -1,4 +1,5 @@
 import type { KeygroupRecord } from "../../cluster/records.js";
+import type { NodeName } from "../../core/ids.js";
 import type { Identity } from "../../core/meta.js";
 import type { Keygroup } from "../keygroup.js";
 import type { StoredMember } from "../keygroup-stores.js";
@@ -10,6 +11,8 @@ export class LocalReplica {
   readonly keygroup: Keygroup;
   /** The member whose data are lost: its place must be taken by another one. */
   lost: StoredMember | undefined;
+  /** See `ReplicatorOptions.joinFrom`; of the next one. */
+  joinFrom: NodeName | undefined;
   /** The others go on without it: they have everything that is here, or that was not waited for. */
   left: "covered" | "forced" | undefined;
   /** The member in the row of the node's own store. */
@@ -45,8 +48,11 @@ export class LocalReplica {
   }
 
   /** Begins to speak with other members, once there is a record to speak under. */
-  start(options: Omit<ReplicatorOptions, "host">): void {
-    this.#replicator ??= new Replicator({ ...options, host: this.keygroup });
+  start(options: Omit<ReplicatorOptions, "host" | "joinFrom">): void {
+    if (this.#replicator) return;
+    const { joinFrom, keygroup: host } = this;
+    this.joinFrom = undefined;
+    this.#replicator = new Replicator({ ...options, host, joinFrom });
   }
 
   /** Acts under the record, once it is stored. */

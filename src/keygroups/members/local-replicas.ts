@@ -116,10 +116,12 @@ export class LocalReplicas {
       },
       // The record says so too, and is followed.
       removed: () => {},
-      mustRejoin: () => {
+      mustRejoin: (from: NodeName) => {
         const { generation, epoch } = local.identity;
-        logger.warn({ keygroup: name }, "the replica is too old to catch up and joins afresh");
+        const detail = { keygroup: name, node: from };
+        logger.warn(detail, "the replica is too old to catch up and joins afresh");
         local.lost = { generation, epoch };
+        local.joinFrom = from;
         this.#events.lost(name);
       },
     };

@@ -1,5 +1,6 @@
 import type { CatchUpChunk } from "../../core/catch-up.js";
 import type { Dot } from "../../core/dot.js";
+import type { NodeName } from "../../core/ids.js";
 import type { ReceiveEffects } from "../../core/update.js";
 import type { Vector } from "../../core/vector.js";
 import { encodeMessage, type KeygroupMessage } from "../../core/wire/messages.js";
@@ -18,13 +19,15 @@ interface Running {
 /** What a pull asks of its replicator. */
 export interface PullEvents {
   readonly peers: Iterable<Peer>;
+  /** Whom a join had better ask; see `ReplicatorOptions.joinFrom`. */
+  readonly joinFrom: NodeName | undefined;
   readonly roundTripMs: (peer: Peer) => number;
   /** Everything of a catch-up is stored. */
   completed(held: ReceiveEffects | undefined): void;
-  /** What the members have collected cannot be brought here any more: join afresh. */
-  mustRejoin(): void;
-  /** More is missing here than can be staged: join afresh, once a member has what is here. */
-  isTooFarBehind(): void;
+  /** What the members have collected cannot be brought here any more: join afresh from that one. */
+  mustRejoin(from: Peer): void;
+  /** That one has more than is staged here at once. Nothing is asked for until {@link CatchUpPull.goOn}. */
+  isTooFarBehind(from: Peer): void;
 }
 
 /** Rows of an older life that are dropped in one turn. */
@@ -48,11 +51,15 @@ export class CatchUpPull {
   /** Refusals since the last chunk. */
   #refusals = 0;
   readonly #progress = new JoinProgress();
+  readonly #beganMs: number;
+  #isPaused = false;
+  #stagesAll = false;
   #isClosed = false;
 
   constructor(context: ReplicationContext, events: PullEvents) {
     this.#context = context;
     this.#events = events;
+    this.#beganMs = context.clock.monotonicMs();
   }
 
   /** True while one runs. */
@@ -72,7 +79,7 @@ export class CatchUpPull {
 
   /** Begins a catch-up if one is due. Called whenever something was learnt, and in intervals. */
   evaluate(): void {
-    if (this.#running || this.#isClosed) return;
+    if (this.#running || this.#isPaused || this.#isClosed) return;
     const { host, clock } = this.#context;
     const { vector, identity } = host.replica;
     const nowMs = clock.monotonicMs();
@@ -88,8 +95,16 @@ export class CatchUpPull {
       if (!identity.isServing || isDue) due.push(peer);
     }
     // Whoever has what a held update waits for may not have said so yet.
-    const nearest = this.#nearest(due.length === 0 && hasHeld ? able : due);
+    const asked = due.length === 0 && hasHeld ? able : due;
+    const nearest = this.#nearest(identity.isServing ? asked : this.#toJoinFrom(asked));
     if (nearest) this.#begin(nearest);
+  }
+
+  /** Goes on after `isTooFarBehind`, and stages the next one however large it is. */
+  goOn(): void {
+    this.#isPaused = false;
+    this.#stagesAll = true;
+    this.evaluate();
   }
 
   /** Takes a chunk of `peer`. */
@@ -115,7 +130,7 @@ export class CatchUpPull {
     counts.resetsReceivedTotal += 1;
     this.#fail(running);
     if (!host.replica.identity.isServing) this.#abandonJoin();
-    else if (host.replica.mustRejoin(floor)) this.#events.mustRejoin();
+    else if (host.replica.mustRejoin(floor)) this.#events.mustRejoin(peer);
   }
 
   /** The sender does not serve this replica. */
@@ -162,6 +177,20 @@ export class CatchUpPull {
     return clock.monotonicMs() - sinceMs >= timing.catchUpAfterMs;
   }
 
+  /**
+   * The one that it had better ask, while that one has a link; after some time whoever is there.
+   *
+   * why wait: the nearest may lack the very thing that made this replica join afresh, and it would
+   * have to do so again, and again.
+   */
+  #toJoinFrom(able: readonly Peer[]): readonly Peer[] {
+    const { joinFrom, peers } = this.#events;
+    const { clock, timing } = this.#context;
+    if (clock.monotonicMs() - this.#beganMs > timing.catchUpTimeoutMs) return able;
+    const better = [...peers].find(({ node, isUp }) => node === joinFrom && isUp);
+    return better ? able.filter((peer) => peer === better) : able;
+  }
+
   #nearest(peers: readonly Peer[]): Peer | undefined {
     let nearest: Peer | undefined;
     let nearestMs = Infinity;
@@ -180,7 +209,7 @@ export class CatchUpPull {
       this.#sweep();
       return;
     }
-    const request = host.replica.catchUpRequest(host.rows, peer.member);
+    const request = host.replica.catchUpRequest(host.rows, peer.member, this.#stagesAll);
     const running: Running = { id: request.id, peer, cancelTimeout: () => {} };
     this.#running = running;
     counts.catchUpsBegunTotal += 1;
@@ -197,8 +226,8 @@ export class CatchUpPull {
       this.#fail(running);
       if (outcome === "rejected") this.#abandonJoin();
       if (outcome === "rejoin") {
-        this.close();
-        this.#events.isTooFarBehind();
+        this.#isPaused = true;
+        this.#events.isTooFarBehind(running.peer);
       }
       return;
     }
@@ -211,6 +240,7 @@ export class CatchUpPull {
     }
     running.cancelTimeout();
     this.#running = undefined;
+    this.#stagesAll = false;
     running.peer.isFresh = false;
     this.#held = undefined;
     running.peer.compare(host.replica.vector, this.#context.clock.monotonicMs());

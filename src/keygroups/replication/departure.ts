@@ -28,6 +28,9 @@ export class Departure {
   readonly #isStoringRecord: () => boolean;
   /** What is looked at whenever a member says where it stands. */
   readonly #checks = new Set<() => void>();
+  /** Attempts that need the writes stopped. */
+  #attempts = 0;
+  #isClosed = false;
 
   constructor(
     context: ReplicationContext,
@@ -52,6 +55,7 @@ export class Departure {
   async leave(withinMs: number, to?: NodeName): Promise<LeaveOutcome> {
     const { host, timers, clock } = this.#context;
     const begun = Math.floor(clock.monotonicMs() * STAMPS_PER_MS);
+    this.#attempts += 1;
     host.setLeaving(true);
     const isCovered = await new Promise<boolean>((resolve) => {
       const end = (isCovered: boolean): void => {
@@ -66,24 +70,19 @@ export class Departure {
       this.#checks.add(check);
       check();
     });
-    if (!isCovered) host.setLeaving(false);
+    if (!isCovered) this.stay();
     return { isCovered, epoch: host.replica.record.epoch, unreplicated: this.unreplicated() };
   }
 
-  /** Does not leave after all: writing goes on. */
+  /** Does not leave after all: writing goes on, unless another attempt is under way. */
   stay(): void {
-    this.#context.host.setLeaving(false);
+    this.#attempts = Math.max(0, this.#attempts - 1);
+    if (this.#attempts === 0 && !this.#isClosed) this.#context.host.setLeaving(false);
   }
 
-  /** Stops writing, and calls `then` once some member has everything that is here. */
-  onceCovered(then: () => void): void {
-    this.#context.host.setLeaving(true);
-    const check = (): void => {
-      if (![...this.#peers].some(({ standing }) => this.#hasEverything(standing))) return;
-      this.#checks.delete(check);
-      then();
-    };
-    this.#checks.add(check);
+  /** The keygroup may be that of another member from now on: it is not touched any more. */
+  close(): void {
+    this.#isClosed = true;
   }
 
   /**

@@ -32,8 +32,11 @@ export interface ReplicatorEvents {
   serving(): void;
   /** The record does not list this member any more. */
   removed(): void;
-  /** What the members have collected cannot be brought here: wipe, and join as another member. */
-  mustRejoin(): void;
+  /**
+   * What that node's replica has, or has collected, cannot be brought here: wipe, and join as another
+   * member, from that one.
+   */
+  mustRejoin(from: NodeName): void;
 }
 
 /** What a replicator is made from. */
@@ -48,6 +51,8 @@ export interface ReplicatorOptions {
   readonly random: () => number;
   readonly logger: Logger;
   readonly timing?: Partial<ReplicationTiming>;
+  /** Whom a replica asks first that joins because it could not catch up with that node. */
+  readonly joinFrom?: NodeName | undefined;
 }
 
 /**
@@ -75,7 +80,7 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
   #isClosed = false;
 
   constructor(options: ReplicatorOptions) {
-    const { host, router, events, timing, ...shared } = options;
+    const { host, router, events, timing, joinFrom, ...shared } = options;
     const { identity, record } = host.replica;
     this.name = host.name;
     this.#router = router;
@@ -103,10 +108,11 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
     });
     this.#pull = new CatchUpPull(context, {
       peers,
+      joinFrom,
       roundTripMs: (peer) => router.roundTripMs(peer.node),
       completed: (held) => this.#caughtUp(held),
-      mustRejoin: () => events.mustRejoin(),
-      isTooFarBehind: () => this.#departure.onceCovered(() => events.mustRejoin()),
+      mustRejoin: ({ node }) => events.mustRejoin(node),
+      isTooFarBehind: ({ node }) => void this.#joinAfresh(node),
     });
     this.#staleness = new StalenessTracker(identity.epoch, record);
     this.#heartbeats = new Heartbeats(context, peers, relay, () => {
@@ -214,6 +220,7 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
     this.#isClosed = true;
     this.#leaveRouter();
     this.#adoption.close();
+    this.#departure.close();
     this.#heartbeats.close();
     this.#pull.close();
     this.#serving.close();
@@ -283,6 +290,17 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
       this.#events.serving();
     }
     this.#pull.evaluate();
+  }
+
+  /**
+   * Joins afresh from a node that has all that is here. One that has not, and will not soon, has to be
+   * caught up with, however far it is: what it lacks would be lost, or have to be brought again.
+   */
+  async #joinAfresh(from: NodeName): Promise<void> {
+    const { isCovered } = await this.#departure.leave(this.#context.timing.catchUpTimeoutMs, from);
+    if (this.#isClosed) return;
+    if (isCovered) this.#events.mustRejoin(from);
+    else this.#pull.goOn();
   }
 
   #gone(peer: Peer): void {

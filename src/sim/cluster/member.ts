@@ -1,3 +1,4 @@
+import type { NodeName } from "../../core/ids.js";
 import { Replica } from "../../core/replica.js";
 import { Keygroup } from "../../keygroups/keygroup.js";
 import { Replicator } from "../../keygroups/replication/replicator.js";
@@ -30,7 +31,9 @@ export interface MemberOpening {
   readonly mayBeOlder: boolean;
   /** False once the process or the replica is gone. */
   readonly isAlive: () => boolean;
-  readonly mustRejoin: () => void;
+  /** Whom it had better join from, and has to from now on. */
+  readonly joinFrom: NodeName | undefined;
+  readonly mustRejoin: (from: NodeName) => void;
 }
 
 /**
@@ -85,12 +88,13 @@ export async function openMember(opening: MemberOpening): Promise<RunningMember 
     random: () => random.next(),
     logger: silentLogger,
     timing,
+    joinFrom: opening.joinFrom,
     events: {
       serving: () => events.happened("member.serving", node),
       removed: () => events.happened("member.removed", node),
-      mustRejoin: () => {
+      mustRejoin: (from) => {
         events.happened("member.mustRejoin", node);
-        opening.mustRejoin();
+        opening.mustRejoin(from);
       },
     },
   });

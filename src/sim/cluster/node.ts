@@ -29,6 +29,8 @@ export class SimNode {
   /** The next start finds a state that may be older than what was sent. */
   #mayBeOlder = false;
   #hasLostDisk = false;
+  /** Whom the next replica here joins from, if it can. */
+  #joinFrom: NodeName | undefined;
 
   constructor(parts: SimNodeParts) {
     this.#parts = parts;
@@ -104,6 +106,8 @@ export class SimNode {
     if (this.#hasLostDisk) {
       this.#hasLostDisk = false;
       if (naming.memberOf(this.name) !== undefined) this.rejoin();
+      // An empty node reads what the naming service holds now, not what it held when it was a member.
+      else this.#epochMin = naming.record.epoch;
     }
     if (this.#view) this.#follow(this.#view);
     process.listen();
@@ -131,10 +135,14 @@ export class SimNode {
     }
   }
 
-  /** Joins as another member: own transaction, empty store, older records ignored. */
-  rejoin(): void {
+  /**
+   * Joins as another member: own transaction, empty store, older records ignored; `from`: see
+   * `ReplicatorOptions.joinFrom`.
+   */
+  rejoin(from?: NodeName): void {
     const { naming, events, faulty } = this.#parts;
     events.happened("member.rejoin", this);
+    this.#joinFrom = from;
     this.#close();
     if (faulty.keepsStore !== true) this.#wipe();
     const record = naming.join(this.name);
@@ -215,6 +223,8 @@ export class SimNode {
     this.#openingMember = member;
     const mayBeOlder = this.#mayBeOlder;
     this.#mayBeOlder = false;
+    const joinFrom = this.#joinFrom;
+    this.#joinFrom = undefined;
     const storage = this.disk.open(isAlive, {
       transacted: (isCommitted) => events.transacted(this, isCommitted),
     });
@@ -227,7 +237,8 @@ export class SimNode {
       member,
       mayBeOlder,
       isAlive,
-      mustRejoin: () => this.rejoin(),
+      joinFrom,
+      mustRejoin: (from) => this.rejoin(from),
     });
     void opened.then(
       (running) => {

@@ -1,5 +1,6 @@
 import { compareOrigins, formatDot } from "../../core/dot.js";
 import type { Version } from "../../core/item.js";
+import { isShadowed } from "../../core/live-set.js";
 import { TAG } from "../../core/value.js";
 import type { Network } from "../cluster/network.js";
 import type { SimNode } from "../cluster/node.js";
@@ -19,12 +20,16 @@ export class Bounds {
   }
 
   /**
-   * Looks at the versions that a replica keeps of a key. What only waits to be collected is left out:
-   * its origin may have done so, and does not name it any more when it writes again.
+   * Looks at the versions that a replica keeps of a key. What only waits to be collected, or will be
+   * when it expires, is left out: its origin may have done so, and does not name it any more when it
+   * writes again.
    */
   versions(node: SimNode, live: readonly Version[]): void {
     const values = live.filter(
-      ({ value, expiresAtMs }) => value.tag !== TAG.tombstone && expiresAtMs === 0,
+      (version) =>
+        version.value.tag !== TAG.tombstone &&
+        version.expiresAtMs === 0 &&
+        !isShadowed(live, version),
     );
     for (let at = 1; at < values.length; at++) {
       const [earlier, later] = [values[at - 1] as Version, values[at] as Version];

@@ -12,7 +12,7 @@ import { SessionGuarantees } from "./session-guarantees.js";
 import { StalenessBound } from "./staleness-bound.js";
 import { VisibleState } from "./visible-state.js";
 import { WatchedReplica } from "./watched-replica.js";
-import { WriteOutcomes } from "./write-outcomes.js";
+import { storedVector, WriteOutcomes } from "./write-outcomes.js";
 
 /**
  * All oracles, and what they see: every step of every replica, and everything that clients are told.
@@ -102,7 +102,12 @@ export class Checker {
   crashed(node: SimNode, how: Downfall): void {
     const watched = this.#watched.get(node);
     this.#watched.delete(node);
-    if (watched && how === "power" && this.#at.plan.config.durability === "strict") {
+    const { durability } = this.#at.plan.config;
+    if (watched && how === "power" && durability === "relaxed") {
+      const { members, past } = watched.replica.record;
+      if (members.length + past.length === 1) this.sessions.wentBack(storedVector(node.disk.rows));
+    }
+    if (watched && how === "power" && durability === "strict") {
       const others = [...this.#watched].map(([other, { replica }]) => [other, replica] as const);
       const gone = this.writes.unsynced(node, watched.replica.origin, others);
       for (const ghost of gone) this.sessions.forgotten(ghost);

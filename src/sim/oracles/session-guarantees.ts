@@ -18,6 +18,10 @@ class Told {
   lasts(): Iterable<Ghost> {
     return this.#lasts.values();
   }
+
+  keepOnly(isKept: (ghost: Ghost) => boolean): void {
+    for (const [origin, ghost] of this.#lasts) if (!isKept(ghost)) this.#lasts.delete(origin);
+  }
 }
 
 /** What the checker knows of one client that carries a session. */
@@ -94,6 +98,18 @@ export class SessionGuarantees {
     for (const [client, { all }] of this.#clients) {
       if (!all.has(ghost)) continue;
       this.#at.broken(`SHOWN ${formatDot(ghost.update.dot)} to client ${client}, and then lost`);
+    }
+  }
+
+  /**
+   * A node that has always been the only member is back at `vector` after a power cut: `relaxed` allows
+   * that, and clients of such a node have no token that could tell them (`SessionGate.isShared`).
+   */
+  wentBack(vector: Vector): void {
+    const isKept = ({ update }: Ghost): boolean => this.#at.ghosts.covers(vector, update.dot);
+    for (const { reads, writes } of this.#clients.values()) {
+      reads.keepOnly(isKept);
+      writes.keepOnly(isKept);
     }
   }
 

@@ -51,7 +51,9 @@ export class WriteOutcomes {
     const { members } = naming.record;
     if (!members.some(({ epoch }) => epoch === dot.epoch)) ghost.isExcused = true;
     if (by) {
-      const kept = vectorOn(plan.config.durability === "strict" ? by.disk.synced : by.disk.rows);
+      const kept = storedVector(
+        plan.config.durability === "strict" ? by.disk.synced : by.disk.rows,
+      );
       if (!kept.covers(dot)) broken(`ACKNOWLEDGED ${formatDot(dot)} before it was kept`);
     }
     return ghost;
@@ -94,7 +96,7 @@ export class WriteOutcomes {
     others: readonly (readonly [SimNode, Replica])[],
   ): Ghost[] {
     const { ghosts, happened, broken } = this.#at;
-    const kept = vectorOn(node.disk.rows);
+    const kept = storedVector(node.disk.rows);
     const gone: Ghost[] = [];
     for (const ghost of ghosts.timeline) {
       const { dot } = ghost.update;
@@ -122,6 +124,7 @@ export class WriteOutcomes {
   }
 }
 
-function vectorOn(rows: Rows): Vector {
+/** What a store says that its replica has applied. */
+export function storedVector(rows: Rows): Vector {
   return rows.size === 0 ? new Vector() : readState(rows).vector;
 }
