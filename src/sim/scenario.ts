@@ -10,7 +10,7 @@ import { ScenarioClient, type ScenarioOperation } from "./clients/scenario-clien
 import { SimNaming } from "./cluster/naming.js";
 import { Network } from "./cluster/network.js";
 import { SimNode } from "./cluster/node.js";
-import { UNWATCHED, type Downfall } from "./cluster/node-parts.js";
+import { UNWATCHED, type Downfall, type SimNodeParts } from "./cluster/node-parts.js";
 import { drawPlan } from "./plan.js";
 import { VirtualTime } from "./cluster/virtual-time.js";
 import { areLinked, type LinkShape } from "./topology.js";
@@ -34,6 +34,10 @@ class Scenario {
   readonly #network: Network;
   readonly #clients = new Map<string, ScenarioClient>();
   #naming: SimNaming | undefined;
+  #sizes: Pick<SimNodeParts, "timing" | "stagedBytesMax"> = {
+    timing: {},
+    stagedBytesMax: 1_000_000,
+  };
   #config: KeygroupConfig = { policy: "lww", durability: "relaxed", ttlMs: 0 };
 
   constructor() {
@@ -61,6 +65,11 @@ class Scenario {
       case "durability":
         this.#config = { ...this.#config, durability: first as "relaxed" };
         return undefined;
+      case "chunks": {
+        const chunkBudget = { keysMax: Number(first), bytesMax: 1_000_000 };
+        this.#sizes = { timing: { chunkBudget }, stagedBytesMax: Number(second) };
+        return undefined;
+      }
       case "links": {
         const isLinked = (...pair: [number, number]) => areLinked(first as LinkShape, ...pair);
         this.#network.plan = { ...this.#network.plan, isLinked };
@@ -151,7 +160,7 @@ class Scenario {
     for (const [index, name] of names.entries()) {
       this.#network.addNode(name);
       const shared = { time, random, naming, events, network: this.#network, faulty: {} };
-      const sizes = { timing: {}, skewMs: 0, stagedBytesMax: 1_000_000 };
+      const sizes = { ...this.#sizes, skewMs: 0 };
       const node = new SimNode({ ...shared, ...sizes, index, name, config: this.#config });
       this.#nodes.set(name, node);
       node.start();

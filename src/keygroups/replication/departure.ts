@@ -53,25 +53,38 @@ export class Departure {
 
   /** See `Replicator.leave`. */
   async leave(withinMs: number, to?: NodeName): Promise<LeaveOutcome> {
+    const isCovered = await new Promise<boolean>((resolve) => {
+      this.stopWriting(withinMs, to, resolve);
+    });
+    const { epoch } = this.#context.host.replica.record;
+    return { isCovered, epoch, unreplicated: this.unreplicated() };
+  }
+
+  /**
+   * Stops writing, and calls `then` once another member, or the one on that node, has everything here
+   * on stable storage. If that takes longer than `withinMs`, writing goes on, and it is told `false`.
+   */
+  stopWriting(
+    withinMs: number,
+    to: NodeName | undefined,
+    then: (isCovered: boolean) => void,
+  ): void {
     const { host, timers, clock } = this.#context;
     const begun = Math.floor(clock.monotonicMs() * STAMPS_PER_MS);
     this.#attempts += 1;
     host.setLeaving(true);
-    const isCovered = await new Promise<boolean>((resolve) => {
-      const end = (isCovered: boolean): void => {
-        cancel();
-        this.#checks.delete(check);
-        resolve(isCovered);
-      };
-      const cancel = timers.after(withinMs, () => end(false));
-      const check = (): void => {
-        if (this.#isCovered(to, begun)) end(true);
-      };
-      this.#checks.add(check);
-      check();
-    });
-    if (!isCovered) this.stay();
-    return { isCovered, epoch: host.replica.record.epoch, unreplicated: this.unreplicated() };
+    const end = (isCovered: boolean): void => {
+      cancel();
+      this.#checks.delete(check);
+      if (!isCovered) this.stay();
+      then(isCovered);
+    };
+    const cancel = timers.after(withinMs, () => end(false));
+    const check = (): void => {
+      if (this.#isCovered(to, begun)) end(true);
+    };
+    this.#checks.add(check);
+    check();
   }
 
   /** Does not leave after all: writing goes on, unless another attempt is under way. */

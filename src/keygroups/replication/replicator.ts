@@ -112,7 +112,7 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
       roundTripMs: (peer) => router.roundTripMs(peer.node),
       completed: (held) => this.#caughtUp(held),
       mustRejoin: ({ node }) => events.mustRejoin(node),
-      isTooFarBehind: ({ node }) => void this.#joinAfresh(node),
+      isTooFarBehind: ({ node }) => this.#joinAfresh(node),
     });
     this.#staleness = new StalenessTracker(identity.epoch, record);
     this.#heartbeats = new Heartbeats(context, peers, relay, () => {
@@ -296,11 +296,12 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
    * Joins afresh from a node that has all that is here. One that has not, and will not soon, has to be
    * caught up with, however far it is: what it lacks would be lost, or have to be brought again.
    */
-  async #joinAfresh(from: NodeName): Promise<void> {
-    const { isCovered } = await this.#departure.leave(this.#context.timing.catchUpTimeoutMs, from);
-    if (this.#isClosed) return;
-    if (isCovered) this.#events.mustRejoin(from);
-    else this.#pull.goOn();
+  #joinAfresh(from: NodeName): void {
+    this.#departure.stopWriting(this.#context.timing.catchUpTimeoutMs, from, (isCovered) => {
+      if (this.#isClosed) return;
+      if (isCovered) this.#events.mustRejoin(from);
+      else this.#pull.goOn();
+    });
   }
 
   #gone(peer: Peer): void {
