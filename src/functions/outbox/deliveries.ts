@@ -173,8 +173,11 @@ export class Deliveries {
       // Delivery is at least once: without a stored end it is as if the call had not been made.
       this.#again(tracked, id, entry, UNSTORED_PAUSE_MS);
     } finally {
+      const running = this.#running.get(entry.function) ?? 0;
       this.#count(this.#running, entry.function, -1);
-      this.#pump(entry.function);
+      // Else all that was due is under way, and what comes starts together, a moment after it was stored:
+      // one transaction keeps the ends of many, and their sender is not held up by each.
+      if (running >= RUNNING_MAX) this.#pump(entry.function);
     }
   }
 
@@ -203,7 +206,7 @@ export class Deliveries {
   /** The stored invocation; one that cannot be read now is put off. */
   #read({ store, summary }: Tracked, id: InvocationId): rows.StoredEntry | undefined {
     try {
-      const row = store.rows.get(rows.entryKey(id));
+      const row = store.rows.get(rows.entryKey(id, summary.createdAtMs));
       return row && rows.decodeEntry(row);
     } catch (error) {
       this.#options.logger.error({ error: String(error), id }, "an invocation could not be read");
@@ -254,7 +257,7 @@ export class Deliveries {
       lastError: lastErrorOf(end.outcome),
     };
     await tracked.store.commitLocal(() => ({
-      writes: [{ key: rows.entryKey(id), value: rows.encodeEntry(next) }],
+      writes: [{ key: rows.entryKey(id, next.createdAtMs), value: rows.encodeEntry(next) }],
       value: undefined,
     }));
     this.#again(tracked, id, next, pauseMs);
@@ -287,12 +290,11 @@ export class Deliveries {
     };
     const dead = { ...tried, isDead: true, finishedAtMs, lastError: lastErrorOf(end.outcome) };
     const encoded = rows.encodeResult(result);
+    const key = rows.entryKey(id, tried.createdAtMs);
     await store.commitLocal(() => ({
       writes: [
-        isDead
-          ? { key: rows.entryKey(id), value: rows.encodeEntry(dead) }
-          : rows.dropRow(rows.entryKey(id)),
-        { key: rows.resultKey(id), value: encoded },
+        isDead ? { key, value: rows.encodeEntry(dead) } : rows.dropRow(key),
+        { key: rows.resultKey(id, finishedAtMs), value: encoded },
       ],
       value: undefined,
     }));
@@ -323,14 +325,15 @@ export class Deliveries {
     this.#shelf.forget(oldest);
     const { logger } = this.#options;
     logger.warn({ function: functionName, id: oldest }, "the oldest dead letter was dropped");
-    this.#dropRows(dropped.store, oldest).catch((error: unknown) =>
+    this.#dropRows(dropped).catch((error: unknown) =>
       // Rows that survive a failure here are found and dropped after the next start.
       logger.warn({ error: String(error), id: oldest }, "a dead letter could not be deleted"),
     );
   }
 
-  async #dropRows(store: OutboxStore, id: InvocationId): Promise<void> {
-    const row = store.rows.get(rows.entryKey(id));
+  async #dropRows({ store, summary }: Tracked): Promise<void> {
+    const { id, createdAtMs } = summary;
+    const row = store.rows.get(rows.entryKey(id, createdAtMs));
     if (!row) return;
     const writes = rows.deadLetterDrops(id, rows.decodeEntry(row));
     await store.commitLocal(() => ({ writes, value: undefined }));

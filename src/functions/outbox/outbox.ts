@@ -158,7 +158,7 @@ export class Outbox implements InvocationsFacade {
     });
     return {
       writes: prepared.map(({ id, entry }) => ({
-        key: rows.entryKey(id),
+        key: rows.entryKey(id, entry.createdAtMs),
         value: rows.encodeEntry(entry),
       })),
       committed: () => {
@@ -235,8 +235,8 @@ export class Outbox implements InvocationsFacade {
     };
     await store.commitLocal(() => ({
       writes: [
-        { key: rows.entryKey(id), value: rows.encodeEntry(again) },
-        rows.dropRow(rows.resultKey(id)),
+        { key: rows.entryKey(id, again.createdAtMs), value: rows.encodeEntry(again) },
+        rows.dropRow(rows.resultKey(id, entry.finishedAtMs)),
       ],
       value: undefined,
     }));
@@ -312,7 +312,8 @@ export class Outbox implements InvocationsFacade {
     id: InvocationId,
     entry: rows.StoredEntry,
   ): { writes: RowWrite[]; value: InvocationId } {
-    const writes: RowWrite[] = [{ key: rows.entryKey(id), value: rows.encodeEntry(entry) }];
+    const key = rows.entryKey(id, entry.createdAtMs);
+    const writes: RowWrite[] = [{ key, value: rows.encodeEntry(entry) }];
     const { idempotencyKey } = entry.request;
     if (idempotencyKey !== "") {
       const key = rows.idempotencyRowKey(entry.function, idempotencyKey);
@@ -337,7 +338,7 @@ export class Outbox implements InvocationsFacade {
     tracked: Tracked,
     id: InvocationId,
   ): { state: "done"; function: string; response: EnokiError; marks: DataMarks } {
-    const row = tracked.store.rows.get(rows.entryKey(id));
+    const row = tracked.store.rows.get(rows.entryKey(id, tracked.summary.createdAtMs));
     const failure = row && rows.decodeEntry(row).lastError;
     if (failure) {
       const { function: name } = tracked.summary;
@@ -348,7 +349,7 @@ export class Outbox implements InvocationsFacade {
 
   #deadLetter(id: InvocationId): { store: OutboxStore; entry: rows.StoredEntry } {
     const tracked = this.#deliveries.get(id);
-    const row = tracked?.store.rows.get(rows.entryKey(id));
+    const row = tracked?.store.rows.get(rows.entryKey(id, tracked.summary.createdAtMs));
     if (tracked && row && tracked.summary.state === "dead") {
       return { store: tracked.store, entry: rows.decodeEntry(row) };
     }

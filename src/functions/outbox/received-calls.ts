@@ -83,7 +83,7 @@ export class ReceivedCalls {
     const encoded = rows.encodeResult(result);
     const store = storeOf(host.name);
     await store.commitLocal(() => ({
-      writes: [{ key: rows.resultKey(id), value: encoded }],
+      writes: [{ key: rows.resultKey(id, result.finishedAtMs), value: encoded }],
       value: undefined,
     }));
     shelf.add(store, id, result, encoded.length);

@@ -63,7 +63,8 @@ export class ResultShelf {
 
   /** Reads a result from its store. */
   read(id: InvocationId): rows.StoredResult | undefined {
-    const row = this.#byId.get(id)?.store.rows.get(rows.resultKey(id));
+    const shelved = this.#byId.get(id);
+    const row = shelved?.store.rows.get(rowKeyOf(shelved));
     return row && rows.decodeResult(row);
   }
 
@@ -101,7 +102,7 @@ export class ResultShelf {
         shelf.size > LIMITS.resultsMax || (this.#sizes.get(name) ?? 0) > LIMITS.resultsBytesMax;
       if (!isTooMuch && (shelved.summary.finishedAtMs ?? 0) >= oldestMs) return;
       this.#remove(id);
-      const writes = [rows.dropRow(rows.resultKey(id))];
+      const writes = [rows.dropRow(rowKeyOf(shelved))];
       if (shelved.idempotencyKey !== "") {
         writes.push(rows.dropRow(rows.idempotencyRowKey(name, shelved.idempotencyKey)));
       }
@@ -118,6 +119,10 @@ export class ResultShelf {
     this.#shelves.get(name)?.delete(id);
     this.#sizes.set(name, (this.#sizes.get(name) ?? 0) - shelved.sizeBytes);
   }
+}
+
+function rowKeyOf({ summary }: Shelved): Buffer {
+  return rows.resultKey(summary.id, summary.finishedAtMs ?? 0);
 }
 
 /** Bodies are views of memory that a store may reuse, and up to 64 MiB in all. */

@@ -6,10 +6,15 @@ import type { DataMarks } from "../sessions.js";
 
 /**
  * The outbox's rows among a keygroup's local rows (`docs/internals/storage-format.md`):
- * `p q <id>` a waiting or dead invocation, `p r <id>` a result, `p k <function> 0 <key>` the id that
- * an idempotency key stands for. Head and body: u32 length of the head, the head as JSON, the body.
+ * `p q <created> <id>` a waiting or dead invocation, `p r <finished> <id>` a result, both times u48 in
+ * ms, `p k <function> 0 <key>` the id that an idempotency key stands for. Head and body: u32 length of
+ * the head, the head as JSON, the body.
+ *
+ * why the times: ids are random, and a commit of fifty ends would change a page of the store for each.
  */
 const KIND = { entry: 0x71, result: 0x72, idempotency: 0x6b } as const;
+const TIME_BYTES = 6;
+const ID_BYTES = 16;
 
 /** Why an invocation failed last. */
 export interface StoredFailure {
@@ -60,13 +65,13 @@ export function rangeOf(kind: keyof typeof KIND): { start: Buffer; end: Buffer }
 }
 
 /** Row of a waiting or dead invocation. */
-export function entryKey(id: InvocationId): Buffer {
-  return idKey(KIND.entry, id);
+export function entryKey(id: InvocationId, createdAtMs: number): Buffer {
+  return timedKey(KIND.entry, createdAtMs, id);
 }
 
 /** Row of a result. */
-export function resultKey(id: InvocationId): Buffer {
-  return idKey(KIND.result, id);
+export function resultKey(id: InvocationId, finishedAtMs: number): Buffer {
+  return timedKey(KIND.result, finishedAtMs, id);
 }
 
 /** Row of an idempotency key of one function. */
@@ -77,7 +82,7 @@ export function idempotencyRowKey(functionName: string, idempotencyKey: string):
 
 /** The id in the key of an entry's or result's row. */
 export function idOf(rowKey: Uint8Array): InvocationId {
-  return Buffer.from(rowKey).toString("hex", 2) as InvocationId;
+  return Buffer.from(rowKey).toString("hex", 2 + TIME_BYTES) as InvocationId;
 }
 
 export function encodeEntry(entry: StoredEntry): Buffer {
@@ -117,7 +122,8 @@ export function errorOf(failure: StoredFailure): EnokiError {
 
 /** What deletes a dead letter, its result, and the idempotency key that stands for it. */
 export function deadLetterDrops(id: InvocationId, entry: StoredEntry): RowWrite[] {
-  const drops = [dropRow(entryKey(id)), dropRow(resultKey(id))];
+  const { createdAtMs, finishedAtMs } = entry;
+  const drops = [dropRow(entryKey(id, createdAtMs)), dropRow(resultKey(id, finishedAtMs))];
   const { idempotencyKey } = entry.request;
   if (idempotencyKey !== "") {
     drops.push(dropRow(idempotencyRowKey(entry.function, idempotencyKey)));
@@ -130,8 +136,13 @@ export function dropRow(key: Buffer): RowWrite {
   return { key, value: undefined };
 }
 
-function idKey(kind: number, id: InvocationId): Buffer {
-  return Buffer.concat([Buffer.of(ROW_PREFIX.local, kind), Buffer.from(id, "hex")]);
+function timedKey(kind: number, timeMs: number, id: InvocationId): Buffer {
+  const key = Buffer.allocUnsafe(2 + TIME_BYTES + ID_BYTES);
+  key[0] = ROW_PREFIX.local;
+  key[1] = kind;
+  key.writeUIntBE(timeMs, 2, TIME_BYTES);
+  key.write(id, 2 + TIME_BYTES, "hex");
+  return key;
 }
 
 function joinParts(head: object, body: Buffer | undefined): Buffer {

@@ -643,7 +643,7 @@ describe("what ended", () => {
     bench.store.rows.transact((transaction) => {
       for (let n = 0; n < LIMITS.deadLettersMax; n++) {
         const id = numberedId(LIMITS.deadLettersMax - n);
-        transaction.put(entryKey(id), encodeEntry(deadLetter(nowMs + n)));
+        transaction.put(entryKey(id, 0), encodeEntry(deadLetter(nowMs + n)));
       }
     });
     const again = bench.reopen();
@@ -653,7 +653,7 @@ describe("what ended", () => {
     await again.enqueue();
     await again.failForGood();
     expect(() => again.outbox.show(oldest)).toThrow(oldest);
-    expect(again.store.rows.get(entryKey(oldest))).toBeUndefined();
+    expect(again.store.rows.get(entryKey(oldest, 0))).toBeUndefined();
     expect(again.outbox.list({ state: "dead", limit: 1e6 })).toHaveLength(LIMITS.deadLettersMax);
     // Room that was made is not made again.
     const next = numberedId(LIMITS.deadLettersMax - 1);
@@ -670,14 +670,14 @@ describe("what ended", () => {
     bench.store.rows.transact((transaction) => {
       for (let n = 0; n <= LIMITS.resultsMax; n++) {
         const result = { ...ended, idempotencyKey: "", finishedAtMs: nowMs + n, outcome: RESPONSE };
-        transaction.put(resultKey(numberedId(n)), encodeResult(result));
+        transaction.put(resultKey(numberedId(n), nowMs + n), encodeResult(result));
       }
     });
     const again = bench.reopen();
     await soon();
     expect(again.outbox.list({ limit: 1e6 })).toHaveLength(LIMITS.resultsMax);
     expect(() => again.outbox.show(numberedId(0))).toThrow(numberedId(0));
-    expect(again.store.rows.get(resultKey(numberedId(0)))).toBeUndefined();
+    expect(again.store.rows.get(resultKey(numberedId(0), nowMs))).toBeUndefined();
     expect(again.outbox.show(numberedId(1)).state).toBe("done");
     again.outbox.stop();
   });

@@ -11,7 +11,8 @@ import { deployCaller, letWork, TARGET } from "./caller.js";
 const SENDS = { full: 10_000, quick: 2000 } as const;
 const SHARE_MIN = 0.15;
 const WIDTH = 64;
-const POLL_MS = 5;
+/** Each look costs the node about as much as a delivery. */
+const POLL_MS = 25;
 const TIMEOUT_MS = 120_000;
 
 /** One round. */
