@@ -102,4 +102,6 @@ export const LIMITS = {
   grpcMetadataBytesMax: 16 * 1024,
   /** One record of the naming service. */
   namingRecordBytesMax: 256 * 1024,
+  /** Spans of traces that wait for the collector. */
+  traceSpansWaitingMax: 8192,
 } as const;

@@ -156,7 +156,7 @@ export class Replica {
   commit(reader: RowReader, mutations: readonly Mutation[], stamp: Stamp): CommitEffects {
     assert(this.identity.isServing, "a replica that is still joining cannot commit");
     assert(mutations.length > 0, "a commit needs a mutation");
-    const { invocation } = stamp;
+    const { invocation, trace } = stamp;
     const dot = this.nextDot();
     const hlc = this.nextHlc(stamp.wallMs);
     const writes: RowWrite[] = [];
@@ -178,7 +178,7 @@ export class Replica {
       entries.push({ key, value, expiresAtMs, replaces, isPinned, ...sibling });
     }
     const deps = this.#state.committed(dot, hlc);
-    return { dot, hlc, writes, update: { dot, hlc, deps, invocation, entries } };
+    return { dot, hlc, writes, update: { dot, hlc, deps, invocation, trace, entries } };
   }
 
   /**

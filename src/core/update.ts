@@ -20,6 +20,8 @@ export interface Stamp {
   readonly wallMs: number;
   /** The 16 bytes of the id of the invocation that writes. */
   readonly invocation?: Uint8Array | undefined;
+  /** The ids of the span that writes, see `encodeTrace`; absent where none is recorded. */
+  readonly trace?: Uint8Array | undefined;
 }
 
 /** One key of an {@link Update}. */
@@ -43,6 +45,8 @@ export interface Update {
    */
   readonly deps: readonly Dot[];
   readonly invocation: Uint8Array | undefined;
+  /** The ids of the span that wrote it; absent where none is recorded. */
+  readonly trace?: Uint8Array | undefined;
   readonly entries: readonly UpdateEntry[];
 }
 

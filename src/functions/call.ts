@@ -1,7 +1,9 @@
 import { EnokiError } from "../core/errors.js";
 import type { InvocationId } from "../core/ids.js";
 import { mergeSessions, type Session } from "../core/session.js";
+import type { TraceContext } from "../core/trace-context.js";
 import type { Asker, SendOrigin } from "../keygroups/asker.js";
+import type { InvocationSpans, RunningInstance } from "./invocation-spans.js";
 
 /** What the caller sent, in the form in which it travels to the instance. */
 export interface CallRequest {
@@ -40,6 +42,8 @@ export class Call implements Asker {
   readonly isElsewhere: boolean;
   /** Calls above it, and sends: 0 for one from outside. */
   readonly depth: number;
+  /** `undefined` = its trace is not recorded here. */
+  readonly spans: InvocationSpans | undefined;
   readonly #settled: (outcome: CallResponse | EnokiError, call: Call) => void;
   #isSettled = false;
   #stalenessMs: number | undefined;
@@ -63,6 +67,7 @@ export class Call implements Asker {
     readonly session?: Session | undefined;
     readonly isElsewhere?: boolean | undefined;
     readonly depth?: number | undefined;
+    readonly spans?: InvocationSpans | undefined;
     readonly settled: (outcome: CallResponse | EnokiError, call: Call) => void;
   }) {
     this.id = options.id;
@@ -73,6 +78,7 @@ export class Call implements Asker {
     this.#session = options.session;
     this.isElsewhere = options.isElsewhere ?? false;
     this.depth = options.depth ?? 0;
+    this.spans = options.spans;
     this.#settled = options.settled;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
@@ -95,6 +101,22 @@ export class Call implements Asker {
     return { depth: this.depth, headers: this.request.headers };
   }
 
+  get trace(): TraceContext | undefined {
+    return this.spans?.context;
+  }
+
+  /** An instance begins with it. */
+  begin(nowMs: number, instance: RunningInstance): void {
+    this.isStarted = true;
+    this.spans?.began(nowMs, instance);
+  }
+
+  /** It has not begun after all, and waits again. */
+  handedBack(): void {
+    this.isStarted = false;
+    this.spans?.returned();
+  }
+
   noteRead(boundMs: number): void {
     if (boundMs > (this.#stalenessMs ?? -1)) this.#stalenessMs = boundMs;
   }
@@ -113,6 +135,7 @@ export class Call implements Asker {
     this.#isSettled = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.spans?.ended(outcome);
     this.#settled(outcome, this);
     return true;
   }

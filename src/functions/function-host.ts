@@ -7,11 +7,13 @@ import { LIMITS } from "../core/limits.js";
 import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { GuestKind, Launcher } from "../ports/runtime.js";
+import { NO_TRACER, type Tracer } from "../ports/tracer.js";
 import type { Turn } from "../ports/turn.js";
 import { Call, type CallRequest, type CallResponse } from "./call.js";
 import type { CallServer } from "./calls/calls-port.js";
 import { Instance, type InstanceEvents } from "./instance.js";
 import { InstancePool } from "./instance-pool.js";
+import { InvocationSpans } from "./invocation-spans.js";
 import { LogBook } from "./log-book.js";
 import type { OperationServer } from "./operations-port.js";
 import { currentRevision } from "./registry.js";
@@ -24,6 +26,8 @@ export interface FunctionHostOptions {
   readonly turn: Turn;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Absent: nothing is traced. */
+  readonly tracer?: Tracer;
   readonly idleMs: number;
   readonly pidsMax: number;
   /** Processors that instances run on. */
@@ -60,6 +64,7 @@ export class FunctionHost {
   readonly name: FunctionName;
   readonly log: LogBook;
   readonly #options: FunctionHostOptions;
+  readonly #tracer: Tracer;
   #record: FunctionRecord;
   #revision: Revision;
   #pool: InstancePool;
@@ -79,6 +84,7 @@ export class FunctionHost {
     this.#record = record;
     this.#revision = currentRevision(record);
     this.#options = options;
+    this.#tracer = options.tracer ?? NO_TRACER;
     this.log = log ?? new LogBook(() => options.clock.nowMs());
     this.#pool = pool ?? preparePool(record.name, this.#revision, this.log, options);
   }
@@ -109,17 +115,19 @@ export class FunctionHost {
   /** Runs one call; `settled` is called exactly once. Returns the call. */
   submit(submission: Submission): Call {
     this.#invocationsTotal += 1;
-    const { settled } = submission;
+    const { settled, request } = submission;
+    const spans = this.#tracer.isOn ? this.#startSpans(submission) : undefined;
     const limitMs = this.#revision.config.timeoutMs;
     const call = new Call({
       id: submission.id,
       idBytes: submission.idBytes,
-      request: submission.request,
+      request: spans ? { ...request, headers: spans.headers(request.headers) } : request,
       nowMs: this.#options.clock.monotonicMs(),
       timeoutMs: Math.min(submission.timeoutMs ?? limitMs, limitMs),
       session: submission.session,
       isElsewhere: submission.isElsewhere,
       depth: submission.depth,
+      spans,
       settled: (outcome, settledCall) => {
         if (outcome instanceof EnokiError || outcome.status >= 500) this.#failuresTotal += 1;
         settled(outcome, settledCall);
@@ -128,6 +136,12 @@ export class FunctionHost {
     if (this.#refusal && call.depth === 0) call.settle(this.#refusal);
     else this.#pool.submit(call);
     return call;
+  }
+
+  #startSpans({ id, request, depth = 0 }: Submission): InvocationSpans | undefined {
+    const { name } = this;
+    const { number: revision } = this.#revision;
+    return InvocationSpans.start(this.#tracer, request.headers, { id, name, revision, depth });
   }
 
   /** Takes nothing new from outside; what waits is refused, too, and what runs may still call functions. */

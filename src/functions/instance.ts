@@ -80,6 +80,9 @@ export class Instance {
   #isEnded = false;
   #isStopping = false;
 
+  /** It has not begun with any call yet. */
+  isCold = true;
+
   /** Monotonic time at which the last call ended, or of the load. */
   idleSinceMs: number;
 
@@ -165,12 +168,15 @@ export class Instance {
     const callId = this.#calls.add(call);
     const nowMs = this.#clock.monotonicMs();
     const mayWait = this.#hasNextThere;
-    call.isStarted = this.#line?.add(callId, nowMs) ?? true;
+    const begins = this.#line?.add(callId, nowMs) ?? true;
     call.startedMs = nowMs;
+    if (begins) this.#begins(call, nowMs);
     call.onAbandoned = () => this.#timedOut(callId);
     const timeoutMs = Math.max(0, Math.round(call.deadlineMs - nowMs));
     const guard = isPressed && this.#line?.asksForGuard(callId) ? INVOKE_FLAG.guard : 0;
-    const flags = call.isElsewhere ? INVOKE_FLAG.asksNode | guard : guard;
+    // What an instance reads by itself no span would tell of.
+    const asksNode = call.isElsewhere || call.spans !== undefined;
+    const flags = asksNode ? INVOKE_FLAG.asksNode | guard : guard;
     encodeInvoke(this.#writer, callId, timeoutMs, call.idBytes, call.request, flags, mayWait);
   }
 
@@ -345,7 +351,12 @@ export class Instance {
   /** The guest runs a call next that it was given ahead. */
   #begin(callId: number | undefined): void {
     const call = callId === undefined ? undefined : this.#calls.get(callId);
-    if (call) call.isStarted = true;
+    if (call) this.#begins(call, this.#clock.monotonicMs());
+  }
+
+  #begins(call: Call, nowMs: number): void {
+    call.begin(nowMs, this);
+    this.isCold = false;
   }
 
   /** The guest gives a call back that it has not begun: the one before it takes long. */
@@ -366,7 +377,7 @@ export class Instance {
   #handBack(callId: number): void {
     const call = this.#calls.take(callId);
     if (!call || call.isSettled) return;
-    call.isStarted = false;
+    call.handedBack();
     call.onAbandoned = undefined;
     this.#events.returned(call);
   }

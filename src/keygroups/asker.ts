@@ -1,4 +1,5 @@
 import type { Session } from "../core/session.js";
+import type { TraceContext } from "../core/trace-context.js";
 
 /** What goes along with everything that a call sends. */
 export interface SendOrigin {
@@ -18,6 +19,8 @@ export interface Asker {
   readonly isElsewhere: boolean;
   /** For what it sends; `undefined` = it is not known here. */
   readonly origin?: SendOrigin | undefined;
+  /** The span that its operations are parts of; `undefined` = they are not recorded. */
+  readonly trace?: TraceContext | undefined;
   /** It has read something that is at most so stale. */
   noteRead(boundMs: number): void;
   /** A replica on another node has answered, and shows so much. */

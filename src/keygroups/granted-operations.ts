@@ -6,6 +6,7 @@ import { parseKeygroupName, type FunctionName, type KeygroupName } from "../core
 import { LIMITS } from "../core/limits.js";
 import { includesRight, type Right } from "../core/rights.js";
 import type { Session } from "../core/session.js";
+import type { TraceContext } from "../core/trace-context.js";
 import type { Asker } from "./asker.js";
 import type { Grants } from "./grants.js";
 import { rightsOfOperation } from "./operation-rights.js";
@@ -170,6 +171,10 @@ class OtherAsker implements Asker {
 
   get idBytes(): Uint8Array | undefined {
     return this.#asker.idBytes;
+  }
+
+  get trace(): TraceContext | undefined {
+    return this.#asker.trace;
   }
 
   noteRead(boundMs: number): void {

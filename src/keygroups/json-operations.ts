@@ -2,6 +2,7 @@ import { z } from "zod";
 
 import { EnokiError } from "../core/errors.js";
 import { LIMITS } from "../core/limits.js";
+import type { TraceContext } from "../core/trace-context.js";
 import type { TypedValue } from "../core/value.js";
 import { parseInput } from "../input/parse-input.js";
 import type { SendOrigin } from "./asker.js";
@@ -75,6 +76,7 @@ export type JsonOperation = z.output<typeof jsonOperationSchema>;
 export interface OperationContext {
   /** 16 bytes of the invocation that asks, if one does. */
   readonly writer?: Uint8Array;
+  readonly trace?: TraceContext;
   /** What goes along with what that sends. */
   readonly origin?: SendOrigin;
 }

@@ -6,6 +6,7 @@ import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { Storage, StorageDriver } from "../ports/storage.js";
 import type { Timers } from "../ports/timers.js";
+import type { Tracer } from "../ports/tracer.js";
 import type { Turn } from "../ports/turn.js";
 import { Keygroup } from "./keygroup.js";
 import { grantsRowKey } from "./stored-grants.js";
@@ -26,6 +27,8 @@ export interface KeygroupsOptions {
   readonly timers: Timers;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Absent: nothing is traced. */
+  readonly tracer?: Tracer;
   readonly syncIntervalMs: number;
   readonly encodeSends: SendEncoder;
   /** The nodes that hold a keygroup; without it, this one holds all. */

@@ -27,6 +27,7 @@ import {
 import { toJsonValue } from "../channel/values.js";
 import { EnokiError } from "../core/errors.js";
 import { LIMITS } from "../core/limits.js";
+import type { TraceContext } from "../core/trace-context.js";
 import { TAG, type TypedValue } from "../core/value.js";
 import type { Logger } from "../ports/logger.js";
 import type { Asker } from "./asker.js";
@@ -82,12 +83,12 @@ export class KeygroupOperations {
     const kind = operationKind(payload);
     switch (kind) {
       case OPERATION.set:
-        this.#write(writer, id, setRequest(payload, asker?.idBytes), (outcome) =>
+        this.#write(writer, id, setRequest(payload, asker), (outcome) =>
           encodeSetReply(writer, id, outcome.results[0]?.version ?? ""),
         );
         return;
       case OPERATION.delete: {
-        const request = deleteRequest(keyOf(payload), asker?.idBytes);
+        const request = deleteRequest(keyOf(payload), asker);
         this.#write(writer, id, request, (outcome) =>
           encodeFlagReply(writer, id, outcome.results[0]?.existed ?? false),
         );
@@ -206,8 +207,8 @@ export class KeygroupOperations {
       asker?.noteRead(this.#keygroup.freshness.boundMs);
       return;
     }
-    const { idBytes, origin } = asker ?? {};
-    writeJsonReply(this.#keygroup, operation, { ...by(idBytes), ...(origin && { origin }) })
+    const origin = asker?.origin;
+    writeJsonReply(this.#keygroup, operation, { ...by(asker), ...(origin && { origin }) })
       .then((reply) => {
         if (!this.#isClosed) refuseTooLarge(() => encodeJsonReply(writer, id, reply));
       })
@@ -287,8 +288,11 @@ function keyOf(payload: Buffer): Buffer {
   return checkKey(decodeKeyOperation(payload));
 }
 
-function by(invocation: Uint8Array | undefined): { writer?: Uint8Array } {
-  return invocation ? { writer: invocation } : {};
+function by(asker: Asker | undefined): { writer?: Uint8Array; trace?: TraceContext } {
+  const writer = asker?.idBytes;
+  if (!writer) return {};
+  const { trace } = asker;
+  return trace ? { writer, trace } : { writer };
 }
 
 /** `start` or `prefix` of a watch: like a key, but it may be empty or left out. */
@@ -298,12 +302,12 @@ function boundOf(field: unknown): string {
   return field;
 }
 
-function deleteRequest(key: Buffer, invocation: Uint8Array | undefined): WriteRequest {
-  return { writes: [{ op: "delete", key }], ...by(invocation) };
+function deleteRequest(key: Buffer, asker: Asker | undefined): WriteRequest {
+  return { writes: [{ op: "delete", key }], ...by(asker) };
 }
 
 /** A plain or conditional set of one key. */
-function setRequest(payload: Buffer, invocation: Uint8Array | undefined): WriteRequest {
+function setRequest(payload: Buffer, asker: Asker | undefined): WriteRequest {
   const request = decodeSet(payload);
   const key = checkKey(request.key);
   if (request.ifVersion !== undefined && request.ifAbsent) {
@@ -325,7 +329,7 @@ function setRequest(payload: Buffer, invocation: Uint8Array | undefined): WriteR
     ...(request.ifVersion === undefined && !request.ifAbsent
       ? {}
       : { checks: [{ key, version: request.ifVersion ?? null }] }),
-    ...by(invocation),
+    ...by(asker),
   };
 }
 

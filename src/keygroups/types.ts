@@ -1,5 +1,6 @@
 import type { Placement } from "../cluster/records.js";
 import type { KeygroupName } from "../core/ids.js";
+import type { TraceContext } from "../core/trace-context.js";
 import type { TypedValue } from "../core/value.js";
 import type { SendOrigin } from "./asker.js";
 import type { Freshness } from "./freshness.js";
@@ -94,6 +95,8 @@ export interface WriteRequest {
   readonly once?: string;
   /** 16 bytes of the invocation that writes, if one does. */
   readonly writer?: Uint8Array;
+  /** The span that writes it, for those who apply it elsewhere; absent where nothing is recorded. */
+  readonly trace?: TraceContext | undefined;
 }
 
 /** What a write did, one entry per operation in order. */

@@ -2,6 +2,7 @@ import { formatDot } from "../core/dot.js";
 import type { KeygroupName } from "../core/ids.js";
 import { LIMITS } from "../core/limits.js";
 import type { RowWrite } from "../core/rows.js";
+import { encodeTrace } from "../core/trace-context.js";
 import type { Update } from "../core/update.js";
 import { TAG } from "../core/value.js";
 import { visibleValue } from "../core/visible.js";
@@ -87,6 +88,7 @@ export function applyWrite(
   const effects = context.replica.commit(context.reader, mutations, {
     wallMs: context.wallMs,
     invocation: request.writer,
+    trace: request.trace && encodeTrace(request.trace),
   });
   return {
     outcome,

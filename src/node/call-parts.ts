@@ -5,6 +5,7 @@ import type { FunctionHost } from "../functions/function-host.js";
 import type { Outbox } from "../functions/outbox/outbox.js";
 import type { FunctionSessions } from "../functions/sessions.js";
 import type { Clock } from "../ports/clock.js";
+import type { Tracer } from "../ports/tracer.js";
 import type { NodeCluster } from "./cluster.js";
 import type * as ClusterParts from "./cluster-parts.js";
 
@@ -22,6 +23,7 @@ export interface CallPartsOptions {
   readonly find: (name: string) => FunctionHost | undefined;
   readonly sessions: FunctionSessions;
   readonly clock: Clock;
+  readonly tracer: Tracer;
 }
 
 /** Calls on a node that stands alone, or on one of a cluster. */
@@ -30,14 +32,14 @@ export function openCalls(
   cluster: NodeCluster | undefined,
   parts: typeof ClusterParts | undefined,
 ): CallParts {
-  const { find, sessions, clock } = options;
+  const { find, sessions, clock, tracer } = options;
   const local = new LocalCalls({ sessions, clock });
   if (!cluster || !parts) {
     const calls = new FunctionCalls({ find, local, others: NO_OTHER_NODES, clock });
     return { calls, local, serve: () => {} };
   }
   const { node, directory, links, requests } = cluster;
-  const others = new parts.LinkedNodes({ node, directory, links, requests, sessions });
+  const others = new parts.LinkedNodes({ node, directory, links, requests, sessions, tracer });
   return {
     calls: new FunctionCalls({ find, local, others, clock }),
     local,

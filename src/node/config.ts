@@ -6,6 +6,7 @@ import { EnokiError } from "../core/errors.js";
 import type { LinkCredentials } from "../links/identity.js";
 import { loadNaming, NAMING_PASSWORD_VARIABLE, type NamingConfig } from "./naming-config.js";
 import { describeSettings, settingsSchema, type Settings } from "./settings.js";
+import { loadTracing, type TracingConfig } from "./tracing-config.js";
 
 /** How a node is to run: checked, complete, with units in names. A port of `undefined` is off. */
 export interface NodeConfig extends Omit<
@@ -14,6 +15,8 @@ export interface NodeConfig extends Omit<
   | "config"
   | "functions"
   | "naming"
+  | "otlp"
+  | "traceRatio"
   | "namingPasswordFile"
   | "namingCaFile"
   | "namingCertFile"
@@ -28,6 +31,8 @@ export interface NodeConfig extends Omit<
   readonly adminToken: string | undefined;
   readonly functions: "public" | "token";
   readonly naming: NamingConfig;
+  /** `undefined` = nothing is traced. */
+  readonly tracing: TracingConfig | undefined;
   /** What this node proves its name with on links, in PEM; `undefined` = only on loopback. */
   readonly linkCredentials: LinkCredentials | undefined;
 }
@@ -77,7 +82,9 @@ export async function loadConfig(sources: ConfigSources): Promise<NodeConfig> {
   const adminToken = await readToken(fromFlags, said, sources);
   const linkCredentials = await readLinkCredentials(said, sources);
   requireLinkCredentials(settings, linkCredentials);
-  return { ...complete(settings, adminToken), naming, linkCredentials };
+  const isSaid = (key: keyof Settings): boolean => said.has(key);
+  const tracing = loadTracing(settings, { env: sources.env, isSaid });
+  return { ...complete(settings, adminToken), naming, tracing, linkCredentials };
 }
 
 function readFlags(flags: ConfigSources["flags"]): SaidSettings {
@@ -214,12 +221,14 @@ function checkToken(source: string, token: string): string {
 function complete(
   settings: Settings,
   adminToken: string | undefined,
-): Omit<NodeConfig, "naming" | "linkCredentials"> {
+): Omit<NodeConfig, "naming" | "tracing" | "linkCredentials"> {
   const {
     adminTokenFile: _file,
     config: _config,
     functions,
     naming: _naming,
+    otlp: _otlp,
+    traceRatio: _traceRatio,
     namingPasswordFile: _passwordFile,
     namingCaFile: _caFile,
     namingCertFile: _certFile,

@@ -10,6 +10,8 @@ import type { Grants } from "../keygroups/grants.js";
 import type { Keygroup } from "../keygroups/keygroup.js";
 import { StoredGrants } from "../keygroups/stored-grants.js";
 import { KeygroupOperations } from "../keygroups/operation-server.js";
+import { NO_TRACER } from "../ports/tracer.js";
+import { TracedOperations } from "../keygroups/traced-operations.js";
 import type { KeygroupOverview } from "../keygroups/overview/overview.js";
 import type { ReplicasFacade } from "../keygroups/replicas-facade.js";
 import type { Replicator } from "../keygroups/replication/replicator.js";
@@ -65,8 +67,7 @@ export function aloneKeygroups(shared: KeygroupsOptions): KeygroupParts {
     overview: undefined,
     replicas: undefined,
     replicatorOf: () => undefined,
-    operationsFor: (name) =>
-      new GrantedOperations({ function: name, own: serverOf(keygroupOf(name)), serverOf, grants }),
+    operationsFor: (name) => instanceOperations(name, serverOf, grants, shared),
     storeFileOf: (name) => keygroups.find(name).storeFile,
   };
 }
@@ -80,7 +81,7 @@ export function clusterKeygroups(
   { turned, isInUse }: FunctionsOfKeygroups,
 ): KeygroupParts {
   const { directory, router, requests, node } = cluster;
-  const { timers, clock, logger } = shared;
+  const { timers, clock, logger, tracer = NO_TRACER } = shared;
   /** Of each keygroup that has turned, when the instances before that have ended. */
   const readers = new Map<KeygroupName, Promise<void>>();
   const members: ClusterKeygroups = new parts.ClusterKeygroups({
@@ -110,6 +111,7 @@ export function clusterKeygroups(
     clock,
     timers,
     logger,
+    tracer,
   });
   const grants = new parts.ClusterGrants(directory);
   const serverOf = (keygroup: KeygroupName): KeygroupServer => {
@@ -133,10 +135,21 @@ export function clusterKeygroups(
     overview: new parts.KeygroupOverview({ node, keygroups: members, directory, requests }),
     replicas: new parts.ClusterReplicas({ node, directory, keygroups: members, requests }),
     replicatorOf: (name) => members.local(name)?.replicator,
-    operationsFor: (name) =>
-      new GrantedOperations({ function: name, own: serverOf(keygroupOf(name)), serverOf, grants }),
+    operationsFor: (name) => instanceOperations(name, serverOf, grants, shared),
     storeFileOf: (name) => (routes.of(name).isHere ? members.get(name)?.storeFile : undefined),
   };
+}
+
+/** All operations of one instance of that function: what it may do, recorded where its calls are. */
+function instanceOperations(
+  name: FunctionName,
+  serverOf: (name: KeygroupName) => KeygroupServer,
+  grants: Grants,
+  { tracer = NO_TRACER }: KeygroupsOptions,
+): OperationServer {
+  const keygroup = keygroupOf(name);
+  const own = new GrantedOperations({ function: name, own: serverOf(keygroup), serverOf, grants });
+  return tracer.isOn ? new TracedOperations({ own, tracer, keygroup, kind: "client" }) : own;
 }
 
 /** The default keygroup of a function has the function's name (contract, `kv`). */

@@ -7,6 +7,7 @@ import type { PeerMetrics } from "../keygroups/replication/metrics.js";
 import type { Keygroup } from "../keygroups/keygroup.js";
 import type { Replicator } from "../keygroups/replication/replicator.js";
 import type { NodeKeygroups } from "../keygroups/node-keygroups.js";
+import type { SpanCounts, Tracer } from "../ports/tracer.js";
 
 /** What the metrics are read from. */
 export interface MetricsSources {
@@ -14,6 +15,7 @@ export interface MetricsSources {
   readonly keygroups: NodeKeygroups;
   /** Who replicates a keygroup; `undefined` where nobody does. */
   readonly replicatorOf: (name: KeygroupName) => Replicator | undefined;
+  readonly tracer: Pick<Tracer, "counts">;
 }
 
 /**
@@ -28,7 +30,7 @@ export function createNodeMetrics(sources: MetricsSources): () => Promise<string
   };
 }
 
-async function createRegistry({ functions, keygroups, replicatorOf }: MetricsSources) {
+async function createRegistry({ functions, keygroups, replicatorOf, tracer }: MetricsSources) {
   const { collectDefaultMetrics, Counter, Gauge, Registry } = await import("prom-client");
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: "enoki_node_" });
@@ -89,6 +91,40 @@ async function createRegistry({ functions, keygroups, replicatorOf }: MetricsSou
     "enoki_conflicts_resolved_total",
     "Versions that were dropped or joined because their writers did not know of one another",
     (keygroup) => keygroup.conflictsTotal,
+  );
+  const ofTracer = (
+    Kind: typeof Counter | typeof Gauge,
+    name: string,
+    help: string,
+    read: (counts: SpanCounts) => number,
+  ): void => {
+    const metric: Counter | Gauge = new Kind({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        metric.reset();
+        metric.inc(read(tracer.counts));
+      },
+    });
+  };
+  ofTracer(
+    Counter,
+    "enoki_trace_spans_exported_total",
+    "Spans that the collector took",
+    (counts) => counts.exportedTotal,
+  );
+  ofTracer(
+    Counter,
+    "enoki_trace_spans_dropped_total",
+    "Spans that were lost on the way to the collector",
+    (counts) => counts.droppedTotal,
+  );
+  ofTracer(
+    Gauge,
+    "enoki_trace_spans_waiting",
+    "Spans that wait for the collector",
+    (counts) => counts.waiting,
   );
   const perReplica = (
     Kind: typeof Counter<"keygroup"> | typeof Gauge<"keygroup">,

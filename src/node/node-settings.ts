@@ -3,6 +3,7 @@ import type { FunctionConfig } from "../functions/types.js";
 import type { KeygroupConfig } from "../keygroups/types.js";
 import type { Logger } from "../ports/logger.js";
 import type { ClusterSettings } from "./cluster.js";
+import type { TracingConfig } from "./tracing-config.js";
 
 /** Everything a node is started with, checked and complete (see `config.ts` for where it comes from). */
 export interface NodeSettings {
@@ -42,6 +43,8 @@ export interface NodeSettings {
   readonly pidsMax: number;
   readonly tmpBytes: number;
   readonly logger: Logger;
+  /** Absent: nothing is traced. */
+  readonly tracing?: TracingConfig | undefined;
   /** Absent: the node stands alone. */
   readonly cluster?: ClusterSettings | undefined;
 }

@@ -71,6 +71,7 @@ export class EnokiNode {
   readonly #overview: NodeParts["overview"];
   readonly #rights: NodeParts["rights"];
   readonly #grants: NodeParts["grants"];
+  readonly tracer: NodeParts["tracer"];
   #closing: Promise<void> | undefined;
 
   /** For {@link EnokiNode.start}: from parts that are open already. */
@@ -95,6 +96,7 @@ export class EnokiNode {
     this.#overview = parts.overview;
     this.#rights = parts.rights;
     this.#grants = parts.grants;
+    this.tracer = parts.tracer;
   }
 
   /**
@@ -184,6 +186,7 @@ export class EnokiNode {
       authorize: (authorization) => this.#rights.access.require(authorization, "invoke"),
       isDraining: () => !this.#isReady,
       logger,
+      tracer: this.tracer,
     });
     const options = {
       entry,
@@ -284,6 +287,7 @@ export class EnokiNode {
     await this.keygroups.close();
     await this.#rights.close();
     await this.cluster?.close();
+    await this.tracer.close();
     await endRun(this.#nodeStore, this.#bootId);
     await this.#nodeStore.close();
     await this.#guardian.release();

@@ -30,6 +30,7 @@ import { systemClock } from "../ports/clock.js";
 import type { Launcher } from "../ports/runtime.js";
 import type { Storage, StorageDriver } from "../ports/storage.js";
 import { systemTimers } from "../ports/timers.js";
+import type { Tracer } from "../ports/tracer.js";
 import { createTurn } from "../ports/turn.js";
 import type { Guardian } from "../runtimes/guardian.js";
 import { createLauncher } from "../runtimes/launcher.js";
@@ -50,6 +51,7 @@ import { NODE_STORE, STORES_FOLDER } from "./data-dir.js";
 import type { NodeSettings } from "./node-settings.js";
 import { openRights, type NodeRights } from "./rights.js";
 import { beginRun } from "./run-marker.js";
+import { openTracer } from "./tracer-parts.js";
 import { noteFunction, openTriggerBook, startSources, type TriggerParts } from "./trigger-parts.js";
 
 /** What a node works with, opened and put together. */
@@ -79,6 +81,7 @@ export interface NodeParts {
   readonly nodeStore: Storage;
   readonly bootId: string;
   readonly draining: AbortController;
+  readonly tracer: Tracer;
 }
 
 /** Ids of new invocations. */
@@ -122,6 +125,8 @@ async function openAll(
   const registry = new FunctionRegistry(nodeStore);
   const turn = createTurn();
   const clock = systemClock;
+  const tracer = await openTracer(settings, clock);
+  opened.push(() => tracer.close());
   const launcher = await createLauncher({
     runDir: join(dataDir, "run"),
     guests: {
@@ -155,6 +160,7 @@ async function openAll(
     timers: systemTimers,
     clock,
     logger,
+    tracer,
     syncIntervalMs: settings.syncIntervalMs,
     encodeSends: (name, sends, origin) =>
       outbox.prepareSends(() => keygroups.find(name), functionOf(name), sends, origin),
@@ -215,6 +221,7 @@ async function openAll(
       turn,
       clock,
       logger,
+      tracer,
       idleMs: settings.instanceIdleMs,
       pidsMax: settings.pidsMax,
       processors: availableParallelism(),
@@ -231,6 +238,7 @@ async function openAll(
           nextId: nextInvocationId,
           clock,
           logger,
+          tracer,
         }),
     },
     ensureKeygroup: async (name) => void (await keygroups.ensure(keygroupOf(name))),
@@ -274,7 +282,7 @@ async function openAll(
     clock,
   });
   const find = (name: string) => functions.find(name);
-  const { calls, local, serve } = openCalls({ find, sessions, clock }, cluster, parts);
+  const { calls, local, serve } = openCalls({ find, sessions, clock, tracer }, cluster, parts);
   const outbox: Outbox = new Outbox({
     calls,
     local,
@@ -284,6 +292,7 @@ async function openAll(
     logger,
     random: Math.random,
     nextId: nextInvocationId,
+    tracer,
   });
   serve(outbox, draining.signal);
   let sources: TriggerParts = { look: () => {}, close: async () => {} };
@@ -322,6 +331,7 @@ async function openAll(
     nodeStore,
     bootId,
     draining,
+    tracer,
   };
 }
 

@@ -177,5 +177,6 @@ async function settingsOf(config: NodeConfig, log: LogSink): Promise<NodeSetting
     },
     keygroupDefaults: { ...NODE_DEFAULTS.keygroupDefaults, durability: config.durability },
     logger: await createLogger(config.logFormat, log),
+    tracing: config.tracing,
   };
 }

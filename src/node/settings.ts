@@ -79,6 +79,15 @@ const text = z.string({ error: "expected text" }).min(1, "must not be empty");
 
 const advertised = text.regex(/^(?:none|.+:\d{1,5})$/, "expected HOST:PORT or none");
 
+const collector = text.refine((given) => given === "off" || isCollectorUrl(given), {
+  error: "expected the address of a collector, such as http://127.0.0.1:4318, or off",
+});
+
+const ratio = z
+  .union([z.number(), z.string().regex(/^\d*\.?\d+$/)], { error: "expected a number from 0 to 1" })
+  .transform(Number)
+  .refine((share) => share >= 0 && share <= 1, { error: "expected a number from 0 to 1" });
+
 const bodyLimit = sizeField.refine((sizeBytes) => sizeBytes <= LIMITS.requestBodyBytesMax, {
   error: "at most 16m",
 });
@@ -182,6 +191,16 @@ export const settingsSchema = z.strictObject({
     .enum(["text", "json"])
     .prefault("text")
     .meta({ value: "format", description: "format of the node's log: text or json" }),
+  otlp: collector.optional().meta({
+    value: "url",
+    description: "OpenTelemetry collector that gets traces, by OTLP over HTTP; or off",
+    shownDefault: "off, or OTEL_EXPORTER_OTLP_ENDPOINT",
+  }),
+  traceRatio: ratio.prefault(1).meta({
+    value: "share",
+    description: "share of the traces that begin here and are recorded, from 0 to 1",
+    shownDefault: "1, or OTEL_TRACES_SAMPLER",
+  }),
   json: yesOrNo
     .prefault(false)
     .meta({ description: "print one line of JSON with the addresses once the node is ready" }),
@@ -223,6 +242,11 @@ export function describeSettings(): readonly SettingDescription[] {
       isRepeatable: about.oneFlag !== undefined,
     };
   });
+}
+
+/** True for an address that spans can be posted to. */
+export function isCollectorUrl(given: string): boolean {
+  return /^https?:\/\/./i.test(given) && URL.canParse(given);
 }
 
 function shownDefault(field: z.ZodType): string {

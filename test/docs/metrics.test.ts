@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import type { Functions } from "../../src/functions/functions.js";
 import type { Keygroups } from "../../src/keygroups/keygroups.js";
 import { createNodeMetrics } from "../../src/node/metrics.js";
+import { NO_TRACER } from "../../src/ports/tracer.js";
 import { readPage } from "./pages.js";
 
 const page = await readPage("docs/reference/metrics.md");
@@ -14,7 +15,12 @@ const rows = [...page.matchAll(/^\| `(\w+)` \| (\w+) \| (.+) \|$/gm)].map(
 function printMetrics(): Promise<string> {
   const functions = { hosts: () => [] } as unknown as Functions;
   const keygroups = { list: () => [] } as unknown as Keygroups;
-  return createNodeMetrics({ functions, keygroups, replicatorOf: () => undefined })();
+  return createNodeMetrics({
+    functions,
+    keygroups,
+    replicatorOf: () => undefined,
+    tracer: NO_TRACER,
+  })();
 }
 
 test("the page has every metric with its kind, once, and nothing else", async () => {

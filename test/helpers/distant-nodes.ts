@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { MemoryNamingService } from "../../dist/naming/memory.js";
 import { systemTimers } from "../../dist/ports/timers.js";
 import type { EnokiNode } from "../../dist/node/node.js";
+import type { NodeSettings } from "../../dist/node/node-settings.js";
 import { connect } from "../../src/client/index.js";
 import type { ClusterNode } from "./running-cluster.js";
 import { PROCESS_ISOLATION, startNode } from "./running-node.js";
@@ -32,12 +33,17 @@ export class DistantNodes {
   }
 
   /** Starts a node that others reach over a relay which delays each piece in either direction. */
-  async start(name: string, delayMs = 0): Promise<DistantNode> {
+  async start(
+    name: string,
+    delayMs = 0,
+    settings: Partial<NodeSettings> = {},
+  ): Promise<DistantNode> {
     let node: EnokiNode | undefined;
     const proxy = await new TcpProxy(() => node?.cluster?.links.port ?? 0).listen();
     proxy.delayMs = delayMs;
     const started = await startNode({
       ...PROCESS_ISOLATION,
+      ...settings,
       name,
       dataDir: join(this.#dir, name),
       cluster: {

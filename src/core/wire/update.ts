@@ -3,12 +3,15 @@ import { varintSize, writeVarint, type ByteReader } from "../codec.js";
 import { DOT_BYTES_MIN, dotSize, readDot, writeDot, type Dot } from "../dot.js";
 import { isCrdtState } from "../crdt/index.js";
 import { ITEM_KEY_BYTES_MAX } from "../rows.js";
+import { TRACE_BYTES } from "../trace-context.js";
 import type { Update, UpdateEntry } from "../update.js";
 import { isCrdt, TAG, type Tag, type TypedValue } from "../value.js";
 import { readHlc, requireCommit } from "./vector.js";
 
 const INVOCATION_BYTES = 16;
 const HAS_INVOCATION = 1;
+/** Only while its write is being recorded. */
+const HAS_TRACE = 2;
 
 const TAG_MASK = 0x0f;
 const HAS_EXPIRY = 0x10;
@@ -24,11 +27,15 @@ export const UPDATE_BYTES_MIN = DOT_BYTES_MIN + 4 + ENTRY_BYTES_MIN;
 export function encodeUpdate(update: Update): Uint8Array {
   const bytes = new Uint8Array(updateSize(update));
   let at = writeDot(bytes, 0, update.dot);
-  bytes[at++] = update.invocation ? HAS_INVOCATION : 0;
+  bytes[at++] = (update.invocation ? HAS_INVOCATION : 0) | (update.trace ? HAS_TRACE : 0);
   at = writeVarint(bytes, at, update.hlc);
   if (update.invocation) {
     bytes.set(update.invocation, at);
     at += INVOCATION_BYTES;
+  }
+  if (update.trace) {
+    bytes.set(update.trace, at);
+    at += TRACE_BYTES;
   }
   at = writeDots(bytes, at, update.deps);
   at = writeVarint(bytes, at, update.entries.length);
@@ -40,14 +47,15 @@ export function encodeUpdate(update: Update): Uint8Array {
 export function readUpdate(reader: ByteReader): Update {
   const dot = requireCommit(reader, readDot(reader));
   const flags = reader.byte();
-  reader.require(flags <= HAS_INVOCATION, "an update has unknown flags");
+  reader.require(flags <= (HAS_INVOCATION | HAS_TRACE), "an update has unknown flags");
   const hlc = readHlc(reader);
-  const invocation = flags === HAS_INVOCATION ? reader.take(INVOCATION_BYTES) : undefined;
+  const invocation = flags & HAS_INVOCATION ? reader.take(INVOCATION_BYTES) : undefined;
+  const trace = flags & HAS_TRACE ? reader.take(TRACE_BYTES) : undefined;
   const deps = reader.list(DOT_BYTES_MIN, readDot);
   const entries = reader.list(ENTRY_BYTES_MIN, readEntry);
   reader.require(entries.length > 0, "an update has no entry");
   reader.require(entries.length === 1 || areKeysDistinct(entries), "an update writes a key twice");
-  return { dot, hlc, deps, invocation, entries };
+  return { dot, hlc, deps, invocation, trace, entries };
 }
 
 /** Checks the bytes of a value that only a reader of the core would find wrong. */
@@ -72,9 +80,10 @@ export function areKeysDistinct(entries: readonly { readonly key: Uint8Array }[]
   return seen.size === entries.length;
 }
 
-function updateSize({ dot, hlc, deps, invocation, entries }: Update): number {
+function updateSize({ dot, hlc, deps, invocation, trace, entries }: Update): number {
   let size = dotSize(dot) + 1 + varintSize(hlc) + dotsSize(deps) + varintSize(entries.length);
   if (invocation) size += INVOCATION_BYTES;
+  if (trace) size += TRACE_BYTES;
   for (const { key, value, expiresAtMs, replaces } of entries) {
     size += 1 + varintSize(key.length) + key.length + dotsSize(replaces);
     size += varintSize(value.bytes.length) + value.bytes.length;

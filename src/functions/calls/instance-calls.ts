@@ -13,17 +13,20 @@ import { EnokiError } from "../../core/errors.js";
 import type { FunctionName } from "../../core/ids.js";
 import { LIMITS } from "../../core/limits.js";
 import type { Session } from "../../core/session.js";
+import { passTrace } from "../../core/trace-context.js";
 import type { Clock } from "../../ports/clock.js";
 import type { Logger } from "../../ports/logger.js";
+import type { Span, Tracer } from "../../ports/tracer.js";
 import type { Call, CallRequest, CallResponse } from "../call.js";
 import type { FreshInvocationId } from "../invocation-ids.js";
+import { failureOf } from "../invocation-spans.js";
 import type { SentMessage } from "../outbox/outbox-message.js";
 import type { FunctionSessions } from "../sessions.js";
+import { startSpan } from "../traced-headers.js";
 import { depthBelow } from "./call-depth.js";
 import type { CallEnd, CallOrder } from "./call-order.js";
 import type { CallServer } from "./calls-port.js";
 import type { FunctionCalls } from "./function-calls.js";
-import { childTrace, newSpanId } from "./trace-context.js";
 
 /** What the calls of an instance go by. */
 export interface InstanceCallsOptions {
@@ -42,6 +45,7 @@ export interface InstanceCallsOptions {
   readonly nextId: () => FreshInvocationId;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly tracer: Tracer;
 }
 
 /** What is told of the body of an answer that is an error. */
@@ -49,7 +53,6 @@ const ERROR_BODY_BYTES_MAX = 64 * 1024;
 const ERROR_TEXT_MAX = 200;
 const METHOD = /^[A-Z]{1,20}$/;
 const PATH = /^(?:\/[\x21-\x7e]*)?$/;
-const OWN_TRACE = /(^|\0)traceparent\0[^\0]*\0/;
 const QUERY = /^[\x21-\x7e]*$/;
 
 /**
@@ -84,11 +87,14 @@ export class InstanceCalls implements CallServer {
 
   /** @throws EnokiError rejects with what the caller is told */
   async #call(operation: CallOperation, caller: Call | undefined): Promise<CallResponse> {
-    const { calls } = this.#options;
-    const order = this.#orderOf(operation, caller);
+    const { calls, tracer } = this.#options;
+    let order = this.#orderOf(operation, caller);
+    let span: Span | undefined;
+    if (tracer.isOn) ({ order, span } = startCall(tracer, order));
     // What leaves this node must not be lost with it.
     if (order.session) await this.#kept();
     const end = await calls.call(order, this.#closing.signal);
+    span?.end(failureOf(end.outcome));
     noteEnd(caller, end);
     const { outcome } = end;
     if (outcome instanceof EnokiError) throw outcome;
@@ -110,12 +116,12 @@ export class InstanceCalls implements CallServer {
 
   /** @throws EnokiError */
   #send(writer: FrameWriter, id: number, operation: CallOperation, caller: Call | undefined): void {
-    const { outbox, sessions, caller: from } = this.#options;
+    const { outbox, sessions, tracer, caller: from } = this.#options;
     const { orderKey } = operation;
     require(Buffer.byteLength(orderKey) <=
       LIMITS.idempotencyKeyBytesMax, "orderKey", `an order key has at most ${LIMITS.idempotencyKeyBytesMax} bytes`);
     const session = this.#seen(caller);
-    const message: SentMessage = {
+    let message: SentMessage = {
       function: operation.function,
       request: requestOf(operation, caller),
       from,
@@ -123,12 +129,19 @@ export class InstanceCalls implements CallServer {
       orderKey,
       session: session === undefined ? "" : sessions.write(from, session),
     };
+    let span: Span | undefined;
+    if (tracer.isOn) ({ message, span } = startSend(tracer, message));
     outbox.submit(
       message,
       (invocation) => {
+        span?.set({ "messaging.message.id": invocation });
+        span?.end();
         if (!this.#closing.signal.aborted) encodeSendReply(writer, id, invocation);
       },
-      (error) => this.#refuse(writer, id, error),
+      (error) => {
+        span?.end(error instanceof EnokiError ? error.code : "ENOKI_INTERNAL");
+        this.#refuse(writer, id, error);
+      },
     );
   }
 
@@ -182,6 +195,43 @@ export class InstanceCalls implements CallServer {
   }
 }
 
+/** Begins the span of a call, from its caller's side. */
+function startCall(
+  tracer: Tracer,
+  order: CallOrder,
+): { readonly order: CallOrder; readonly span: Span | undefined } {
+  const { id, function: name, request } = order;
+  const { span, headers } = startSpan(tracer, request.headers, {
+    name: `call ${name}`,
+    kind: "client",
+    attributes: {
+      "faas.invoked_name": name,
+      "faas.invoked_provider": "enoki",
+      "enoki.invocation_id": id,
+    },
+  });
+  return { order: { ...order, request: { ...request, headers } }, span };
+}
+
+/** Begins the span of a send, which ends when the message is stored. */
+function startSend(
+  tracer: Tracer,
+  message: SentMessage,
+): { readonly message: SentMessage; readonly span: Span | undefined } {
+  const { function: name, request } = message;
+  const { span, headers } = startSpan(tracer, request.headers, {
+    name: `send ${name}`,
+    kind: "producer",
+    attributes: {
+      "messaging.system": "enoki",
+      "messaging.operation.name": "send",
+      "messaging.operation.type": "send",
+      "messaging.destination.name": name,
+    },
+  });
+  return { message: { ...message, request: { ...request, headers } }, span };
+}
+
 /** What the callee has seen and read, its caller has, too. */
 function noteEnd(caller: Call | undefined, { session, stalenessMs }: CallEnd): void {
   if (session) caller?.noteSeen(session);
@@ -204,14 +254,13 @@ function requestOf(operation: CallOperation, caller: Call | undefined): CallRequ
   require((body?.length ?? 0) <=
     LIMITS.requestBodyBytesMax, "data", `the data of a call have at most ${LIMITS.requestBodyBytesMax} bytes`);
   require(headers.split("\0").length % 2 === 1, "headers", "headers are pairs");
-  const trace = caller ? childTrace(caller.request.headers, newSpanId) : "";
   return {
     method,
     path,
     query,
     contentType,
     idempotencyKey,
-    headers: trace === "" ? headers : trace + headers.replace(OWN_TRACE, "$1"),
+    headers: caller ? passTrace(caller.request.headers, headers) : headers,
     // why copied: a small body would keep the whole chunk alive that it came in.
     body: body && Buffer.from(body),
   };

@@ -5,7 +5,10 @@ import { LIMITS } from "../../core/limits.js";
 import { writeSessionToken } from "../../keygroups/session-tokens.js";
 import { PeerSilentError, type PeerRequests } from "../../peers/requests.js";
 import type { Links } from "../../ports/links.js";
+import type { Span, Tracer } from "../../ports/tracer.js";
+import { failureOf } from "../invocation-spans.js";
 import type { FunctionSessions } from "../sessions.js";
+import { startSpan } from "../traced-headers.js";
 import {
   CALL_METHOD,
   decodeCallAnswer,
@@ -22,6 +25,7 @@ export interface LinkedNodesOptions {
   readonly links: Pick<Links, "peers">;
   readonly requests: Pick<PeerRequests, "request">;
   readonly sessions: Pick<FunctionSessions, "read">;
+  readonly tracer: Tracer;
 }
 
 /** What a request fails with that was not sent, or that its receiver refused as a whole. */
@@ -62,6 +66,15 @@ export class LinkedNodes implements OtherNodes {
   }
 
   async call(to: NodeName, order: CallOrder, signal?: AbortSignal): Promise<CallEnd> {
+    const { tracer } = this.#options;
+    if (!tracer.isOn) return this.#call(to, order, signal);
+    const { span, order: traced } = startLink(tracer, to, order);
+    const end = await this.#call(to, traced, signal);
+    span?.end(failureOf(end.outcome));
+    return end;
+  }
+
+  async #call(to: NodeName, order: CallOrder, signal?: AbortSignal): Promise<CallEnd> {
     const { requests, sessions } = this.#options;
     const { session, timeoutMs = LIMITS.longestWaitMs } = order;
     let answer: CallAnswer;
@@ -98,6 +111,21 @@ export class LinkedNodes implements OtherNodes {
     if (found.length > 0) this.#serving.set(name, found);
     return found;
   }
+}
+
+/** Begins the span of the way to another node and back. */
+function startLink(
+  tracer: Tracer,
+  to: NodeName,
+  order: CallOrder,
+): { readonly order: CallOrder; readonly span: Span | undefined } {
+  const { request, function: name } = order;
+  const { span, headers } = startSpan(tracer, request.headers, {
+    name: `link ${to}`,
+    kind: "client",
+    attributes: { "enoki.peer": to, "faas.invoked_name": name },
+  });
+  return { order: { ...order, request: { ...request, headers } }, span };
 }
 
 function compare(left: number, right: number): number {

@@ -5,10 +5,13 @@ import type { FunctionName, InvocationId } from "../../core/ids.js";
 import { LIMITS } from "../../core/limits.js";
 import type { Clock } from "../../ports/clock.js";
 import type { Logger } from "../../ports/logger.js";
-import type { CallResponse } from "../call.js";
+import { NO_TRACER, type Span, type Tracer } from "../../ports/tracer.js";
+import type { CallRequest, CallResponse } from "../call.js";
 import { type CallEnd, type CallOrder, notBegun } from "../calls/call-order.js";
 import type { FunctionCalls } from "../calls/function-calls.js";
+import { failureOf } from "../invocation-spans.js";
 import type { FunctionSessions } from "../sessions.js";
+import { startSpan } from "../traced-headers.js";
 import type { InvocationSummary } from "../types.js";
 import { DeadLetters } from "./dead-letters.js";
 import { DueQueue } from "./due-queue.js";
@@ -27,6 +30,8 @@ export interface DeliveriesOptions {
   readonly logger: Logger;
   readonly random: () => number;
   readonly sessions: FunctionSessions;
+  /** Absent: nothing is traced. */
+  readonly tracer?: Tracer;
 }
 
 /** Calls of one function that the outbox keeps running at once. */
@@ -183,15 +188,18 @@ export class Deliveries {
 
   /** Lets it run, here or elsewhere, once what its caller had seen is there. */
   async #deliver(id: InvocationId, entry: rows.StoredEntry): Promise<CallEnd> {
-    const { calls, sessions } = this.#options;
-    const { function: name, request, session: token, depth = 0 } = entry;
+    const { calls, sessions, tracer = NO_TRACER } = this.#options;
+    const { function: name, session: token, depth = 0 } = entry;
     let session: CallOrder["session"];
     try {
       session = token === undefined ? undefined : sessions.read(token);
     } catch (error) {
       return notBegun(error as EnokiError);
     }
-    return calls.call({
+    let { request } = entry;
+    let span: Span | undefined;
+    if (tracer.isOn) ({ request, span } = startDelivery(tracer, id, entry));
+    const end = await calls.call({
       id,
       function: name,
       // The same on every try: a function can tell that it has seen the call before.
@@ -201,6 +209,8 @@ export class Deliveries {
       session,
       isQueued: true,
     });
+    span?.end(failureOf(end.outcome));
+    return end;
   }
 
   /** The stored invocation; one that cannot be read now is put off. */
@@ -347,6 +357,27 @@ export class Deliveries {
   #count(counts: Map<string, number>, name: string, change: number): void {
     counts.set(name, Math.max(0, (counts.get(name) ?? 0) + change));
   }
+}
+
+/** Begins the span of one try, below that of whoever sent it. */
+function startDelivery(
+  tracer: Tracer,
+  id: InvocationId,
+  { function: name, request, tries }: rows.StoredEntry,
+): { readonly request: CallRequest; readonly span: Span | undefined } {
+  const { span, headers } = startSpan(tracer, request.headers, {
+    name: `deliver ${name}`,
+    kind: "consumer",
+    attributes: {
+      "messaging.system": "enoki",
+      "messaging.operation.name": "deliver",
+      "messaging.operation.type": "process",
+      "messaging.destination.name": name,
+      "messaging.message.id": id,
+      "enoki.try": tries + 1,
+    },
+  });
+  return { request: { ...request, headers }, span };
 }
 
 function postponeMs(outcome: CallResponse | EnokiError): number {

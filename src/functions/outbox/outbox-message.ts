@@ -1,9 +1,9 @@
 import type { FunctionName } from "../../core/ids.js";
+import { passTrace } from "../../core/trace-context.js";
 import { TAG, type TypedValue } from "../../core/value.js";
 import type { SendOrigin } from "../../keygroups/asker.js";
 import type { CallRequest } from "../call.js";
 import { depthBelow } from "../calls/call-depth.js";
-import { childTrace, newSpanId } from "../calls/trace-context.js";
 import type { StoredEntry } from "./rows.js";
 
 /** A call that is to be made later. */
@@ -41,7 +41,7 @@ export function messagesOf(
 ): OutboxMessage[] {
   return sends.map((send) => ({
     function: send.function,
-    request: requestOf(send.data, origin ? childTrace(origin.headers, newSpanId) : ""),
+    request: requestOf(send.data, origin ? passTrace(origin.headers, "") : ""),
     from,
     depth: depthBelow(origin, send.function),
     orderKey: send.orderKey ?? "",

@@ -5,18 +5,15 @@ import { parseInvocationId, type FunctionName, type InvocationId } from "../../c
 import { LIMITS } from "../../core/limits.js";
 import type { SendOrigin } from "../../keygroups/asker.js";
 import type { RowWrite } from "../../core/rows.js";
-import type { Clock } from "../../ports/clock.js";
-import type { Logger } from "../../ports/logger.js";
 import type { Transaction } from "../../ports/storage.js";
 import type { CallRequest, CallResponse } from "../call.js";
-import type { FunctionCalls } from "../calls/function-calls.js";
 import type { LocalCalls } from "../calls/local-calls.js";
 import type { InvocationsFacade } from "../facade.js";
 import type { FunctionHost } from "../function-host.js";
 import type { FreshInvocationId } from "../invocation-ids.js";
-import type { DataMarks, FunctionSessions } from "../sessions.js";
+import type { DataMarks } from "../sessions.js";
 import type { InvocationState, InvocationSummary } from "../types.js";
-import { Deliveries, type Tracked } from "./deliveries.js";
+import { Deliveries, type DeliveriesOptions, type Tracked } from "./deliveries.js";
 import {
   entryOf,
   messagesOf,
@@ -33,16 +30,11 @@ import * as rows from "./rows.js";
 const PLACES_PER_MS = 1024;
 
 /** What an {@link Outbox} is built from. */
-export interface OutboxOptions {
-  readonly calls: FunctionCalls;
+export interface OutboxOptions extends Omit<DeliveriesOptions, "shelf"> {
   readonly local: LocalCalls;
   /** The keygroup whose store keeps the invocations of a function, and what it sends. */
   readonly storeOf: (name: FunctionName) => OutboxStore;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly random: () => number;
   readonly nextId: () => FreshInvocationId;
-  readonly sessions: FunctionSessions;
 }
 
 /**

@@ -4,7 +4,7 @@ import type { CallRequest } from "../../functions/call.js";
 import type { FunctionHost } from "../../functions/function-host.js";
 import type { Clock } from "../../ports/clock.js";
 import type { Logger } from "../../ports/logger.js";
-import type { CallAnswer, CallEntry } from "../functions/call-entry.js";
+import type { CallAnswer, CallEntry, EntryCall } from "../functions/call-entry.js";
 import { knownError, retryAfterS } from "../problem.js";
 import { formatOf, readTarget, TEXT_FORMAT, type CoapTarget } from "./call-request.js";
 import { CODE, codeOfError, codeOfStatus, methodOf } from "./codes.js";
@@ -179,7 +179,14 @@ export class CoapCalls {
     }
     const fresh = entry.admit();
     const callRequest: CallRequest = { ...request, body: body.length === 0 ? undefined : body };
-    const call = { host, fresh, request: callRequest, timeoutMs: undefined, session: undefined };
+    const call: EntryCall = {
+      protocol: "coap",
+      host,
+      fresh,
+      request: callRequest,
+      timeoutMs: undefined,
+      session: undefined,
+    };
     this.#running += 1;
     entry.begin(call, (answer) => {
       respond(this.#responseTo(asked, answer));

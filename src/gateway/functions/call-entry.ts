@@ -6,7 +6,9 @@ import type { FunctionHost } from "../../functions/function-host.js";
 import type { FreshInvocationId } from "../../functions/invocation-ids.js";
 import type { DataMarks, FunctionSessions } from "../../functions/sessions.js";
 import type { Logger } from "../../ports/logger.js";
+import type { Span, Tracer } from "../../ports/tracer.js";
 import { knownError } from "../problem.js";
+import { endEntry, startEntry, type EntryProtocol } from "./entry-span.js";
 
 /** What calls enter the node by, whatever protocol brings them. */
 export interface CallEntryOptions {
@@ -25,10 +27,12 @@ export interface CallEntryOptions {
   readonly authorize: (authorization: string) => void;
   readonly isDraining: () => boolean;
   readonly logger: Logger;
+  readonly tracer: Tracer;
 }
 
 /** One synchronous call, read from its protocol. */
 export interface EntryCall {
+  readonly protocol: EntryProtocol;
   readonly host: FunctionHost;
   /** From {@link CallEntry.admit}. */
   readonly fresh: FreshInvocationId;
@@ -115,6 +119,36 @@ export class CallEntry {
 
   /** Runs a call once what its session has seen is here. `answered` is called once, unless the caller leaves. */
   begin(entryCall: EntryCall, answered: (answer: CallAnswer) => void): EnteredCall {
+    const { tracer } = this.#options;
+    if (!tracer.isOn) return this.#begin(entryCall, answered);
+    const { protocol, host, fresh } = entryCall;
+    const { span, request } = startEntry(tracer, host, entryCall.request, protocol);
+    if (!span) return this.#begin({ ...entryCall, request }, answered);
+    span.set({ "enoki.invocation_id": fresh.id });
+    const entered = this.#begin({ ...entryCall, request }, (answer) => {
+      endEntry(span, answer.outcome);
+      answered(answer);
+    });
+    return {
+      leave: () => {
+        entered.leave();
+        span.end("the caller left");
+      },
+    };
+  }
+
+  /** The span of a call that is stored and made later, and the request to be stored; see {@link begin}. */
+  beginLater(
+    host: FunctionHost,
+    asked: CallRequest,
+  ): { readonly span: Span | undefined; readonly request: CallRequest } {
+    const { tracer } = this.#options;
+    return tracer.isOn
+      ? startEntry(tracer, host, asked, "http")
+      : { span: undefined, request: asked };
+  }
+
+  #begin(entryCall: EntryCall, answered: (answer: CallAnswer) => void): EnteredCall {
     const { host, session, timeoutMs } = entryCall;
     const waiting = session && this.#options.sessions.enter(host.name, session, timeoutMs);
     let call: Call | undefined;

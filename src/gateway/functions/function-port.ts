@@ -8,6 +8,7 @@ import type { FreshInvocationId } from "../../functions/invocation-ids.js";
 import type { Logger } from "../../ports/logger.js";
 import { knownError, problemResponse } from "../problem.js";
 import { readBody } from "./body.js";
+import { endEntry } from "./entry-span.js";
 import { checkedKey, withValidStatus, type CallAnswer, type CallEntry } from "./call-entry.js";
 import { readHead, type RequestHead } from "./request-head.js";
 import { parseTarget, type RequestTarget } from "./request-target.js";
@@ -143,7 +144,7 @@ function invoke(
     return;
   }
   const call = entry.begin(
-    { host, fresh, request: callRequest, timeoutMs: head.timeoutMs, session },
+    { protocol: "http", host, fresh, request: callRequest, timeoutMs: head.timeoutMs, session },
     (answer) => sendAnswer(options, response, answer),
   );
   response.once("close", () => call.leave());
@@ -163,11 +164,14 @@ function accept(
   host: FunctionHost,
   response: ServerResponse,
   fresh: FreshInvocationId,
-  request: CallRequest,
+  asked: CallRequest,
   session: string,
 ): void {
+  const { span, request } = options.entry.beginLater(host, asked);
   options.enqueue(host, fresh, request, session).then(
     (id) => {
+      span?.set({ "enoki.invocation_id": id, "http.response.status_code": 202 });
+      span?.end();
       response.writeHead(202, [
         ID_HEADER,
         id,
@@ -178,7 +182,11 @@ function accept(
       ]);
       response.end();
     },
-    (error: unknown) => sendError(options, response, error),
+    (error: unknown) => {
+      const known = knownError(error, options.logger);
+      if (span) endEntry(span, known);
+      sendError(options, response, known);
+    },
   );
 }
 

@@ -12,7 +12,12 @@ import { EnokiError } from "../../core/errors.js";
 import { LIMITS } from "../../core/limits.js";
 import type { CallRequest } from "../../functions/call.js";
 import type { Logger } from "../../ports/logger.js";
-import { checkedKey, type CallAnswer, type CallEntry } from "../functions/call-entry.js";
+import {
+  checkedKey,
+  type CallAnswer,
+  type CallEntry,
+  type EntryCall,
+} from "../functions/call-entry.js";
 import { readHead } from "../functions/request-head.js";
 import { knownError, retryAfterS } from "../problem.js";
 import { frameMessage, MessageReader } from "./framing.js";
@@ -155,9 +160,8 @@ function call(
   };
   const timeoutMs = deadlineMs(headers) ?? head.timeoutMs;
   const session = entry.readSession(head.session);
-  const entered = entry.begin({ host, fresh, request, timeoutMs, session }, (answer) =>
-    sendAnswer(stream, answer, options.logger),
-  );
+  const call: EntryCall = { protocol: "grpc", host, fresh, request, timeoutMs, session };
+  const entered = entry.begin(call, (answer) => sendAnswer(stream, answer, options.logger));
   stream.once("close", () => entered.leave());
 }
 

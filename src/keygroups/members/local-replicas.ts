@@ -8,6 +8,7 @@ import {
   type StoredMember,
 } from "../keygroup-stores.js";
 import type { PeerRequests } from "../../peers/requests.js";
+import { NO_TRACER } from "../../ports/tracer.js";
 import type { ReplicationRouter } from "../replication/router.js";
 import type { KeygroupConfig } from "../types.js";
 import { NO_MEMBER, parkedAt } from "./founding.js";
@@ -108,7 +109,7 @@ export class LocalReplicas {
   replicate(local: LocalReplica): void {
     if (local.replicator) return;
     const { name } = local.keygroup;
-    const { router, clock, timers, turn, random, logger } = this.#options;
+    const { router, clock, timers, turn, random, logger, tracer = NO_TRACER } = this.#options;
     const events = {
       serving: () => {
         logger.info({ keygroup: name }, "the replica has caught up and serves");
@@ -125,7 +126,7 @@ export class LocalReplicas {
         this.#events.lost(name);
       },
     };
-    local.start({ router, clock, timers, turn, random, logger, events });
+    local.start({ router, clock, timers, turn, random, logger, tracer, events });
     if (local.isServing) this.#served(name);
   }
 

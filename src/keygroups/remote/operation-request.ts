@@ -2,6 +2,12 @@ import { Buffer } from "node:buffer";
 
 import { EnokiError } from "../../core/errors.js";
 import { parseKeygroupName, type KeygroupName } from "../../core/ids.js";
+import {
+  decodeTrace,
+  encodeTrace,
+  TRACE_BYTES,
+  type TraceContext,
+} from "../../core/trace-context.js";
 
 /** Number of the request that carries an operation of a function to a replica on another node. */
 export const OPERATION_METHOD = 32;
@@ -13,6 +19,8 @@ export interface OperationRequest {
   readonly keygroup: KeygroupName;
   /** 16 bytes of the invocation that asks; `undefined` outside a call. */
   readonly invocation: Uint8Array | undefined;
+  /** The span that asks; absent where that is not recorded. */
+  readonly trace?: TraceContext | undefined;
   /** What the client of that has seen of the keygroup, as a token; `""` = nothing. */
   readonly session: string;
   /** Payload of the OPERATION frame. */
@@ -31,14 +39,16 @@ export interface OperationAnswer {
 }
 
 const INVOCATION_BYTES = 16;
+/** Of the invocation, the trace, or both. */
+const ID_LENGTHS = new Set([0, INVOCATION_BYTES, TRACE_BYTES, INVOCATION_BYTES + TRACE_BYTES]);
 /** u8 type, f64 staleness, u16 length of the token. */
 const ANSWER_HEAD_BYTES = 11;
 
-/** u8 length and keygroup, u8 length and invocation, u16 length and token, payload. */
+/** u8 length and keygroup, u8 length and invocation, with the trace behind it if there is one, u16 length and token, payload. */
 export function encodeOperation(request: OperationRequest): Uint8Array {
-  const { keygroup, invocation, session, payload } = request;
+  const { keygroup, invocation, trace, session, payload } = request;
   const name = Buffer.from(keygroup, "latin1");
-  const id = invocation ?? Buffer.alloc(0);
+  const id = Buffer.concat([invocation ?? Buffer.alloc(0), ...(trace ? [encodeTrace(trace)] : [])]);
   const head = [Buffer.of(name.length), name, Buffer.of(id.length), id];
   return Buffer.concat([...head, sized(session), payload]);
 }
@@ -48,16 +58,20 @@ export function decodeOperation(body: Uint8Array): OperationRequest {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
   const nameEnd = 1 + (bytes[0] ?? 0);
   const idLength = bytes[nameEnd];
-  if (idLength !== 0 && idLength !== INVOCATION_BYTES) {
+  if (idLength === undefined || !ID_LENGTHS.has(idLength)) {
     throw new EnokiError("ENOKI_PROTOCOL", "an operation of another node is malformed");
   }
   const tokenAt = nameEnd + 1 + idLength;
   if (tokenAt + 2 > bytes.length) throw cutShort();
   const payloadAt = tokenAt + 2 + bytes.readUInt16LE(tokenAt);
   if (payloadAt > bytes.length) throw cutShort();
+  const invocationEnd = nameEnd + 1 + (idLength % TRACE_BYTES);
+  const hasTrace = idLength >= TRACE_BYTES;
   return {
     keygroup: parseKeygroupName(bytes.toString("latin1", 1, nameEnd)),
-    invocation: idLength === 0 ? undefined : bytes.subarray(nameEnd + 1, tokenAt),
+    invocation:
+      invocationEnd === nameEnd + 1 ? undefined : bytes.subarray(nameEnd + 1, invocationEnd),
+    trace: hasTrace ? decodeTrace(bytes.subarray(invocationEnd, tokenAt)) : undefined,
     session: bytes.toString("latin1", tokenAt + 2, payloadAt),
     payload: bytes.subarray(payloadAt),
   };

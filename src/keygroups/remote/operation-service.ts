@@ -1,18 +1,22 @@
-import type { FrameSink } from "../../channel/frame-writer.js";
-import { ChannelError, FrameWriter } from "../../channel/frames.js";
+import { ChannelError } from "../../channel/frames.js";
 import { EnokiError } from "../../core/errors.js";
 import type { KeygroupName, NodeName } from "../../core/ids.js";
 import type { Right } from "../../core/rights.js";
 import type { Session } from "../../core/session.js";
+import type { TraceContext } from "../../core/trace-context.js";
 import type { PeerRequests } from "../../peers/requests.js";
 import type { Clock } from "../../ports/clock.js";
 import type { Logger } from "../../ports/logger.js";
 import type { Timers } from "../../ports/timers.js";
+import { NO_TRACER, type Tracer } from "../../ports/tracer.js";
 import type { Asker } from "../asker.js";
+import type { KeygroupServer } from "../granted-operations.js";
 import type { Keygroup } from "../keygroup.js";
 import { rightsOfOperation } from "../operation-rights.js";
 import { KeygroupOperations } from "../operation-server.js";
+import { Replies } from "../replies.js";
 import { readSessionToken, writeSessionToken } from "../session-tokens.js";
+import { TracedOperations } from "../traced-operations.js";
 import {
   decodeOperation,
   encodeAnswer,
@@ -38,11 +42,9 @@ export interface OperationServiceOptions {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly logger: Logger;
+  /** Absent: nothing is traced. */
+  readonly tracer?: Tracer;
 }
-
-/** Length of a frame's header before its type, and of its id behind that. */
-const LENGTH_BYTES = 4;
-const ID_BYTES = 4;
 
 /**
  * Serves operations of functions on other nodes from the replicas here, each in one turn: nothing is
@@ -50,12 +52,19 @@ const ID_BYTES = 4;
  * replica shows what the caller's session has seen, and what it has seen then.
  */
 export function serveOperations(options: OperationServiceOptions): void {
-  const { requests, clock, timers, logger } = options;
+  const { requests, clock, timers, logger, tracer = NO_TRACER } = options;
   let replies: Replies | undefined;
-  const servers = new WeakMap<Keygroup, KeygroupOperations>();
+  const servers = new WeakMap<Keygroup, KeygroupServer>();
+  const open = (keygroup: Keygroup): KeygroupServer => {
+    const own = new KeygroupOperations(keygroup, logger);
+    const { name } = keygroup;
+    return tracer.isOn
+      ? new TracedOperations({ own, tracer, keygroup: name, kind: "server" })
+      : own;
+  };
   const serve = (peer: NodeName, request: OperationRequest, timeoutMs: number) => {
     const keygroup = findServing(options, request, peer);
-    const server = servers.get(keygroup) ?? new KeygroupOperations(keygroup, logger);
+    const server = servers.get(keygroup) ?? open(keygroup);
     servers.set(keygroup, server);
     const frames = (replies ??= new Replies());
     const answer = (): Promise<Uint8Array> => answerWith(frames, server, keygroup, request);
@@ -108,11 +117,11 @@ function rightsOf(payload: Buffer): readonly Right[] {
 
 async function answerWith(
   replies: Replies,
-  server: KeygroupOperations,
+  server: KeygroupServer,
   { sessions }: Keygroup,
-  { invocation, payload }: OperationRequest,
+  { invocation, trace, payload }: OperationRequest,
 ): Promise<Uint8Array> {
-  const asker = new RemoteAsker(invocation);
+  const asker = new RemoteAsker(invocation, trace);
   const reply = await replies.next((writer, id) => server.serve(writer, id, asker, payload));
   const seen = sessions.seenAfter(undefined);
   await new Promise<void>((resolve) => {
@@ -130,10 +139,12 @@ class RemoteAsker implements Asker {
   readonly idBytes: Uint8Array | undefined;
   readonly session: Session | undefined = undefined;
   readonly isElsewhere = false;
+  readonly trace: TraceContext | undefined;
   stalenessMs: number | undefined;
 
-  constructor(idBytes: Uint8Array | undefined) {
+  constructor(idBytes: Uint8Array | undefined, trace: TraceContext | undefined) {
     this.idBytes = idBytes;
+    this.trace = trace;
   }
 
   noteRead(boundMs: number): void {
@@ -141,56 +152,4 @@ class RemoteAsker implements Asker {
   }
 
   noteSeen(): void {}
-}
-
-/** Takes frames that are written for an instance, one by one, for whoever waits for each. */
-class Replies implements FrameSink {
-  readonly writableLength = 0;
-  readonly #waiting = new Map<number, (reply: Reply) => void>();
-  readonly #writer: FrameWriter;
-  #chunks: Uint8Array[] = [];
-  #lastId = 0;
-
-  constructor() {
-    this.#writer = new FrameWriter(this, {
-      schedule: (flush) => {
-        flush();
-        this.#taken();
-      },
-    });
-  }
-
-  write(chunk: Uint8Array): void {
-    this.#chunks.push(chunk);
-  }
-
-  /** Resolves with the type and the payload of the frame that `serve` has written. */
-  async next(serve: (writer: FrameWriter, id: number) => void): Promise<Reply> {
-    this.#lastId = (this.#lastId + 1) % 2 ** 32;
-    const id = this.#lastId;
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(id, resolve);
-      try {
-        serve(this.#writer, id);
-      } catch (error) {
-        this.#waiting.delete(id);
-        const isMalformed = error instanceof ChannelError;
-        reject(isMalformed ? new EnokiError("ENOKI_PROTOCOL", error.message) : error);
-      }
-    });
-  }
-
-  #taken(): void {
-    const frame = Buffer.concat(this.#chunks);
-    this.#chunks = [];
-    const id = frame.readUInt32LE(LENGTH_BYTES + 1);
-    const type = frame[LENGTH_BYTES] as number;
-    this.#waiting.get(id)?.({ type, payload: frame.subarray(LENGTH_BYTES + 1 + ID_BYTES) });
-    this.#waiting.delete(id);
-  }
-}
-
-interface Reply {
-  readonly type: number;
-  readonly payload: Buffer;
 }

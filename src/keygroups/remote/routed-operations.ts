@@ -197,6 +197,7 @@ export class RoutedOperations {
     const body = encodeOperation({
       keygroup,
       invocation: asker?.idBytes,
+      trace: asker?.trace,
       session: session ? writeSessionToken(only(session, keygroup), undefined) : "",
       payload,
     });

@@ -4,6 +4,7 @@ import type { Clock } from "../../ports/clock.js";
 import type { LinkLane } from "../../ports/links.js";
 import type { Logger } from "../../ports/logger.js";
 import type { Timers } from "../../ports/timers.js";
+import type { Tracer } from "../../ports/tracer.js";
 import type { Turn } from "../../ports/turn.js";
 import type { ReplicaHost } from "../replica-host.js";
 import type { ReplicationCounts } from "./metrics.js";
@@ -47,6 +48,7 @@ export interface ReplicationContext {
   /** A number in [0, 1). */
   readonly random: () => number;
   readonly logger: Logger;
+  readonly tracer: Tracer;
   readonly counts: ReplicationCounts;
   /** See `Links.send`; the keygroup's name is put before the message. */
   readonly send: (to: NodeName, lane: LinkLane, message: Uint8Array) => boolean;

@@ -6,6 +6,7 @@ import type { StalenessTracker } from "../../core/staleness.js";
 import type { RelayedStanding } from "../../core/standing.js";
 import type { Update } from "../../core/update.js";
 import { encodeMessage, type KeygroupMessage } from "../../core/wire/messages.js";
+import { recordApplied } from "./applied-spans.js";
 import type { CatchUpPull } from "./catch-up-pull.js";
 import type { CatchUpServing } from "./catch-up-serving.js";
 import type { ReplicationContext } from "./context.js";
@@ -108,14 +109,18 @@ export class MemberMessages {
   }
 
   #receiveUpdates(peer: Peer, updates: readonly Update[]): void {
-    const { host, counts } = this.#context;
+    const { host, counts, tracer, clock } = this.#context;
     if (updates.some(({ dot }) => dot.epoch !== peer.member)) {
       counts.strangersTotal += 1;
       return;
     }
+    const cameAtMs = tracer.isOn ? clock.monotonicMs() : 0;
     host.change<StoredUpdates>({
       work: (replica, transaction) => storeUpdates(replica, transaction, updates),
-      done: (stored) => this.#received(peer, updates, stored),
+      done: (stored) => {
+        this.#received(peer, updates, stored);
+        if (tracer.isOn) recordApplied(this.#context, peer, stored, cameAtMs);
+      },
       failed: () => {},
     });
   }

@@ -10,6 +10,7 @@ import { decodeMessage } from "../../core/wire/messages.js";
 import type { Clock } from "../../ports/clock.js";
 import type { Logger } from "../../ports/logger.js";
 import type { Timers } from "../../ports/timers.js";
+import { NO_TRACER, type Tracer } from "../../ports/tracer.js";
 import type { Turn } from "../../ports/turn.js";
 import type { ReplicaHost, ReplicationHook } from "../replica-host.js";
 import { CatchUpPull } from "./catch-up-pull.js";
@@ -50,6 +51,8 @@ export interface ReplicatorOptions {
   /** A number in [0, 1). */
   readonly random: () => number;
   readonly logger: Logger;
+  /** Absent: nothing is traced. */
+  readonly tracer?: Tracer;
   readonly timing?: Partial<ReplicationTiming>;
   /** Whom a replica asks first that joins because it could not catch up with that node. */
   readonly joinFrom?: NodeName | undefined;
@@ -80,7 +83,7 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
   #isClosed = false;
 
   constructor(options: ReplicatorOptions) {
-    const { host, router, events, timing, joinFrom, ...shared } = options;
+    const { host, router, events, timing, joinFrom, tracer = NO_TRACER, ...shared } = options;
     const { identity, record } = host.replica;
     this.name = host.name;
     this.#router = router;
@@ -88,6 +91,7 @@ export class Replicator implements KeygroupEndpoint, ReplicationHook {
     this.#hasServed = identity.isServing;
     const context: ReplicationContext = {
       ...shared,
+      tracer,
       host,
       timing: { ...DEFAULT_TIMING, ...timing },
       counts: createCounts(),

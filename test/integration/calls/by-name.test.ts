@@ -109,14 +109,19 @@ describe.each(Object.keys(CALLERS))("a call of a function by %s", (caller) => {
     expect((await ask(caller, late)).code).toBe("ENOKI_TIMEOUT");
   });
 
-  test("belongs to its caller's trace, as a span of its own", async () => {
+  test("belongs to its caller's trace, below its client's span where the node records none", async () => {
     const trace = "0af7651916cd43dd8448eb211c80319c";
     const traceparent = `00-${trace}-b7ad6b7169203331-01`;
     const { result } = await ask(caller, { name: "callee" }, { traceparent, tracestate: "a=1" });
     const { headers } = result as { headers: Record<string, string> };
-    expect(headers["traceparent"]).toMatch(new RegExp(`^00-${trace}-[0-9a-f]{16}-01$`));
-    expect(headers["traceparent"]).not.toBe(traceparent);
+    expect(headers["traceparent"]).toBe(traceparent);
     expect(headers["tracestate"]).toBe("a=1");
+    const own = `00-${trace}-00f067aa0ba902b7-01`;
+    const below = { name: "callee", options: { headers: { traceparent: own } } };
+    const { result: other } = await ask(caller, below, { traceparent });
+    expect((other as typeof result & object)["headers" as never]).toMatchObject({
+      traceparent: own,
+    });
     const none = (await ask(caller, { name: "callee" })).result as typeof result;
     expect((none as { headers: object }).headers).not.toHaveProperty("traceparent");
   });

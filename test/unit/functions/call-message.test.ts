@@ -10,7 +10,6 @@ import {
   encodeCallMessage,
   type CallMessage,
 } from "../../../src/functions/calls/call-message.js";
-import { childTrace } from "../../../src/functions/calls/trace-context.js";
 
 const MESSAGE: CallMessage = {
   id: "0123456789abcdef0123456789abcdef" as InvocationId,
@@ -90,24 +89,4 @@ describe("a call between nodes", () => {
     const bytes = encodeCallMessage({ ...MESSAGE, ...wrong } as CallMessage);
     expect(() => decodeCallMessage(bytes)).toThrow(/malformed/);
   });
-});
-
-describe("the trace of a call that is made on behalf of another", () => {
-  const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-  const newSpanId = () => "1111111111111111";
-
-  test("is the same, under a span of its own", () => {
-    const child = "00-0af7651916cd43dd8448eb211c80319c-1111111111111111-01";
-    expect(childTrace(`a\0b\0traceparent\0${parent}\0`, newSpanId)).toBe(`traceparent\0${child}\0`);
-    expect(childTrace(`tracestate\0v=1\0traceparent\0${parent}\0`, newSpanId)).toBe(
-      `traceparent\0${child}\0tracestate\0v=1\0`,
-    );
-  });
-
-  test.each(["", "a\0b\0", "traceparent\0nonsense\0", "x-traceparent\0" + parent + "\0"])(
-    "is none where there is none: %j",
-    (headers) => {
-      expect(childTrace(headers, newSpanId)).toBe("");
-    },
-  );
 });

@@ -41,6 +41,7 @@ const value: fc.Arbitrary<TypedValue> = fc.oneof(
   fc.constant({ tag: TAG.tombstone, bytes: new Uint8Array(0) }),
   crdt,
 );
+const trace = fc.option(fc.uint8Array({ minLength: 24, maxLength: 24 }), { nil: undefined });
 const invocation = fc.option(fc.uint8Array({ minLength: 16, maxLength: 16 }), { nil: undefined });
 
 const pin = fc.constantFrom<{ isPinned: boolean; isSibling?: boolean }>(
@@ -65,6 +66,7 @@ export const update: fc.Arbitrary<Update> = fc.record({
   hlc,
   deps: fc.array(dot, { maxLength: 3 }),
   invocation,
+  trace,
   entries: fc.uniqueArray(entry, {
     minLength: 1,
     maxLength: 4,
