@@ -75,13 +75,12 @@ async function report(args: Arguments): Promise<SeedsSummary> {
   const runs = Number(args.get("runs") ?? REPORT_RUNS);
   const commit = commitOfNow();
   const overrides = overridesOf(args);
-  const series = JSON.stringify({ commit: commit.name, runs, overrides });
+  const series = JSON.stringify({ commit: commit.name, overrides });
   // What has changes is no commit: the next time it may be others.
   const partial = commit.isChanged ? undefined : new PartialFile(PARTIAL, series);
   const workers = workersOf(args);
   const summary = await runSeeds({ first: 1, runs, overrides, workers, say, partial });
   writeFileSync(REPORT, reportOf(summary, commit.name));
-  partial?.remove();
   say(`written: ${REPORT}`);
   return summary;
 }

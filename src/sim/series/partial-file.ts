@@ -1,16 +1,16 @@
-import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 
 import type { ChunkSummary } from "./chunk.js";
 
 /**
- * Keeps what a long series has done so far, a line per chunk, so that one that was killed goes on where
- * it was. What belongs to another series (another commit, other options) is thrown away.
+ * Keeps what a long series has done so far, a line per chunk, so that one that was killed, or a longer
+ * one, goes on where it was. What belongs to another commit, or other options, is thrown away.
  */
 export class PartialFile {
   readonly #path: string;
   readonly #done: ChunkSummary[] = [];
 
-  /** `series`: all that decides what a chunk comes to. */
+  /** `series`: all that decides what a chunk of seeds comes to. */
   constructor(path: string, series: string) {
     this.#path = path;
     const [head, ...lines] = existsSync(path) ? readFileSync(path, "utf8").split("\n") : [];
@@ -28,10 +28,5 @@ export class PartialFile {
 
   add(summary: ChunkSummary): void {
     appendFileSync(this.#path, `${JSON.stringify(summary)}\n`);
-  }
-
-  /** The series is complete. */
-  remove(): void {
-    rmSync(this.#path, { force: true });
   }
 }

@@ -37,7 +37,11 @@ const SAY_EVERY_CHUNKS = 10;
 export async function runSeeds(options: SeedsOptions): Promise<SeedsSummary> {
   const { first, runs, overrides, workers, say, partial, chunkSeeds = CHUNK_SEEDS } = options;
   const summaries = new Map<number, ChunkSummary>();
-  for (const summary of partial?.done ?? []) summaries.set(summary.first, summary);
+  // What is kept may be of a shorter series, or of a longer one.
+  const wanted = new Map([...chunksOf({ first, runs }, chunkSeeds)].map((one) => [one.first, one]));
+  for (const summary of partial?.done ?? []) {
+    if (wanted.get(summary.first)?.runs === summary.runs) summaries.set(summary.first, summary);
+  }
   if (summaries.size > 0) say(`goes on after ${summaries.size * chunkSeeds} runs`);
   const done = (summary: ChunkSummary): void => {
     summaries.set(summary.first, summary);
@@ -47,20 +51,15 @@ export async function runSeeds(options: SeedsOptions): Promise<SeedsSummary> {
     }
     if (summaries.size % SAY_EVERY_CHUNKS === 0) say(`${summaries.size * chunkSeeds} runs`);
   };
-  const left = chunksOf({ first, runs }, chunkSeeds, (chunk) => !summaries.has(chunk.first));
+  const left = [...wanted.values()].filter((chunk) => !summaries.has(chunk.first));
   if (workers > 1) await runInWorkers(left, workers, overrides, done);
   else for (const chunk of left) done(await runChunk(chunk, overrides));
   return summaryOf({ first, runs }, summaries);
 }
 
-function* chunksOf(
-  { first, runs }: Chunk,
-  chunkSeeds: number,
-  isLeft: (chunk: Chunk) => boolean,
-): Generator<Chunk, undefined> {
+function* chunksOf({ first, runs }: Chunk, chunkSeeds: number): Generator<Chunk, undefined> {
   for (let at = first; at < first + runs; at += chunkSeeds) {
-    const chunk = { first: at, runs: Math.min(chunkSeeds, first + runs - at) };
-    if (isLeft(chunk)) yield chunk;
+    yield { first: at, runs: Math.min(chunkSeeds, first + runs - at) };
   }
   return undefined;
 }

@@ -30,7 +30,7 @@ let running: RunningNode;
 
 beforeAll(async () => {
   running = await startNode(PROCESS_ISOLATION);
-  await deployFiles(running, "flaky", { "index.mjs": FLAKY }, { timeout: "400ms" });
+  await deployFiles(running, "flaky", { "index.mjs": FLAKY }, { timeout: "1s" });
   await deployFiles(running, "patient", { "index.mjs": FLAKY }, { timeout: "60s" });
 });
 afterAll(() => running?.remove());
