@@ -51,7 +51,7 @@ export async function runSeeds(options: SeedsOptions): Promise<SeedsSummary> {
     }
     if (summaries.size % SAY_EVERY_CHUNKS === 0) say(`${summaries.size * chunkSeeds} runs`);
   };
-  const left = [...wanted.values()].filter((chunk) => !summaries.has(chunk.first));
+  const left = [...wanted.values()].filter((chunk) => !summaries.has(chunk.first)).values();
   if (workers > 1) await runInWorkers(left, workers, overrides, done);
   else for (const chunk of left) done(await runChunk(chunk, overrides));
   return summaryOf({ first, runs }, summaries);
