@@ -6,7 +6,7 @@ import { EnokiError } from "../core/errors.js";
 import { parseFunctionName } from "../core/ids.js";
 import { packFolder } from "../archive/pack.js";
 import type { Client } from "../client/client.js";
-import type { FunctionConfig, FunctionInfo } from "../client/types.js";
+import type { FunctionConfig, FunctionInfo, SecretChanges } from "../client/types.js";
 import { write, type Io } from "./io.js";
 
 /** Length of a function's name, at most. */
@@ -23,6 +23,8 @@ export interface Deployment {
   readonly to?: string | undefined;
   /** Where its data are to lie. */
   readonly data?: string | undefined;
+  /** Secrets that are set; the others stay. */
+  readonly secrets?: SecretChanges | undefined;
 }
 
 /** Packs and deploys, saying on stderr what happens. */
@@ -41,7 +43,7 @@ export async function sendArchive(
   io: Io,
   deployment: Omit<Deployment, "path"> & { readonly archive: Buffer },
 ): Promise<FunctionInfo> {
-  const { archive, name, config, wait, to, data } = deployment;
+  const { archive, name, config, wait, to, data, secrets } = deployment;
   const startMs = performance.now();
   const files = countFiles(archive);
   const size = formatSizeBytes(archive.length);
@@ -51,6 +53,7 @@ export async function sendArchive(
     ...(wait === undefined ? {} : { wait }),
     ...(to === undefined ? {} : { to }),
     ...(data === undefined ? {} : { data }),
+    ...(secrets === undefined ? {} : { secrets }),
   });
   const tookMs = Math.round(performance.now() - startMs);
   const what = `revision ${info.revision}, ${info.runtime}, ${info.entry}`;

@@ -15,6 +15,7 @@ import { addKvCommand } from "./commands/kv.js";
 import { addLogsCommand } from "./commands/logs.js";
 import { addNodesCommand } from "./commands/nodes.js";
 import { addRollbackCommand } from "./commands/rollback.js";
+import { addSecretsCommand } from "./commands/secrets.js";
 import { addTokensCommand } from "./commands/tokens.js";
 import { addUpCommand, type Serve } from "./commands/up.js";
 import { EXIT_CODES, EXIT_WRONG_USE, exitCodeOf, renderError } from "./exit.js";
@@ -64,6 +65,7 @@ export function buildProgram(cli: Cli, serve: Serve): Command {
   addInvocationsCommand(program, cli);
   addNodesCommand(program, cli);
   addTokensCommand(program, cli);
+  addSecretsCommand(program, cli);
   addCertsCommand(program, cli);
   addInitCommand(program, cli);
   addDevCommand(program, cli);

@@ -8,6 +8,7 @@ import { InvocationsClient } from "./invocations-client.js";
 import { KeygroupClient } from "./keygroup.js";
 import { KeygroupsClient } from "./keygroups-client.js";
 import { NodePorts } from "./node-ports.js";
+import { SecretsClient } from "./secrets-client.js";
 import { ClientSession } from "./session.js";
 import { Transport } from "./transport.js";
 import { TokensClient } from "./tokens-client.js";
@@ -41,6 +42,7 @@ export class Client {
   readonly keygroups: KeygroupsClient;
   readonly invocations: InvocationsClient;
   readonly tokens: TokensClient;
+  readonly secrets: SecretsClient;
   readonly #admin: Transport;
   readonly #session: ClientSession;
   readonly #data: DataRequests;
@@ -65,6 +67,7 @@ export class Client {
     this.keygroups = new KeygroupsClient(this.#admin);
     this.invocations = new InvocationsClient(this.#admin);
     this.tokens = new TokensClient(this.#admin);
+    this.secrets = new SecretsClient(this.#admin);
     this.#calls = new Calls(new NodePorts(calls, this.#session));
   }
 

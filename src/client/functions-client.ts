@@ -1,7 +1,14 @@
 import { parseFunctionName, parseNodeName } from "../core/ids.js";
 import { durationMs, query } from "./options.js";
 import type { Transport } from "./transport.js";
-import type { FunctionConfig, FunctionInfo, LogEntry, RevisionInfo, Undeployed } from "./types.js";
+import type {
+  FunctionConfig,
+  FunctionInfo,
+  LogEntry,
+  RevisionInfo,
+  SecretChanges,
+  Undeployed,
+} from "./types.js";
 
 /** Manages the functions of a node. */
 export class FunctionsClient {
@@ -37,13 +44,16 @@ export class FunctionsClient {
       readonly to?: string;
       /** Where its data are to lie: `replicate`, or `at:NODE`. */
       readonly data?: string;
+      /** Secrets that are set or, with `null`, taken away; the others stay. */
+      readonly secrets?: SecretChanges;
       readonly signal?: AbortSignal;
     } = {},
   ): Promise<FunctionInfo> {
     const archive = typeof source === "string" ? await pack(source) : source;
     const form = new FormData();
     form.set("archive", new Blob([archive], { type: "application/zip" }), `${name}.zip`);
-    form.set("config", new Blob([JSON.stringify(config)], { type: "application/json" }));
+    form.set("config", jsonPart(config));
+    if (options.secrets !== undefined) form.set("secrets", jsonPart(options.secrets));
     return await this.#admin.json(pathOf(name) + query({ to: options.to, data: options.data }), {
       method: "PUT",
       body: form,
@@ -99,6 +109,10 @@ export class FunctionsClient {
     const path = `${pathOf(name)}/logs${query({ tail, follow: follow || undefined })}`;
     return this.#admin.lines(path, { signal }) as AsyncIterable<LogEntry>;
   }
+}
+
+function jsonPart(value: object): Blob {
+  return new Blob([JSON.stringify(value)], { type: "application/json" });
 }
 
 function pathOf(name: string): string {

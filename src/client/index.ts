@@ -11,6 +11,7 @@ export type {
   ValueType,
 } from "./keygroup.js";
 export type { PageItem } from "./page-scan.js";
+export type { SecretsClient } from "./secrets-client.js";
 export type { TokensClient } from "./tokens-client.js";
 export type { KeygroupsClient } from "./keygroups-client.js";
 export type { ExportLine } from "./transfer.js";
@@ -32,6 +33,10 @@ export type {
   NodeInfo,
   RemovedReplica,
   RevisionInfo,
+  SecretChanges,
+  SecretComparison,
+  SecretInfo,
+  ShownConfig,
   TokenInfo,
   Undeployed,
 } from "./types.js";

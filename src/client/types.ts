@@ -32,6 +32,25 @@ export interface FunctionConfig {
   readonly allowBuild?: boolean;
 }
 
+/** How a function runs, as a node tells it. */
+export interface ShownConfig extends FunctionConfig {
+  /** The names of its secrets; nobody is told their values. */
+  readonly secrets?: readonly string[];
+}
+
+/** Secrets by the names of the variables that they become; `null` = it goes. What is not named stays. */
+export type SecretChanges = Readonly<Record<string, string | null>>;
+
+/** A secret of a function, without its value. */
+export interface SecretInfo {
+  readonly name: string;
+  /** The id of the cluster key that it is sealed with; `null` = it cannot be told. */
+  readonly key: string | null;
+}
+
+/** How a value stands to the secret that is there; `unreadable` = the node cannot open that one. */
+export type SecretComparison = "same" | "different" | "missing" | "unreadable";
+
 /** A deployed function. */
 export interface FunctionInfo {
   readonly name: string;
@@ -40,7 +59,7 @@ export interface FunctionInfo {
   readonly entry: string;
   readonly url: string;
   readonly keygroup: string;
-  readonly config: FunctionConfig;
+  readonly config: ShownConfig;
   readonly artefact: string;
   /** SHA-256 of the archive that it was deployed from. */
   readonly archive?: string;
@@ -84,7 +103,7 @@ export interface RevisionInfo {
   readonly entry: string;
   readonly artefact: string;
   readonly artefactSizeBytes: number;
-  readonly config: FunctionConfig;
+  readonly config: ShownConfig;
   readonly createdAt: string;
   readonly current: boolean;
 }

@@ -7,6 +7,7 @@ import {
   deployed,
   type Deploy,
   removed,
+  replaced,
   withCurrent,
   withoutTarget,
   withTargets,
@@ -218,16 +219,23 @@ export class ClusterControl {
     });
   }
 
-  /** Makes the next revision, or brings the current one to further nodes: see `deployed`. */
+  /**
+   * Makes the next revision, or brings the current one to further nodes: see `deployed`; with `instead`
+   * only if that is the current one's number: see `replaced`.
+   */
   async deployFunction(
     name: FunctionName,
     deploy: Omit<Deploy, "deployedOn">,
     targets: Partial<FunctionTargets>,
+    instead?: number,
   ): Promise<ClusterFunctionRecord> {
-    const { place, changes } = this.#options;
-    this.#options.announcement.requireName();
+    const { place, changes, announcement } = this.#options;
+    announcement.requireName();
+    const full = { ...deploy, deployedOn: place.node };
     return changes.change("function", functionKey(name), (before) =>
-      deployed(before, name, { ...deploy, deployedOn: place.node }, targets),
+      instead === undefined
+        ? deployed(before, name, full, targets)
+        : replaced(requireFunction(name, before), full, instead),
     );
   }
 

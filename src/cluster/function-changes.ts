@@ -46,6 +46,21 @@ export function deployed(
   };
 }
 
+/**
+ * The next revision in place of the current one, which has the number `instead`, on the same nodes.
+ * @throws EnokiError `ENOKI_VERSION_CONFLICT` if another one has become current meanwhile
+ */
+export function replaced(
+  before: ClusterFunctionRecord,
+  deploy: Deploy,
+  instead: number,
+): ClusterFunctionRecord {
+  const isDone = before.revisions.some((revision) => revision.deploy === deploy.deploy);
+  if (isDone || before.current === instead) return deployed(before, before.name, deploy, {});
+  const detail = `function "${before.name}" has another revision by now`;
+  throw new EnokiError("ENOKI_VERSION_CONFLICT", detail);
+}
+
 /** Adds nodes; absent ones follow by themselves. */
 export function withTargets(
   before: ClusterFunctionRecord,

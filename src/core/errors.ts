@@ -266,6 +266,24 @@ export const ERRORS = {
     "send Authorization: Bearer TOKEN; the command line takes the token from ENOKI_TOKEN",
   ),
   ENOKI_FORBIDDEN: define(403, 4, "not allowed", "ask for the right that the detail names"),
+  ENOKI_SECRET_UNREADABLE: define(
+    503,
+    1,
+    "a secret of the function cannot be opened on this node",
+    "give the node the key that the detail names with --cluster-key-file, or set the secret anew",
+  ),
+  ENOKI_SECRET_NOT_FOUND: define(
+    404,
+    1,
+    "the function has no such secret",
+    "list its secrets with `enoki secrets ls FUNCTION`",
+  ),
+  ENOKI_CLUSTER_KEY_REQUIRED: define(
+    409,
+    1,
+    "this node has no cluster key to seal secrets with",
+    "make one with `enoki secrets init`, and start every node with --cluster-key-file FILE",
+  ),
   ENOKI_TOKEN_NOT_FOUND: define(404, 1, "no such token", "list tokens with `enoki tokens ls`"),
   ENOKI_TOKEN_EXISTS: define(
     409,

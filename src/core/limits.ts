@@ -58,6 +58,12 @@ export const LIMITS = {
   logLineBytesMax: 16 * 1024,
   /** Revisions kept per function. */
   revisionsKeptMax: 10,
+  /** One secret of a function. */
+  secretBytesMax: 8 * 1024,
+  /** All secrets of a function, as they are sealed. */
+  secretsBytesMax: 24 * 1024,
+  /** Secrets of a function. */
+  secretsMax: 64,
   /** Results of async invocations kept per function. */
   resultsBytesMax: 64 * 1024 * 1024,
   /** Such results per function. */

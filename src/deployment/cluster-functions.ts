@@ -2,11 +2,12 @@ import type { Directory } from "../cluster/directory.js";
 import { currentOf, targetNodes, withoutTarget } from "../cluster/function-changes.js";
 import type { ClusterFunctionRecord, FunctionTargets, RevisionRecord } from "../cluster/records.js";
 import { EnokiError } from "../core/errors.js";
-import type { FunctionName, KeygroupName, NodeName } from "../core/ids.js";
+import type { FunctionName, NodeName } from "../core/ids.js";
 import type { ArtefactStore } from "../functions/artefacts.js";
+import { isSameConfig } from "../functions/config-equality.js";
 import type { Deployer } from "../functions/deployer.js";
 import type {
-  DataPlacement,
+  ConfigChange,
   DeployRequest,
   FunctionPlace,
   FunctionsFacade,
@@ -19,7 +20,15 @@ import { hashesOf } from "./artefact-server.js";
 import type { Follower } from "./follower.js";
 import type { FunctionData } from "./function-data.js";
 import type { LocalFunctions } from "./local-functions.js";
-import { type ClusterRevision, isSameCode, toDeploy, tryFromRecord } from "./revision-code.js";
+import { isPlacedAs, keygroupOf } from "./placement-check.js";
+import {
+  type ClusterRevision,
+  fromRecord,
+  isSameCode,
+  toDeploy,
+  tryFromRecord,
+} from "./revision-code.js";
+import { currentRecord, lastOf, revisionOf } from "./revision-choice.js";
 import type { RevisionMaker } from "./revision-maker.js";
 
 /** What functions of several nodes are managed with. */
@@ -33,6 +42,7 @@ export interface ClusterFunctionsOptions {
   readonly store: ArtefactStore;
   /** A name that no other deploy has. */
   readonly newDeployId: () => string;
+  readonly nowMs: () => number;
   readonly data: FunctionData;
 }
 
@@ -108,6 +118,29 @@ export class ClusterFunctions implements FunctionsFacade {
     });
   }
 
+  async reconfigure(name: FunctionName, change: ConfigChange): Promise<FunctionRecord> {
+    const { directory, functions, newDeployId, nowMs } = this.#options;
+    if (!this.#recordOf(name)) return functions.reconfigure(name, change);
+    this.#requireNaming();
+    return this.#alone(name, async () => {
+      const current = currentRecord(this.#required(name));
+      const known = fromRecord(current);
+      const config = await change(known.config);
+      if (isSameConfig(known.config, config)) return this.describe(name);
+      const origin = { ...known.origin, deploy: newDeployId() };
+      const deploy = toDeploy({ ...known, config, origin, createdAtMs: nowMs() });
+      const tried = await this.#tryRevision(name, current, { config, origin });
+      const record = await directory.control
+        .deployFunction(name, deploy, {}, current.number)
+        .catch(async (error: unknown) => {
+          await tried?.candidate.discard();
+          throw error;
+        });
+      if (tried) await this.#serve(name, record, tried.revision, tried.candidate);
+      return this.describe(name);
+    });
+  }
+
   async remove(name: FunctionName, options: { deleteData: boolean }): Promise<void> {
     const { directory, functions, follower, data } = this.#options;
     if (!this.#recordOf(name)) return functions.remove(name, options);
@@ -171,7 +204,7 @@ export class ClusterFunctions implements FunctionsFacade {
     const { directory, functions, follower, node } = this.#options;
     const before = directory.view.function(request.name);
     const known = before && tryFromRecord(currentOf(before));
-    const isPlaced = this.#isPlaced(request);
+    const isPlaced = isPlacedAs(request, directory.view.keygroup(keygroupOf(request.name)));
     const built = await this.#build(request, (before?.last ?? 0) + 1, known);
     const targets = request.targets ?? { nodes: [node], labels: [], isAll: false };
     const isHere = [targets, before?.targets].some(
@@ -199,19 +232,6 @@ export class ClusterFunctions implements FunctionsFacade {
     if (isHere) await this.#serve(request.name, record, built, candidate);
     else await candidate.discard();
     return { record: this.describe(request.name), isNew: before?.isRemoved !== false };
-  }
-
-  /**
-   * True if the data lie already as the deploy wants them to, or will by themselves.
-   * @throws EnokiError `ENOKI_PLACEMENT_CONFLICT`
-   */
-  #isPlaced({ name, placement }: DeployRequest): boolean {
-    if (!placement) return true;
-    const record = this.#options.directory.view.keygroup(name as string as KeygroupName);
-    if (!record || record.isDropped) return placement.kind === "replicate";
-    if (placementText(record.placement) === placementText(placement)) return true;
-    const detail = `the data of "${name}" are placed ${placementText(record.placement)}`;
-    throw new EnokiError("ENOKI_PLACEMENT_CONFLICT", detail);
   }
 
   async #build(
@@ -267,11 +287,19 @@ export class ClusterFunctions implements FunctionsFacade {
     await follower.report({ ...state, reason });
   }
 
-  /** Loads a kept revision beside the one that serves, if the function is to run here. */
-  async #tryRevision(name: FunctionName, wanted: RevisionRecord) {
+  /**
+   * Loads a kept revision beside the one that serves, if the function is to run here; `changes` make
+   * another one of it, with the same code.
+   */
+  async #tryRevision(
+    name: FunctionName,
+    wanted: RevisionRecord,
+    changes: Partial<ClusterRevision> = {},
+  ) {
     const { follower, functions, maker } = this.#options;
     if (!follower.isTarget(this.#required(name))) return undefined;
-    const revision = await maker.make(name, wanted, new AbortController().signal);
+    const made = await maker.make(name, wanted, new AbortController().signal);
+    const revision = { ...made, ...changes };
     return { revision, candidate: await functions.tryOut(name, revision) };
   }
 
@@ -316,24 +344,4 @@ export class ClusterFunctions implements FunctionsFacade {
     const isReadable = revisions.some(({ number }) => number === record.current);
     return isReadable ? { name: record.name, current: record.current, revisions } : undefined;
   }
-}
-
-function placementText(placement: DataPlacement): string {
-  return placement.kind === "at" ? `at:${placement.node}` : placement.kind;
-}
-
-/** A kept revision: the one of that number, or the one before the current one. */
-function revisionOf(record: ClusterFunctionRecord, number: number | undefined): RevisionRecord {
-  const { revisions, current, name } = record;
-  const index = revisions.findIndex((revision) =>
-    number === undefined ? revision.number === current : revision.number === number,
-  );
-  const found = number === undefined ? revisions[index - 1] : revisions[index];
-  if (found) return found;
-  const detail = number === undefined ? "no earlier revision" : `no revision ${number}`;
-  throw new EnokiError("ENOKI_REVISION_NOT_FOUND", `function "${name}" has ${detail}`);
-}
-
-function lastOf(record: FunctionRecord | undefined): Revision | undefined {
-  return record?.revisions.find(({ number }) => number === record.current);
 }

@@ -6,6 +6,7 @@ import type { ArtefactStore } from "../functions/artefacts.js";
 import type { BuildTarget } from "../functions/build-target.js";
 import type { Deployer } from "../functions/deployer.js";
 import type { PeerRequests } from "../peers/requests.js";
+import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { Timers } from "../ports/timers.js";
 import { ArtefactFetcher } from "./artefact-fetcher.js";
@@ -29,6 +30,7 @@ export interface DeploymentOptions {
   readonly deployer: Pick<Deployer, "makeRevision">;
   readonly store: ArtefactStore;
   readonly data: FunctionData;
+  readonly clock: Clock;
   readonly timers: Timers;
   readonly logger: Logger;
   /** The longest wait for a piece of an artefact. */
@@ -45,7 +47,7 @@ export class Deployment {
   /** Serves artefacts from now on; {@link Deployment.start} begins to follow. */
   constructor(options: DeploymentOptions) {
     const { node, labels, target, directory, requests, functions } = options;
-    const { deployer, store, timers, logger, data } = options;
+    const { deployer, store, clock, timers, logger, data } = options;
     const { view } = directory;
     const { pieceTimeoutMs = PIECE_TIMEOUT_MS } = options;
     serveArtefacts({ requests, view, store });
@@ -61,6 +63,7 @@ export class Deployment {
       deployer,
       store,
       newDeployId: randomUUID,
+      nowMs: () => clock.nowMs(),
       data,
     });
   }

@@ -11,6 +11,7 @@ export type LocalFunctions = Pick<
   | "tryOut"
   | "remove"
   | "rollback"
+  | "reconfigure"
   | "logs"
   | "followLogs"
 >;

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Deploy } from "../cluster/function-changes.js";
 import type { RevisionRecord } from "../cluster/records.js";
 import { EnokiError } from "../core/errors.js";
+import { configText } from "../functions/config-equality.js";
 import { type Revision, type RevisionOrigin, RUNTIMES } from "../functions/types.js";
 
 /** A revision of a function of several nodes. */
@@ -27,6 +28,8 @@ const codeSchema = z.object({
     triggers: z
       .array(z.object({ on: z.string(), at: z.enum(["origin", "every", "one"]) }))
       .optional(),
+    /** Sealed. */
+    secrets: z.record(z.string(), z.string()).optional(),
   }),
   allowBuild: z.boolean(),
   build: z.object({
@@ -71,7 +74,7 @@ export function fromRecord(record: RevisionRecord): ClusterRevision {
     throw new EnokiError("ENOKI_NAMING_RECORD", detail);
   }
   const { build, allowBuild } = code.data;
-  const { concurrency, access, application, triggers, ...config } = code.data.function;
+  const { concurrency, access, application, triggers, secrets, ...config } = code.data.function;
   return {
     number: record.number,
     runtime,
@@ -86,6 +89,7 @@ export function fromRecord(record: RevisionRecord): ClusterRevision {
       ...(access === undefined ? {} : { access }),
       ...(application === undefined ? {} : { application }),
       ...(triggers === undefined ? {} : { triggers }),
+      ...(secrets === undefined ? {} : { secrets }),
     },
     createdAtMs: record.deployedAtMs,
     builtFor: build.for,
@@ -104,10 +108,7 @@ export function tryFromRecord(record: RevisionRecord | undefined): ClusterRevisi
 
 /** True if two revisions are the same code and configuration, wherever they were built. */
 export function isSameCode(left: ClusterRevision, right: ClusterRevision): boolean {
-  const essence = ({ origin, runtime, config }: ClusterRevision): string => {
-    const env = Object.entries(config.env).sort(([a], [b]) => (a < b ? -1 : 1));
-    const settings = Object.entries({ ...config, env }).sort(([a], [b]) => (a < b ? -1 : 1));
-    return JSON.stringify([origin.source, origin.allowBuild, runtime, settings]);
-  };
+  const essence = ({ origin, runtime, config }: ClusterRevision): string =>
+    JSON.stringify([origin.source, origin.allowBuild, runtime, configText(config)]);
   return essence(left) === essence(right);
 }

@@ -9,6 +9,7 @@ import type { Clock } from "../ports/clock.js";
 import type { BuiltFor } from "./build-target.js";
 import { toDeployError } from "./deploy-error.js";
 import type { DeployRequest } from "./facade.js";
+import { withSecrets } from "./secret-changes.js";
 import { RUNTIMES, type FunctionConfig, type Revision, type RuntimeName } from "./types.js";
 
 /** What a build step gives. */
@@ -63,10 +64,10 @@ export class Deployer {
     previous: Pick<Revision, "config"> | undefined,
   ): Promise<Revision> {
     const runtime = parseRuntime(request.runtime);
-    const config: FunctionConfig = {
-      ...(previous?.config ?? this.#options.defaults),
-      ...request.config,
-    };
+    const config = withSecrets(
+      { ...(previous?.config ?? this.#options.defaults), ...request.config },
+      request.secrets ?? {},
+    );
     let workDir: string | undefined;
     try {
       workDir = await mkdtemp(join(this.#options.scratchDir, "deploy-"));

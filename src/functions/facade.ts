@@ -16,6 +16,8 @@ export interface DeployRequest {
   readonly runtime: string | undefined;
   /** What was said; the rest takes its default, or for a redeploy the previous revision's setting. */
   readonly config: Partial<FunctionConfig>;
+  /** What changes of its secrets; the others stay. */
+  readonly secrets?: SecretChanges | undefined;
   /** Let pip build source distributions. */
   readonly allowBuild: boolean;
   /** The nodes that are to run it, beside those that do already; `undefined` = this one. */
@@ -24,10 +26,16 @@ export interface DeployRequest {
   readonly placement?: DataPlacement | undefined;
 }
 
+/** Sealed texts by the names of secrets; `null` = it goes. */
+export type SecretChanges = Readonly<Record<string, string | null>>;
+
 /** Where the data of a function are to lie: on every node that runs it, or on one. */
 export type DataPlacement =
   | { readonly kind: "replicate" }
   | { readonly kind: "at"; readonly node: NodeName };
+
+/** Makes a configuration of another one; what it throws ends the change. */
+export type ConfigChange = (config: FunctionConfig) => FunctionConfig | Promise<FunctionConfig>;
 
 /** How a function is taken off one of its nodes. */
 export interface UndeployOptions {
@@ -69,6 +77,11 @@ export interface FunctionsFacade {
   /** Resolves once the new revision serves. `isNew` = there was no such function. */
   deploy(request: DeployRequest): Promise<{ record: FunctionRecord; isNew: boolean }>;
   rollback(name: FunctionName, revision: number | undefined): Promise<FunctionRecord>;
+  /**
+   * Makes a revision with the code of the current one and what `change` makes of its configuration;
+   * none if that is the same one.
+   */
+  reconfigure(name: FunctionName, change: ConfigChange): Promise<FunctionRecord>;
   remove(name: FunctionName, options: { deleteData: boolean }): Promise<void>;
   /**
    * Takes it off one node, with the replica there once another one has everything. Resolves with the

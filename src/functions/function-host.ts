@@ -17,6 +17,7 @@ import { InvocationSpans } from "./invocation-spans.js";
 import { LogBook } from "./log-book.js";
 import type { OperationServer } from "./operations-port.js";
 import { currentRevision } from "./registry.js";
+import { maskedLog, maskOf } from "./secret-mask.js";
 import type { FunctionRecord, FunctionStatus, Revision, RuntimeName } from "./types.js";
 import { EnokiError } from "../core/errors.js";
 
@@ -41,6 +42,14 @@ export interface FunctionHostOptions {
   readonly operationsFor: (name: FunctionName) => OperationServer;
   /** Lets an instance of `function` call other functions. */
   readonly callsFor: (name: FunctionName) => CallServer;
+  /**
+   * Opens the sealed secrets of a function, for the environment of one instance.
+   * @throws EnokiError `ENOKI_SECRET_UNREADABLE`
+   */
+  readonly openSecrets: (
+    name: FunctionName,
+    sealed: Readonly<Record<string, string>>,
+  ) => Readonly<Record<string, string>>;
 }
 
 /** One call as its origin (HTTP, outbox) hands it over. */
@@ -205,6 +214,10 @@ async function startInstance(
   events: InstanceEvents,
 ): Promise<Instance> {
   const { config } = revision;
+  // First, so that no process is started in vain.
+  const secrets = config.secrets ? options.openSecrets(name, config.secrets) : {};
+  const mask = maskOf(Object.values(secrets));
+  const instanceLog = mask ? maskedLog(log, mask) : log;
   const kind = guestKind(revision.runtime);
   const process = await options.launcher.launch({
     kind,
@@ -224,7 +237,8 @@ async function startInstance(
     process,
     operations: options.operationsFor(name),
     functionCalls: options.callsFor(name),
-    log,
+    log: instanceLog,
+    mask,
     turn: options.turn,
     clock: options.clock,
     events,
@@ -241,7 +255,7 @@ async function startInstance(
         keygroup: name,
         store: process.guestStoreFile ?? null,
         revision: revision.number,
-        env: config.env,
+        env: { ...config.env, ...secrets },
         outputBytesMax: LIMITS.outputBytesMax,
         timeoutMs: config.timeoutMs,
       },

@@ -2,8 +2,9 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import { EnokiError } from "../core/errors.js";
 import type { FunctionName } from "../core/ids.js";
+import { isSameConfig } from "./config-equality.js";
 import type { Deployer } from "./deployer.js";
-import type { DeployRequest, FunctionsFacade } from "./facade.js";
+import type { ConfigChange, DeployRequest, FunctionsFacade } from "./facade.js";
 import { FunctionHost, preparePool, type FunctionHostOptions } from "./function-host.js";
 import type { InstancePool } from "./instance-pool.js";
 import { LogBook } from "./log-book.js";
@@ -123,10 +124,27 @@ export class Functions implements FunctionsFacade {
   }
 
   async rollback(name: FunctionName, to: number | undefined): Promise<FunctionRecord> {
+    return this.#again(name, (record) => revisionOf(record, to ?? previousNumber(record)));
+  }
+
+  async reconfigure(name: FunctionName, change: ConfigChange): Promise<FunctionRecord> {
+    return this.#again(name, async (record) => {
+      const revision = currentRevision(record);
+      const config = await change(revision.config);
+      return isSameConfig(revision.config, config) ? undefined : { ...revision, config };
+    });
+  }
+
+  /** Lets code that is here serve as the next revision; `pick` says which, `undefined` = none. */
+  async #again(
+    name: FunctionName,
+    pick: (record: FunctionRecord) => Revision | undefined | Promise<Revision | undefined>,
+  ): Promise<FunctionRecord> {
     const { registry, deployer, host } = this.#options;
     return deployer.inOrder(name, async () => {
       const record = registry.get(name);
-      const wanted = revisionOf(record, to ?? previousNumber(record));
+      const wanted = await pick(record);
+      if (!wanted) return record;
       const number = registry.nextNumber(name);
       const revision = { ...wanted, number, createdAtMs: host.clock.nowMs() };
       return (await this.tryOut(name, revision)).serve(revision);

@@ -15,8 +15,8 @@ import { CallLine } from "./call-line.js";
 import type { CallServer } from "./calls/calls-port.js";
 import { FrameIntake } from "./frame-intake.js";
 import * as words from "./guest-words.js";
-import type { LogBook } from "./log-book.js";
 import type { OperationServer } from "./operations-port.js";
+import { type InstanceLog, maskedFailure, type SecretMask } from "./secret-mask.js";
 
 /** What an instance tells its pool. */
 export interface InstanceEvents {
@@ -33,7 +33,9 @@ export interface InstanceOptions {
   readonly process: GuestProcess;
   readonly operations: OperationServer;
   readonly functionCalls: CallServer;
-  readonly log: LogBook;
+  readonly log: InstanceLog;
+  /** Takes secrets out of what it says of failures; `undefined` = it has none. */
+  readonly mask?: SecretMask | undefined;
   readonly turn: Turn;
   readonly clock: Clock;
   readonly events: InstanceEvents;
@@ -64,7 +66,8 @@ export class Instance {
   readonly #process: GuestProcess;
   readonly #operations: OperationServer;
   readonly #functionCalls: CallServer;
-  readonly #log: LogBook;
+  readonly #log: InstanceLog;
+  readonly #mask: SecretMask | undefined;
   readonly #clock: Clock;
   readonly #events: InstanceEvents;
   readonly #writer: FrameWriter;
@@ -91,6 +94,7 @@ export class Instance {
     this.#operations = options.operations;
     this.#functionCalls = options.functionCalls;
     this.#log = options.log;
+    this.#mask = options.mask;
     this.#clock = options.clock;
     this.#events = options.events;
     this.idleSinceMs = options.clock.monotonicMs();
@@ -307,7 +311,12 @@ export class Instance {
 
   #loadFailed(payload: Buffer): void {
     const { reject } = this.#takeLoaded();
-    reject(words.loadError(words.parseFailure(payload)));
+    reject(words.loadError(this.#parseFailure(payload)));
+  }
+
+  #parseFailure(payload: Buffer): words.GuestFailure {
+    const failure = words.parseFailure(payload);
+    return this.#mask ? maskedFailure(failure, this.#mask) : failure;
   }
 
   /** Whoever waits for the load; it ends once. @throws ChannelError */
@@ -329,7 +338,7 @@ export class Instance {
   #failed(callId: number, payload: Buffer): void {
     const call = this.#calls.get(callId);
     if (!call) return;
-    const failure = words.parseFailure(payload);
+    const failure = this.#parseFailure(payload);
     call.hasReadDirectly = failure.hasRead;
     if (failure.traceback !== undefined) this.#log.write("stderr", call.id, failure.traceback);
     this.#free(callId, call, words.callError(failure));

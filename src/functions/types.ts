@@ -44,6 +44,8 @@ export interface FunctionConfig {
   readonly application?: string;
   /** What calls it by itself; `undefined` = nothing. */
   readonly triggers?: readonly TriggerSetting[];
+  /** Sealed, by the variables that they become in an instance; never shown. */
+  readonly secrets?: Readonly<Record<string, string>>;
 }
 
 /** One deployed version of a function's code and configuration. */

@@ -4,6 +4,7 @@ import { closest } from "../base/closest.js";
 import { isLoopback } from "../base/loopback.js";
 import { EnokiError } from "../core/errors.js";
 import type { LinkCredentials } from "../links/identity.js";
+import { type ClusterKey, parseClusterKeys } from "../secrets/cluster-keys.js";
 import { loadNaming, NAMING_PASSWORD_VARIABLE, type NamingConfig } from "./naming-config.js";
 import { describeSettings, settingsSchema, type Settings } from "./settings.js";
 import { loadTracing, type TracingConfig } from "./tracing-config.js";
@@ -12,6 +13,7 @@ import { loadTracing, type TracingConfig } from "./tracing-config.js";
 export interface NodeConfig extends Omit<
   Settings,
   | "adminTokenFile"
+  | "clusterKeyFile"
   | "config"
   | "functions"
   | "naming"
@@ -35,6 +37,8 @@ export interface NodeConfig extends Omit<
   readonly tracing: TracingConfig | undefined;
   /** What this node proves its name with on links, in PEM; `undefined` = only on loopback. */
   readonly linkCredentials: LinkCredentials | undefined;
+  /** What secrets are sealed with, the first one, and opened; none = the node has to make its own. */
+  readonly clusterKeys: readonly ClusterKey[];
 }
 
 /** Where settings come from. The earlier one wins: flags, environment, file, defaults. */
@@ -44,6 +48,8 @@ export interface ConfigSources {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Reads a text file; rejects if it cannot. */
   readonly readFile: (path: string) => Promise<string>;
+  /** Whether a file can be read or changed by other users of the machine; absent: not looked at. */
+  readonly isOpenToOthers?: (path: string) => Promise<boolean>;
 }
 
 /** Variables that belong to the command line or hold secrets, not settings. */
@@ -84,7 +90,8 @@ export async function loadConfig(sources: ConfigSources): Promise<NodeConfig> {
   requireLinkCredentials(settings, linkCredentials);
   const isSaid = (key: keyof Settings): boolean => said.has(key);
   const tracing = loadTracing(settings, { env: sources.env, isSaid });
-  return { ...complete(settings, adminToken), naming, tracing, linkCredentials };
+  const clusterKeys = await readClusterKeys(said, sources);
+  return { ...complete(settings, adminToken), naming, tracing, linkCredentials, clusterKeys };
 }
 
 function readFlags(flags: ConfigSources["flags"]): SaidSettings {
@@ -190,6 +197,20 @@ async function readText(
   });
 }
 
+async function readClusterKeys(
+  said: SaidSettings,
+  { readFile, isOpenToOthers }: ConfigSources,
+): Promise<readonly ClusterKey[]> {
+  const file = said.get("clusterKeyFile");
+  if (file === undefined) return [];
+  const path = String(file.value);
+  const content = await readText(file, readFile);
+  if (await isOpenToOthers?.(path)) {
+    throw invalid(file.source, `other users of this machine may read ${path}: chmod 600 ${path}`);
+  }
+  return parseClusterKeys(content, `${file.source}: ${path}`);
+}
+
 /** All three files, or none. */
 async function readLinkCredentials(
   said: SaidSettings,
@@ -221,9 +242,10 @@ function checkToken(source: string, token: string): string {
 function complete(
   settings: Settings,
   adminToken: string | undefined,
-): Omit<NodeConfig, "naming" | "tracing" | "linkCredentials"> {
+): Omit<NodeConfig, "naming" | "tracing" | "linkCredentials" | "clusterKeys"> {
   const {
     adminTokenFile: _file,
+    clusterKeyFile: _keysFile,
     config: _config,
     functions,
     naming: _naming,

@@ -2,6 +2,7 @@ import { LIMITS } from "../core/limits.js";
 import type { FunctionConfig } from "../functions/types.js";
 import type { KeygroupConfig } from "../keygroups/types.js";
 import type { Logger } from "../ports/logger.js";
+import type { KeyRing } from "../secrets/key-ring.js";
 import type { ClusterSettings } from "./cluster.js";
 import type { TracingConfig } from "./tracing-config.js";
 
@@ -42,6 +43,8 @@ export interface NodeSettings {
   readonly keygroupDefaults: KeygroupConfig;
   readonly pidsMax: number;
   readonly tmpBytes: number;
+  /** What secrets are sealed with; absent: the node makes a key in its data directory if it is alone. */
+  readonly keyRing?: KeyRing | undefined;
   readonly logger: Logger;
   /** Absent: nothing is traced. */
   readonly tracing?: TracingConfig | undefined;

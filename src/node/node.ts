@@ -72,6 +72,7 @@ export class EnokiNode {
   readonly #rights: NodeParts["rights"];
   readonly #grants: NodeParts["grants"];
   readonly tracer: NodeParts["tracer"];
+  readonly #secrets: NodeParts["secrets"];
   #closing: Promise<void> | undefined;
 
   /** For {@link EnokiNode.start}: from parts that are open already. */
@@ -97,6 +98,7 @@ export class EnokiNode {
     this.#rights = parts.rights;
     this.#grants = parts.grants;
     this.tracer = parts.tracer;
+    this.#secrets = parts.secrets;
   }
 
   /**
@@ -161,6 +163,7 @@ export class EnokiNode {
       access,
       tokens,
       grants: this.#grants,
+      secrets: this.#secrets,
       functionUrl: () => this.#addresses.functions ?? "",
       allowUploadUrl: settings.allowUploadUrl,
       logger,

@@ -38,7 +38,9 @@ import { probePython } from "../runtimes/probes.js";
 import { readBootId } from "../storage/boot-id.js";
 import { createLmdbDriver } from "../storage/lmdb.js";
 import { createMemoryDriver } from "../storage/memory.js";
+import { Secrets } from "../secrets/secrets.js";
 import { openCalls } from "./call-parts.js";
+import { keyRingOf } from "./cluster-keys.js";
 import type { ClusterSettings, NodeCluster } from "./cluster.js";
 import {
   aloneKeygroups,
@@ -75,6 +77,7 @@ export interface NodeParts {
   readonly calls: FunctionCalls;
   readonly rights: NodeRights;
   readonly grants: Grants;
+  readonly secrets: Secrets;
   readonly sessions: FunctionSessions;
   readonly launcher: Launcher;
   readonly guardian: Guardian;
@@ -192,6 +195,7 @@ async function openAll(
   const rights = openRights({ settings, nodeStore, directory: cluster?.directory, clock });
   opened.push(() => rights.close());
   const triggers = openTriggerBook(cluster, registry.list());
+  const secrets = new Secrets(await keyRingOf(settings));
   const draining = new AbortController();
   const artefacts = await createArtefactStore(join(dataDir, "artefacts"));
   const target = thisTarget(pythonVersion);
@@ -229,6 +233,7 @@ async function openAll(
       artefactDir: (hash) => artefacts.path(hash),
       storeFileOf: (name) => parted.storeFileOf(keygroupOf(name)),
       operationsFor: (name) => parted.operationsFor(name),
+      openSecrets: (name, sealed) => secrets.open(name, sealed),
       callsFor: (caller) =>
         new InstanceCalls({
           caller,
@@ -273,6 +278,7 @@ async function openAll(
           void (await keygroups.create(keygroupOf(name), {}, placement)),
         takeFrom: async (name, node, how) => takeFrom(replicas, keygroupOf(name), node, how),
       },
+      clock,
       timers: systemTimers,
       logger,
     });
@@ -325,6 +331,7 @@ async function openAll(
     calls,
     rights,
     grants: parted.grants,
+    secrets,
     sessions,
     launcher,
     guardian,

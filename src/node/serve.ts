@@ -3,6 +3,7 @@ import { performance } from "node:perf_hooks";
 
 import type { Logger } from "../ports/logger.js";
 import { systemTimers } from "../ports/timers.js";
+import { openKeyRing } from "./cluster-keys.js";
 import type { ClusterSettings } from "./cluster.js";
 import type { NodeConfig } from "./config.js";
 import { createCollector, releaseIdleMemory } from "./idle-memory.js";
@@ -176,6 +177,11 @@ async function settingsOf(config: NodeConfig, log: LogSink): Promise<NodeSetting
       isolation: config.isolation === "auto" ? undefined : config.isolation,
     },
     keygroupDefaults: { ...NODE_DEFAULTS.keygroupDefaults, durability: config.durability },
+    keyRing: await openKeyRing({
+      given: config.clusterKeys,
+      dataDir: config.dataDir,
+      mayMakeOwn: config.naming === "memory",
+    }),
     logger: await createLogger(config.logFormat, log),
     tracing: config.tracing,
   };

@@ -175,6 +175,11 @@ export const settingsSchema = z.strictObject({
     value: "file",
     description: "file with a token that is good for everything; or give it in ENOKI_ADMIN_TOKEN",
   }),
+  clusterKeyFile: text.optional().meta({
+    value: "file",
+    description: "keys that secrets of functions are sealed with, from enoki secrets init",
+    shownDefault: "a node alone makes cluster-key in its data directory",
+  }),
   allowUploadUrl: yesOrNo
     .prefault(false)
     .meta({ description: "allow tinyFaaS's /uploadURL, which lets the node fetch any address" }),

@@ -3,6 +3,7 @@ import { onTestFinished } from "vitest";
 import { EnokiError } from "../../src/core/errors.js";
 import type { FunctionName, InvocationId } from "../../src/core/ids.js";
 import type {
+  ConfigChange,
   DeployRequest,
   FunctionPlace,
   FunctionsFacade,
@@ -10,6 +11,7 @@ import type {
   UndeployOptions,
 } from "../../src/functions/facade.js";
 import type {
+  FunctionConfig,
   FunctionRecord,
   InvocationSummary,
   LogLine,
@@ -26,6 +28,9 @@ import { systemClock } from "../../src/ports/clock.js";
 import { silentLogger } from "../../src/ports/logger.js";
 import { systemTimers } from "../../src/ports/timers.js";
 import { createTurn } from "../../src/ports/turn.js";
+import { parseClusterKeys, withNewKey } from "../../src/secrets/cluster-keys.js";
+import { KeyRing } from "../../src/secrets/key-ring.js";
+import { Secrets } from "../../src/secrets/secrets.js";
 import { createMemoryDriver } from "../../src/storage/memory.js";
 
 /** Functions that are only recorded, never run. */
@@ -86,6 +91,7 @@ export class FakeFunctions implements FunctionsFacade {
         isolation: "process",
         network: "none",
         ...request.config,
+        ...secretsOf(request, old),
       },
       createdAtMs: 1_700_000_000_000,
     };
@@ -102,6 +108,17 @@ export class FakeFunctions implements FunctionsFacade {
     this.#failIfAsked();
     this.undeploys.push({ name, node, ...options });
     return 0;
+  }
+
+  async reconfigure(name: FunctionName, change: ConfigChange): Promise<FunctionRecord> {
+    this.#failIfAsked();
+    const record = this.describe(name);
+    const last = record.revisions.at(-1) as Revision;
+    const config = await change(last.config);
+    const revision = { ...last, number: last.number + 1, config };
+    const changed = { name, current: revision.number, revisions: [...record.revisions, revision] };
+    this.records.set(name, changed);
+    return changed;
   }
 
   async rollback(name: FunctionName, revision: number | undefined): Promise<FunctionRecord> {
@@ -136,6 +153,15 @@ export class FakeFunctions implements FunctionsFacade {
     this.failure = undefined;
     if (failure !== undefined) throw failure;
   }
+}
+
+function secretsOf(
+  { secrets }: DeployRequest,
+  old: FunctionRecord | undefined,
+): Pick<FunctionConfig, "secrets"> {
+  const all = { ...old?.revisions.at(-1)?.config.secrets, ...secrets };
+  const kept = Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== null);
+  return kept.length === 0 ? {} : { secrets: Object.fromEntries(kept) };
 }
 
 /** Invocations in a map. */
@@ -179,6 +205,9 @@ export interface AdminFixture {
   /** Sends a request; `body` may be text, bytes or a form. */
   request(method: string, path: string, init?: RequestInit): Promise<Response>;
 }
+
+/** Keys of the fixture's cluster. */
+const KEYS = parseClusterKeys(withNewKey(), "test");
 
 /** Makes an {@link AdminFixture} with an empty keygroup `kg`; `changes` replaces single deps. */
 export async function adminFixture(
@@ -250,6 +279,7 @@ export async function adminFixture(
     access: rights.access,
     tokens: rights.tokens,
     grants,
+    secrets: new Secrets(new KeyRing(KEYS, { keys: [], make: undefined })),
     functionUrl: () => "http://127.0.0.1:8000",
     allowUploadUrl: false,
     logger,

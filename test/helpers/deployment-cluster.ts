@@ -101,6 +101,10 @@ class NotedFunctions implements LocalFunctions {
     };
   }
 
+  async reconfigure(): Promise<FunctionRecord> {
+    throw new EnokiError("ENOKI_FUNCTION_NOT_FOUND");
+  }
+
   async rollback(): Promise<FunctionRecord> {
     throw new EnokiError("ENOKI_FUNCTION_NOT_FOUND");
   }
@@ -195,6 +199,7 @@ export class DeploymentCluster {
           return 0;
         },
       },
+      clock: systemClock,
       timers: systemTimers,
       logger: silentLogger,
       pieceTimeoutMs: 2000,

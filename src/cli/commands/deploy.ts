@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import type { Command } from "commander";
 
 import { EnokiError } from "../../core/errors.js";
-import type { FunctionConfig, TriggerSetting } from "../../client/types.js";
+import type { FunctionConfig, SecretChanges, TriggerSetting } from "../../client/types.js";
 import {
   addNodeCommand,
   onNode,
@@ -14,18 +14,20 @@ import {
 } from "../command.js";
 import { deploy, nameFromPath } from "../deploying.js";
 import { triggerOptions } from "../trigger-options.js";
-import { write } from "../io.js";
+import { write, type Io } from "../io.js";
 import { applyPlan, planApplication, readApplication } from "../manifest/application.js";
 import { MANIFEST_FILE } from "../manifest/manifest.js";
 import { doneText, planText } from "../manifest/plan-text.js";
 import { requireReady, waitForNodes } from "../node-rows.js";
 import { jsonLine } from "../output.js";
+import { readSecrets } from "../secret-values.js";
 
 /** Flags of `deploy` that say how the function runs; `dev` takes them too. */
 export interface FunctionOptions {
   readonly name?: string;
   readonly runtime?: string;
   readonly env?: readonly string[];
+  readonly secret?: readonly string[];
   readonly timeout?: string;
   readonly memory?: string;
   readonly cpu?: string;
@@ -46,10 +48,14 @@ interface DeployOptions extends FunctionOptions {
   readonly dryRun?: boolean;
 }
 
+const SECRET_TEXT =
+  "secret variable, sealed: NAME=@FILE, NAME=- for stdin, NAME as it is set here; repeatable";
+
 const FUNCTION_FLAGS = [
   "name",
   "runtime",
   "env",
+  "secret",
   "timeout",
   "memory",
   "cpu",
@@ -76,6 +82,7 @@ export function addDeployCommand(program: Command, cli: Cli): void {
       "enoki deploy ./sensor --to edge1,edge2 --wait 30s",
       "enoki deploy ./report --data at:cloud",
       "enoki deploy ./alarm --on keygroup:readings/temp --at one",
+      "enoki deploy ./report --secret API_KEY=@key.txt",
       "enoki deploy ./smart-city/enoki.yaml --prune --dry-run",
     ],
   }).argument("[path]", "where the code is, or an enoki.yaml; else ./enoki.yaml, or this folder");
@@ -100,7 +107,9 @@ export function addDeployCommand(program: Command, cli: Cli): void {
         const wait = options.wait === undefined ? {} : { wait: options.wait };
         const to = options.to === undefined ? {} : { to: options.to };
         const data = options.data === undefined ? {} : { data: options.data };
-        const deployed = await deploy(client, io, { path, name, config, ...wait, ...to, ...data });
+        const secrets = await secretsOf(io, options);
+        const what = { path, name, config, secrets };
+        const deployed = await deploy(client, io, { ...what, ...wait, ...to, ...data });
         const info = await waitForNodes(client, io, deployed, options.wait);
         await write(io.stdout, json ? jsonLine(info) : `${info.url}\n`);
         requireReady(info);
@@ -152,6 +161,7 @@ export function addFunctionOptions(command: Command): Command {
     .option("--name <name>", "name of the function; else that of the file or folder")
     .option("--runtime <runtime>", "python, node or binary; else the entry file decides")
     .addOption(repeatable("--env <name=value>", "environment variable of the function; repeatable"))
+    .addOption(repeatable("--secret <name=source>", SECRET_TEXT))
     .option("--timeout <duration>", "longest call, such as 60s")
     .option("--memory <size>", "memory of an instance, such as 256m")
     .option("--cpu <cpus>", "CPUs of an instance, such as 0.5")
@@ -186,6 +196,14 @@ export function toFunctionConfig(options: FunctionOptions): FunctionConfig {
   };
   const said = Object.entries(config).filter(([, value]) => value !== undefined);
   return Object.fromEntries(said) as FunctionConfig;
+}
+
+/** The secrets that are to be set; `undefined` = none. */
+export async function secretsOf(
+  io: Io,
+  { secret }: FunctionOptions,
+): Promise<SecretChanges | undefined> {
+  return secret === undefined ? undefined : await readSecrets(io, secret);
 }
 
 function parseVariable(text: string): [string, string] {

@@ -8,7 +8,7 @@ import { deploy, nameFromPath, type Deployment } from "../deploying.js";
 import { renderError } from "../exit.js";
 import { untilSignal, write, type Io } from "../io.js";
 import { watchSource } from "../source-watch.js";
-import { addFunctionOptions, toFunctionConfig, type FunctionOptions } from "./deploy.js";
+import { addFunctionOptions, secretsOf, toFunctionConfig, type FunctionOptions } from "./deploy.js";
 import { formatLogEntry } from "./logs.js";
 
 /** Pause before the log is followed again, after the node was away. */
@@ -25,7 +25,8 @@ export function addDevCommand(program: Command, cli: Cli): void {
   addFunctionOptions(command).action(
     onNode<FunctionOptions>(cli, async ({ client, io, options }, path: string) => {
       const name = options.name ?? nameFromPath(path);
-      const deployment = { path, name, config: toFunctionConfig(options) };
+      const secrets = await secretsOf(io, options);
+      const deployment = { path, name, config: toFunctionConfig(options), secrets };
       await stat(path).catch(() => {
         throw new EnokiError("ENOKI_INVALID_INPUT", `there is nothing at ${path}`);
       });

@@ -184,6 +184,7 @@ function describe(info: FunctionInfo): string {
     ["application", config.application],
     ...(config.triggers ?? []).map(({ on, at }): [string, string] => ["trigger", `${on} (${at})`]),
     ["env", Object.keys(config.env ?? {}).join(", ") || undefined],
+    ["secrets", config.secrets?.map((name) => `${name} (sealed)`).join(", ")],
     ["instances", `${status.instances} (running ${status.running}, queued ${status.queued})`],
     ["calls", `${status.invocationsTotal} (failed ${status.failuresTotal})`],
     ["cold starts", String(status.coldStartsTotal)],

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { constants } from "node:os";
 import { Option, type Command } from "commander";
 
@@ -44,7 +44,9 @@ export function addUpCommand(program: Command, cli: Cli, serve: Serve): void {
 
 async function up(io: Io, serve: Serve, flags: Record<string, unknown>): Promise<void> {
   const read = (path: string): Promise<string> => readFile(path, "utf8");
-  const config = await loadConfig({ flags, env: io.env, readFile: read });
+  const isOpenToOthers = async (path: string): Promise<boolean> =>
+    ((await stat(path)).mode & 0o007) !== 0;
+  const config = await loadConfig({ flags, env: io.env, readFile: read, isOpenToOthers });
   const stopped = whenToldToStop(io);
   const node = await serve(config, io);
   await write(io.stdout, config.json ? jsonLine(node.ready) : banner(node.ready));

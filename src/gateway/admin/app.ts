@@ -19,6 +19,7 @@ import { keyRoutes } from "./routes/keys.js";
 import { nodeRoutes } from "./routes/node.js";
 import { operationRoutes } from "./routes/operations.js";
 import { replicaRoutes } from "./routes/replicas.js";
+import { secretRoutes } from "./routes/secrets.js";
 import { tokenRoutes } from "./routes/tokens.js";
 import { tinyfaasRoutes } from "./tinyfaas.js";
 
@@ -30,6 +31,7 @@ export function adminRoutes(deps: AdminDeps): AdminRoute[] {
   const routes: AdminRoute[] = [
     ...nodeRoutes(deps),
     ...functionRoutes(deps),
+    ...secretRoutes(deps),
     ...invocationRoutes(deps),
     ...keygroupRoutes(deps),
     ...replicaRoutes(deps),

@@ -8,18 +8,27 @@ import { parseInput } from "../../input/parse-input.js";
 import { parseTriggers } from "../../triggers/trigger.js";
 import { parseJson, readBody } from "./body.js";
 import { functionConfigSchema } from "./schemas.js";
+import { parseSecrets, type SecretValues } from "./secret-values.js";
 
 /** Room for the config and the lines between the parts. */
 const FORM_OVERHEAD_BYTES = 1024 * 1024;
 
+const PARTS: ReadonlySet<string> = new Set(["archive", "config", "secrets"]);
+
+/** A deploy with its secrets as they were sent. */
+export interface DeployForm {
+  readonly request: Omit<DeployRequest, "secrets">;
+  readonly secrets: SecretValues;
+}
+
 /**
- * Reads a deploy: `multipart/form-data` with the parts `archive` and, if wanted, `config`.
+ * Reads a deploy: `multipart/form-data` with the parts `archive` and, if wanted, `config` and `secrets`.
  * @throws EnokiError `ENOKI_INVALID_INPUT`, `ENOKI_ARCHIVE_TOO_LARGE`
  */
-export async function readDeployForm(request: Request, name: FunctionName): Promise<DeployRequest> {
+export async function readDeployForm(request: Request, name: FunctionName): Promise<DeployForm> {
   const form = await readForm(request);
   for (const part of form.keys()) {
-    if (part !== "archive" && part !== "config") throw invalid(part, "there is no such part");
+    if (!PARTS.has(part)) throw invalid(part, "there is no such part");
   }
   const archive = form.get("archive");
   if (archive === null) throw invalid("archive", "is missing");
@@ -31,12 +40,16 @@ export async function readDeployForm(request: Request, name: FunctionName): Prom
     );
   }
   const said = parseInput(functionConfigSchema, await readConfigPart(form), "config");
+  const secrets = await readPart(form, "secrets");
   return {
-    name,
-    archive: Buffer.from(await archive.arrayBuffer()),
-    runtime: said.runtime,
-    config: toFunctionConfig(said),
-    allowBuild: said.allowBuild ?? false,
+    request: {
+      name,
+      archive: Buffer.from(await archive.arrayBuffer()),
+      runtime: said.runtime,
+      config: toFunctionConfig(said),
+      allowBuild: said.allowBuild ?? false,
+    },
+    secrets: secrets === undefined ? {} : parseSecrets(secrets),
   };
 }
 
@@ -61,11 +74,14 @@ async function readForm(request: Request): Promise<FormData> {
 }
 
 async function readConfigPart(form: FormData): Promise<unknown> {
-  const config = form.get("config");
-  if (config === null) return {};
-  const bytes =
-    typeof config === "string" ? Buffer.from(config) : Buffer.from(await config.arrayBuffer());
-  return parseJson(bytes, "config");
+  const bytes = await readPart(form, "config");
+  return bytes === undefined ? {} : parseJson(bytes, "config");
+}
+
+async function readPart(form: FormData, name: string): Promise<Buffer | undefined> {
+  const part = form.get(name);
+  if (part === null) return undefined;
+  return typeof part === "string" ? Buffer.from(part) : Buffer.from(await part.arrayBuffer());
 }
 
 /** Only what was said, so that the rest keeps its setting. */

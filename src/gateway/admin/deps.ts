@@ -7,6 +7,7 @@ import type { ReplicasFacade } from "../../keygroups/replicas-facade.js";
 import type { Grants } from "../../keygroups/grants.js";
 import type { KeygroupsFacade } from "../../keygroups/types.js";
 import type { KeygroupName } from "../../core/ids.js";
+import type { Secrets } from "../../secrets/secrets.js";
 import type { DataForwarding } from "./forwarding.js";
 import type { GuestKind, Isolation } from "../../ports/runtime.js";
 
@@ -76,6 +77,7 @@ export interface AdminDeps {
   readonly access: Pick<Access, "isOpen" | "admit"> | undefined;
   readonly tokens: Tokens;
   readonly grants: Grants;
+  readonly secrets: Pick<Secrets, "seal" | "reseal" | "compare">;
   /** Base URL of the function port, without a slash at the end. */
   readonly functionUrl: () => string;
   /** Allow tinyFaaS's `/uploadURL`: the node then fetches what a client names. */

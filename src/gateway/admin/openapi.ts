@@ -2,7 +2,7 @@ import { z } from "zod";
 
 import type { Role } from "../../core/rights.js";
 import type { AdminRoute, BodyDescription, RouteAccess } from "./route.js";
-import { problemSchema } from "./schemas.js";
+import { problemSchema } from "./problem-schema.js";
 
 /** JSON that is an object. */
 type JsonObject = Record<string, unknown>;

@@ -11,6 +11,7 @@ import {
 } from "../../input/fields.js";
 import { jsonValueSchema } from "../../keygroups/json-operations.js";
 import { placementField } from "./replica-schemas.js";
+import { secretNamesSchema } from "./secret-schemas.js";
 
 /** What calls a function by itself, as a deploy says it. */
 const triggerSchema = z
@@ -64,6 +65,7 @@ const effectiveConfigSchema = z
     triggers: z
       .array(z.strictObject({ on: z.string(), at: z.enum(["origin", "every", "one"]) }))
       .optional(),
+    secrets: secretNamesSchema.optional(),
   })
   .meta({ id: "EffectiveFunctionConfig" });
 
@@ -336,15 +338,3 @@ export const nodeSchema = z
     storage: z.strictObject({ driver: z.string(), dataDir: z.string().nullable() }),
   })
   .meta({ id: "Node" });
-
-/** RFC 9457. */
-export const problemSchema = z
-  .looseObject({
-    type: z.string(),
-    title: z.string(),
-    status: z.int(),
-    detail: z.string(),
-    code: z.string(),
-    fix: z.string(),
-  })
-  .meta({ id: "Problem" });

@@ -21,6 +21,7 @@ import type {
 } from "../../keygroups/overview/replication-report.js";
 import type { KeygroupPlaces } from "../../keygroups/replicas-facade.js";
 import type { KeygroupDescription } from "../../keygroups/types.js";
+import { keyIdOf } from "../../secrets/sealing.js";
 import type { placesSchema } from "./replica-schemas.js";
 import type * as schemas from "./schemas.js";
 
@@ -82,7 +83,13 @@ function showConfig(config: FunctionConfig): z.input<typeof schemas.functionSche
     ...(config.access === undefined ? {} : { access: config.access }),
     ...(config.application === undefined ? {} : { application: config.application }),
     ...(config.triggers?.length ? { triggers: config.triggers.map((one) => ({ ...one })) } : {}),
+    ...(config.secrets === undefined ? {} : { secrets: Object.keys(config.secrets) }),
   };
+}
+
+/** The secrets of a function: their names, and the keys that they are sealed with. */
+export function showSecrets({ secrets = {} }: FunctionConfig) {
+  return Object.entries(secrets).map(([name, sealed]) => ({ name, key: keyIdOf(sealed) ?? null }));
 }
 
 /** The revisions of a function, newest first. */

@@ -116,6 +116,7 @@ describe("an answer is as described", () => {
 
   function archive(): FormData {
     const form = new FormData();
+    form.set("secrets", new Blob([JSON.stringify({ TOKEN: "a value" })]));
     form.set("archive", new Blob(["zip"]), "code.zip");
     return form;
   }
@@ -181,6 +182,20 @@ describe("an answer is as described", () => {
     ],
     ["get", "/v1/keygroups/{keygroup}/export", "/v1/keygroups/kg/export"],
     ["post", "/v1/keygroups/{keygroup}/import", "/v1/keygroups/kg/import"],
+    ["get", "/v1/functions/{name}/secrets", "/v1/functions/hello/secrets"],
+    [
+      "patch",
+      "/v1/functions/{name}/secrets",
+      "/v1/functions/hello/secrets",
+      () => ({ body: '{"KEY":"value"}' }),
+    ],
+    [
+      "post",
+      "/v1/functions/{name}/secrets/compare",
+      "/v1/functions/hello/secrets/compare",
+      () => ({ body: '{"KEY":"value"}' }),
+    ],
+    ["post", "/v1/functions/{name}/secrets/reseal", "/v1/functions/hello/secrets/reseal"],
     ["get", "/v1/tokens", "/v1/tokens"],
     ["get", "/v1/keygroups/{keygroup}/grants", "/v1/keygroups/kg/grants"],
     [

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { expect, test } from "vitest";
 
 import { loadConfig, type NodeConfig } from "../../../src/node/config.js";
+import { withNewKey } from "../../../src/secrets/cluster-keys.js";
 import { describeSettings } from "../../../src/node/settings.js";
 
 interface Sources {
@@ -39,6 +40,7 @@ test("without a word the node listens on loopback, at the documented ports", asy
     functions: "public",
     adminToken: undefined,
     linkCredentials: undefined,
+    clusterKeys: [],
     allowUploadUrl: false,
     bodyLimitBytes: 16 * 1024 * 1024,
     drainTimeoutMs: 10_000,
@@ -215,6 +217,25 @@ test("the three files of a link's certificate go together and are read", async (
   await expect(load({ flags, env, files: { c: "cert", k: "key" } })).rejects.toMatchObject({
     message: "ENOKI_LINK_CA: cannot read a (ENOENT)",
   });
+});
+
+test("cluster keys are read from a file that nobody else may read, and never quoted", async () => {
+  const files = { keys: withNewKey(withNewKey()), bad: "hunter2-hunter2" };
+  const flags = { clusterKeyFile: "keys" };
+  const config = await load({ flags, files });
+  expect(config.clusterKeys).toHaveLength(2);
+  expect(config).not.toHaveProperty("clusterKeyFile");
+  await expect(load({ env: { ENOKI_CLUSTER_KEY_FILE: "gone" } })).rejects.toThrow(
+    "ENOKI_CLUSTER_KEY_FILE: cannot read gone (ENOENT)",
+  );
+  const bad = load({ flags: { clusterKeyFile: "bad" }, files });
+  await expect(bad).rejects.toThrow(/^--cluster-key-file: bad: line 1 is no cluster key/);
+  await expect(bad).rejects.not.toThrow(/hunter2/);
+  const readFile = async (): Promise<string> => files.keys;
+  const isOpenToOthers = async (): Promise<boolean> => true;
+  await expect(loadConfig({ flags, env: {}, readFile, isOpenToOthers })).rejects.toThrow(
+    "--cluster-key-file: other users of this machine may read keys: chmod 600 keys",
+  );
 });
 
 test("links beyond loopback need a certificate", async () => {

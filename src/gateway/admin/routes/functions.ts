@@ -1,7 +1,6 @@
 import { z } from "zod";
 
 import { parseFunctionName, parseNodeName } from "../../../core/ids.js";
-import type { FunctionRecord } from "../../../functions/types.js";
 import { flagField, integerField, timerField } from "../../../input/fields.js";
 import { parsePlacement } from "../../../input/placement.js";
 import { readJson } from "../body.js";
@@ -12,9 +11,12 @@ import { LEAVE_MS, placementField, undeployedSchema } from "../replica-schemas.j
 import { json, noContent } from "../responses.js";
 import { route, type AdminRoute } from "../route.js";
 import { functionConfigSchema, functionSchema, logLineSchema, revisionSchema } from "../schemas.js";
+import { secretChangesSchema } from "../secret-schemas.js";
+import { presentSecrets, sealChanges } from "../secret-values.js";
 import { eventStream, lineStream, NDJSON } from "../streams.js";
 import { requireTriggerRights } from "../trigger-rights.js";
-import { showFunction, showLogLine, showRevisions } from "../views.js";
+import { showKnown } from "../shown-function.js";
+import { showLogLine, showRevisions } from "../views.js";
 
 const LOG_TAIL_DEFAULT = 1000;
 const LOG_TAIL_MAX = 1_000_000;
@@ -24,12 +26,6 @@ const rollbackSchema = z.strictObject({ revision: z.int().min(1).optional() });
 /** Functions, their revisions and logs. */
 export function functionRoutes(deps: AdminDeps): AdminRoute[] {
   return [...inventoryRoutes(deps), ...changeRoutes(deps), logRoute(deps)];
-}
-
-function show(deps: AdminDeps, record: FunctionRecord): z.input<typeof functionSchema> {
-  const { functions, functionUrl } = deps;
-  const { name } = record;
-  return showFunction(record, functions.status(name), functionUrl(), functions.places(name));
 }
 
 function inventoryRoutes(deps: AdminDeps): AdminRoute[] {
@@ -49,7 +45,7 @@ function inventoryRoutes(deps: AdminDeps): AdminRoute[] {
           schema: z.strictObject({ functions: z.array(functionSchema) }),
         },
       },
-      handle: () => json({ functions: functions.list().map((record) => show(deps, record)) }),
+      handle: () => json({ functions: functions.list().map((record) => showKnown(deps, record)) }),
     }),
     route({
       method: "GET",
@@ -65,7 +61,8 @@ function inventoryRoutes(deps: AdminDeps): AdminRoute[] {
           schema: functionSchema,
         },
       },
-      handle: (call) => json(show(deps, functions.describe(parseFunctionName(call.param("name"))))),
+      handle: (call) =>
+        json(showKnown(deps, functions.describe(parseFunctionName(call.param("name"))))),
     }),
     route({
       method: "GET",
@@ -112,6 +109,7 @@ function changeRoutes(deps: AdminDeps): AdminRoute[] {
         schema: z.strictObject({
           archive: z.string().meta({ format: "binary", description: "A zip" }),
           config: functionConfigSchema.optional(),
+          secrets: secretChangesSchema.optional(),
         }),
       },
       responses: {
@@ -131,10 +129,16 @@ function changeRoutes(deps: AdminDeps): AdminRoute[] {
         const targets = parseTargets(call.query.to);
         const { data } = call.query;
         const placement = data === undefined ? undefined : parsePlacement(data);
-        const form = await readDeployForm(call.request, name);
-        requireTriggerRights(deps.grants, name, form.config.triggers ?? []);
-        const { record, isNew } = await functions.deploy({ ...form, targets, placement });
-        return json(show(deps, record), isNew ? 201 : 200);
+        const { request, secrets: values } = await readDeployForm(call.request, name);
+        requireTriggerRights(deps.grants, name, request.config.triggers ?? []);
+        const secrets = await sealChanges(deps, name, values, presentSecrets(deps, name));
+        const { record, isNew } = await functions.deploy({
+          ...request,
+          secrets,
+          targets,
+          placement,
+        });
+        return json(showKnown(deps, record), isNew ? 201 : 200);
       },
     }),
     route({
@@ -175,7 +179,7 @@ function changeRoutes(deps: AdminDeps): AdminRoute[] {
       handle: async (call) => {
         const name = parseFunctionName(call.param("name"));
         const { revision } = await readJson(call.request, rollbackSchema);
-        return json(show(deps, await functions.rollback(name, revision)));
+        return json(showKnown(deps, await functions.rollback(name, revision)));
       },
     }),
   ];

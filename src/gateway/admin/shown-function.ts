@@ -1,0 +1,15 @@
+import type { z } from "zod";
+
+import type { FunctionRecord } from "../../functions/types.js";
+import type { AdminDeps } from "./deps.js";
+import type { functionSchema } from "./schemas.js";
+import { showFunction } from "./views.js";
+
+/** A function as the API shows it, with how it is doing. */
+export function showKnown(
+  { functions, functionUrl }: AdminDeps,
+  record: FunctionRecord,
+): z.input<typeof functionSchema> {
+  const { name } = record;
+  return showFunction(record, functions.status(name), functionUrl(), functions.places(name));
+}
