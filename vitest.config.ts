@@ -15,6 +15,8 @@ export default defineConfig({
           include: ["test/{unit,property}/**/*.test.ts"],
           testTimeout: 30_000,
           maxWorkers,
+          // A process per file takes longer than most files; what replaces modules is a system test.
+          isolate: false,
         },
       },
       {
