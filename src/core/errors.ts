@@ -204,6 +204,12 @@ export const ERRORS = {
     "functions call each other too deeply",
     "end the circle of calls that the detail speaks of",
   ),
+  ENOKI_TRIGGER_LOOP: define(
+    508,
+    5,
+    "triggers call functions in a circle",
+    "let one of the functions not write what a trigger listens to, then replay or delete the dead letter",
+  ),
   ENOKI_CALL_STATUS: define(
     502,
     5,

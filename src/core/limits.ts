@@ -48,6 +48,8 @@ export const LIMITS = {
   callDepthMax: 16,
   /** Triggers of one function. */
   triggersPerFunctionMax: 32,
+  /** What a function is told of a change: larger values are left out of it. */
+  triggerEventBytesMax: 1024 * 1024,
   /** Calls waiting per function. */
   queueLengthMax: 1000,
   /** Async invocations waiting per function. */

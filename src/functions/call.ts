@@ -48,6 +48,7 @@ export class Call implements Asker {
   #isSettled = false;
   #stalenessMs: number | undefined;
   #session: Session | undefined;
+  #origin: SendOrigin | undefined;
   /** When an instance was given it, on the monotonic clock. */
   startedMs = 0;
   /** It has read from the store's file, which the instance tells with its answer. */
@@ -98,7 +99,8 @@ export class Call implements Asker {
   }
 
   get origin(): SendOrigin {
-    return { depth: this.depth, headers: this.request.headers };
+    this.#origin ??= { depth: this.depth, headers: this.request.headers };
+    return this.#origin;
   }
 
   get trace(): TraceContext | undefined {

@@ -7,7 +7,7 @@ import { LIMITS } from "../core/limits.js";
 import { includesRight, type Right } from "../core/rights.js";
 import type { Session } from "../core/session.js";
 import type { TraceContext } from "../core/trace-context.js";
-import type { Asker } from "./asker.js";
+import type { Asker, SendOrigin } from "./asker.js";
 import type { Grants } from "./grants.js";
 import { rightsOfOperation } from "./operation-rights.js";
 
@@ -175,6 +175,10 @@ class OtherAsker implements Asker {
 
   get trace(): TraceContext | undefined {
     return this.#asker.trace;
+  }
+
+  get origin(): SendOrigin | undefined {
+    return this.#asker.origin;
   }
 
   noteRead(boundMs: number): void {

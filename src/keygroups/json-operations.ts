@@ -76,9 +76,9 @@ export type JsonOperation = z.output<typeof jsonOperationSchema>;
 export interface OperationContext {
   /** 16 bytes of the invocation that asks, if one does. */
   readonly writer?: Uint8Array;
-  readonly trace?: TraceContext;
+  readonly trace?: TraceContext | undefined;
   /** What goes along with what that sends. */
-  readonly origin?: SendOrigin;
+  readonly origin?: SendOrigin | undefined;
 }
 
 /**

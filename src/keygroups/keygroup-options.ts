@@ -8,6 +8,7 @@ import type { Storage } from "../ports/storage.js";
 import type { Timers } from "../ports/timers.js";
 import type { Turn } from "../ports/turn.js";
 import type { KeygroupConfig } from "./types.js";
+import type { Reactions } from "./reactions.js";
 import type { SendEncoder } from "./write.js";
 
 /** What a keygroup is opened from. */
@@ -28,6 +29,8 @@ export interface KeygroupOptions {
   readonly syncIntervalMs: number;
   /** Turns the sends of a batch into local rows of the same commit. */
   readonly encodeSends: SendEncoder;
+  /** What depends on the changes of a keygroup; without it, or `undefined`, nothing does. */
+  readonly reactionsOf?: ((name: KeygroupName) => Reactions | undefined) | undefined;
   /** What a replica in an empty store becomes; without it, founder and only member. */
   readonly founding?: Founding;
   /** How often garbage is looked for; 2 s unless said otherwise. */

@@ -11,6 +11,7 @@ import type { Turn } from "../ports/turn.js";
 import { Keygroup } from "./keygroup.js";
 import { grantsRowKey } from "./stored-grants.js";
 import type { KeygroupConfig } from "./types.js";
+import type { Reactions } from "./reactions.js";
 import type { SendEncoder } from "./write.js";
 
 /** What the keygroups of a node are opened from. */
@@ -31,6 +32,8 @@ export interface KeygroupsOptions {
   readonly tracer?: Tracer;
   readonly syncIntervalMs: number;
   readonly encodeSends: SendEncoder;
+  /** What depends on the changes of a keygroup; without it, or `undefined`, nothing does. */
+  readonly reactionsOf?: ((name: KeygroupName) => Reactions | undefined) | undefined;
   /** The nodes that hold a keygroup; without it, this one holds all. */
   readonly membersOf?: ((name: KeygroupName) => readonly string[]) | undefined;
   /** Called as a keygroup is removed, before its store closes. */

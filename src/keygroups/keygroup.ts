@@ -9,12 +9,14 @@ import type { RowWrite } from "../core/rows.js";
 import type { TypedValue } from "../core/value.js";
 import type { Clock } from "../ports/clock.js";
 import type { Storage, Transaction } from "../ports/storage.js";
+import type { SendOrigin } from "./asker.js";
 import { Freshness } from "./freshness.js";
 import { GroupCommit } from "./group-commit.js";
 import { importItems } from "./import-items.js";
 import { ItemReads } from "./item-reads.js";
 import type { KeygroupOptions } from "./keygroup-options.js";
 import { putRows, sealReplica } from "./keygroup-store.js";
+import { NotingTransaction } from "./noting-transaction.js";
 import type { ReplicaChange, ReplicaHost, ReplicationHook } from "./replica-host.js";
 import { repeat } from "./repeat.js";
 import { SyncWaiters } from "./sync-waiters.js";
@@ -219,6 +221,7 @@ export class Keygroup implements KeygroupFacade, ReplicaHost {
       return;
     }
     let applied: AppliedWrite | undefined;
+    let noting: NotingTransaction | undefined;
     this.#commits.add<WriteOutcome>({
       apply: (transaction) => {
         const context = {
@@ -230,12 +233,15 @@ export class Keygroup implements KeygroupFacade, ReplicaHost {
         applied = applyWrite(context, request, (sends) =>
           this.#options.encodeSends(this.name, sends, request.origin),
         );
-        putRows(transaction, applied.writes);
+        noting = this.#noting(transaction, { origin: request.origin });
+        putRows(noting ?? transaction, applied.writes);
+        noting?.end();
         return applied.outcome;
       },
       acknowledged: (outcome) => {
         acknowledged(outcome);
         applied?.committed();
+        noting?.committed();
         if (applied?.update) this.#hook?.committed(applied.update);
         if (applied && applied.touched.length > 0) this.#notify(applied.touched);
       },
@@ -316,16 +322,20 @@ export class Keygroup implements KeygroupFacade, ReplicaHost {
 
   change<T>(change: ReplicaChange<T>): void {
     let touched: readonly Uint8Array[] = [];
+    let noting: NotingTransaction | undefined;
     this.#commits.add<T>({
       isLazy: true,
       apply: (transaction) => {
-        const effects = change.work(this.#replica, transaction);
+        noting = this.#noting(transaction, undefined);
+        const effects = change.work(this.#replica, noting ?? transaction);
         ({ touched } = effects);
-        putRows(transaction, effects.writes);
+        putRows(noting ?? transaction, effects.writes);
+        noting?.end();
         return effects.value;
       },
       acknowledged: (value) => {
         change.done(value);
+        noting?.committed();
         this.heard();
         if (touched.length > 0) this.#notify(touched);
       },
@@ -392,6 +402,26 @@ export class Keygroup implements KeygroupFacade, ReplicaHost {
       const entry = this.reads.entryBytes(Buffer.from(key));
       this.#watchers.notify(Buffer.from(key).toString("utf8"), entry);
     }
+  }
+
+  /** The transaction of a step as somebody wants it who follows changes; `undefined` = nobody does. */
+  #noting(
+    transaction: Transaction,
+    own: { readonly origin: SendOrigin | undefined } | undefined,
+  ): NotingTransaction | undefined {
+    const reactions = this.#options.reactionsOf?.(this.name);
+    // What a replica gets while it joins shows nothing yet.
+    if (!reactions || !this.#replica.identity.isServing) return undefined;
+    const { logger } = this.#options;
+    const nowMs = this.#nowMs();
+    return new NotingTransaction({
+      transaction,
+      reactions,
+      replica: this.#replica,
+      nowMs,
+      own,
+      logger,
+    });
   }
 
   #unwritable(): EnokiError {

@@ -27,7 +27,6 @@ import {
 import { toJsonValue } from "../channel/values.js";
 import { EnokiError } from "../core/errors.js";
 import { LIMITS } from "../core/limits.js";
-import type { TraceContext } from "../core/trace-context.js";
 import { TAG, type TypedValue } from "../core/value.js";
 import type { Logger } from "../ports/logger.js";
 import type { Asker } from "./asker.js";
@@ -207,8 +206,7 @@ export class KeygroupOperations {
       asker?.noteRead(this.#keygroup.freshness.boundMs);
       return;
     }
-    const origin = asker?.origin;
-    writeJsonReply(this.#keygroup, operation, { ...by(asker), ...(origin && { origin }) })
+    writeJsonReply(this.#keygroup, operation, by(asker))
       .then((reply) => {
         if (!this.#isClosed) refuseTooLarge(() => encodeJsonReply(writer, id, reply));
       })
@@ -288,11 +286,10 @@ function keyOf(payload: Buffer): Buffer {
   return checkKey(decodeKeyOperation(payload));
 }
 
-function by(asker: Asker | undefined): { writer?: Uint8Array; trace?: TraceContext } {
-  const writer = asker?.idBytes;
-  if (!writer) return {};
-  const { trace } = asker;
-  return trace ? { writer, trace } : { writer };
+/** On whose behalf something is written. */
+function by(asker: Asker | undefined): Pick<WriteRequest, "writer" | "trace" | "origin"> {
+  const { idBytes: writer, trace, origin } = asker ?? {};
+  return { ...(writer && { writer }), ...(trace && { trace }), ...(origin && { origin }) };
 }
 
 /** `start` or `prefix` of a watch: like a key, but it may be empty or left out. */

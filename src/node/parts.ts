@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import type { Deployment } from "../deployment/deployment.js";
 import type { EnokiError } from "../core/errors.js";
 import type { KeygroupName, NodeName } from "../core/ids.js";
+import { includesRight } from "../core/rights.js";
 import { createArtefactStore, type ArtefactStore } from "../functions/artefacts.js";
 import { thisTarget } from "../functions/build-target.js";
 import { createBuildProcess } from "../functions/build/build-process.js";
@@ -39,6 +40,7 @@ import { readBootId } from "../storage/boot-id.js";
 import { createLmdbDriver } from "../storage/lmdb.js";
 import { createMemoryDriver } from "../storage/memory.js";
 import { Secrets } from "../secrets/secrets.js";
+import { DataTriggers } from "../triggers/data/data-triggers.js";
 import { openCalls } from "./call-parts.js";
 import { keyRingOf } from "./cluster-keys.js";
 import type { ClusterSettings, NodeCluster } from "./cluster.js";
@@ -167,6 +169,7 @@ async function openAll(
     syncIntervalMs: settings.syncIntervalMs,
     encodeSends: (name, sends, origin) =>
       outbox.prepareSends(() => keygroups.find(name), functionOf(name), sends, origin),
+    reactionsOf: (name) => dataTriggers.reactionsOf(name),
     membersOf: cluster && ((name) => nodesOf(cluster, name)),
     dropped: (name) => {
       outbox.dropStore(name);
@@ -196,6 +199,14 @@ async function openAll(
   opened.push(() => rights.close());
   const triggers = openTriggerBook(cluster, registry.list());
   const secrets = new Secrets(await keyRingOf(settings));
+  const dataTriggers = new DataTriggers({
+    book: triggers,
+    node: settings.name,
+    mayListen: ({ function: name, cause: { keygroup } }) =>
+      keygroup === keygroupOf(name) ||
+      includesRight(parted.grants.rightsOf(keygroup, { kind: "function", id: name }), "triggers"),
+    prepare: (name, events) => outbox.prepareEvents(() => keygroups.find(name), events),
+  });
   const draining = new AbortController();
   const artefacts = await createArtefactStore(join(dataDir, "artefacts"));
   const target = thisTarget(pythonVersion);

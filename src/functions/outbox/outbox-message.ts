@@ -1,3 +1,4 @@
+import type { EnokiError } from "../../core/errors.js";
 import type { FunctionName } from "../../core/ids.js";
 import { passTrace } from "../../core/trace-context.js";
 import { TAG, type TypedValue } from "../../core/value.js";
@@ -19,6 +20,9 @@ export interface OutboxMessage {
   /** It runs once what this token has seen is there; `""` = none. */
   readonly session: string;
 }
+
+/** A call that an event makes; `refused` = it is not to be made, but to be kept as a dead letter. */
+export type OutboxEvent = OutboxMessage & { readonly refused?: EnokiError | undefined };
 
 /** The same, of a function. */
 export type SentMessage = OutboxMessage & { readonly from: FunctionName };

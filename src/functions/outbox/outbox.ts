@@ -18,6 +18,7 @@ import {
   entryOf,
   messagesOf,
   type BatchSend,
+  type OutboxEvent,
   type OutboxMessage,
   type SentMessage,
 } from "./outbox-message.js";
@@ -28,6 +29,7 @@ import * as rows from "./rows.js";
 
 /** Places in an order that one millisecond has room for, before the next one begins behind. */
 const PLACES_PER_MS = 1024;
+const DEAD_TOLD_MS = 1000;
 
 /** What an {@link Outbox} is built from. */
 export interface OutboxOptions extends Omit<DeliveriesOptions, "shelf"> {
@@ -35,6 +37,8 @@ export interface OutboxOptions extends Omit<DeliveriesOptions, "shelf"> {
   /** The keygroup whose store keeps the invocations of a function, and what it sends. */
   readonly storeOf: (name: FunctionName) => OutboxStore;
   readonly nextId: () => FreshInvocationId;
+  /** Invocations of one function that may wait; the limit unless said. */
+  readonly lengthMax?: number;
 }
 
 /**
@@ -50,6 +54,8 @@ export class Outbox implements InvocationsFacade {
   readonly #deliveries: Deliveries;
   /** What the outboxes of other nodes deliver. */
   readonly received: ReceivedCalls;
+  /** When a dead letter of a function was last told of. */
+  readonly #toldDeadMs = new Map<string, number>();
   /** Greatest place in an order that was given. */
   #sequence = 0;
 
@@ -170,6 +176,45 @@ export class Outbox implements InvocationsFacade {
     origin: SendOrigin | undefined,
   ): { readonly writes: readonly RowWrite[]; readonly committed: () => void } {
     return this.prepare(store, messagesOf(sends, from, origin));
+  }
+
+  /**
+   * The same for the calls that events make, and never a refusal: what was refused before, or finds the
+   * outbox full, is stored as a dead letter.
+   */
+  prepareEvents(
+    store: () => OutboxStore,
+    events: readonly OutboxEvent[],
+  ): {
+    readonly ids: readonly InvocationId[];
+    readonly writes: readonly RowWrite[];
+    readonly committed: () => void;
+  } {
+    const waiting = new Map<string, number>();
+    const prepared = events.map(({ refused, ...message }) => {
+      const { function: name } = message;
+      const before = waiting.get(name) ?? 0;
+      const error = refused ?? this.#fullness(name, before);
+      if (!error) waiting.set(name, before + 1);
+      const entry = this.#newEntry(message);
+      return {
+        id: this.#options.nextId().id,
+        entry: error ? rows.buriedEntry(entry, entry.createdAtMs, rows.failureOf(error)) : entry,
+      };
+    });
+    return {
+      ids: prepared.map(({ id }) => id),
+      writes: prepared.map(({ id, entry }) => ({
+        key: rows.entryKey(id, entry.createdAtMs),
+        value: rows.encodeEntry(entry),
+      })),
+      committed: () => {
+        for (const { id, entry } of prepared) {
+          this.#deliveries.add(store(), id, entry);
+          if (entry.isDead) this.#tellDead(id, entry);
+        }
+      },
+    };
   }
 
   /** What a caller is told about an id. @throws EnokiError `ENOKI_INVOCATION_NOT_FOUND` */
@@ -319,11 +364,23 @@ export class Outbox implements InvocationsFacade {
 
   /** @throws EnokiError when no invocation fits beside those that wait and `more` */
   #refuseIfFull(name: string, more: number): void {
-    if (this.#deliveries.waitingOf(name) + more < LIMITS.outboxLengthMax) return;
-    throw new EnokiError(
-      "ENOKI_OUTBOX_FULL",
-      `${LIMITS.outboxLengthMax} invocations of ${name} are waiting`,
-    );
+    const full = this.#fullness(name, more);
+    if (full) throw full;
+  }
+
+  #fullness(name: string, more: number): EnokiError | undefined {
+    const most = this.#options.lengthMax ?? LIMITS.outboxLengthMax;
+    if (this.#deliveries.waitingOf(name) + more < most) return undefined;
+    return new EnokiError("ENOKI_OUTBOX_FULL", `${most} invocations of ${name} are waiting`);
+  }
+
+  /** Once a second per function at most: they come in floods. */
+  #tellDead(id: InvocationId, { function: name, lastError }: rows.StoredEntry): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    if (nowMs - (this.#toldDeadMs.get(name) ?? -Infinity) < DEAD_TOLD_MS) return;
+    this.#toldDeadMs.set(name, nowMs);
+    const detail = { function: name, id, code: lastError?.code };
+    this.#options.logger.warn(detail, `an event became a dead letter: ${lastError?.message}`);
   }
 
   #deadOutcome(

@@ -109,6 +109,15 @@ export function decodeResult(row: Uint8Array): StoredResult {
   return "code" in outcome ? head : { ...head, outcome: { ...outcome, body } };
 }
 
+/** An invocation that was given up. */
+export function buriedEntry(
+  entry: StoredEntry,
+  finishedAtMs: number,
+  lastError: StoredFailure,
+): StoredEntry {
+  return { ...entry, isDead: true, finishedAtMs, lastError };
+}
+
 /** What is kept of an error. */
 export function failureOf(error: EnokiError): StoredFailure {
   return { code: error.code, message: error.message, extra: error.extra };

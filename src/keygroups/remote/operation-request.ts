@@ -19,6 +19,8 @@ export interface OperationRequest {
   readonly keygroup: KeygroupName;
   /** 16 bytes of the invocation that asks; `undefined` outside a call. */
   readonly invocation: Uint8Array | undefined;
+  /** Calls and sends above that; `undefined` outside a call. */
+  readonly depth?: number | undefined;
   /** The span that asks; absent where that is not recorded. */
   readonly trace?: TraceContext | undefined;
   /** What the client of that has seen of the keygroup, as a token; `""` = nothing. */
@@ -38,17 +40,22 @@ export interface OperationAnswer {
   readonly session: string;
 }
 
-const INVOCATION_BYTES = 16;
+/** With u8 depth behind it. */
+const INVOCATION_BYTES = 17;
 /** Of the invocation, the trace, or both. */
 const ID_LENGTHS = new Set([0, INVOCATION_BYTES, TRACE_BYTES, INVOCATION_BYTES + TRACE_BYTES]);
 /** u8 type, f64 staleness, u16 length of the token. */
 const ANSWER_HEAD_BYTES = 11;
 
-/** u8 length and keygroup, u8 length and invocation, with the trace behind it if there is one, u16 length and token, payload. */
+/**
+ * u8 length and keygroup, u8 length and invocation (16 bytes and u8 depth), with the trace behind it if
+ * there is one, u16 length and token, payload.
+ */
 export function encodeOperation(request: OperationRequest): Uint8Array {
-  const { keygroup, invocation, trace, session, payload } = request;
+  const { keygroup, invocation, depth = 0, trace, session, payload } = request;
   const name = Buffer.from(keygroup, "latin1");
-  const id = Buffer.concat([invocation ?? Buffer.alloc(0), ...(trace ? [encodeTrace(trace)] : [])]);
+  const asker = invocation ? [invocation, Buffer.of(depth)] : [];
+  const id = Buffer.concat([...asker, ...(trace ? [encodeTrace(trace)] : [])]);
   const head = [Buffer.of(name.length), name, Buffer.of(id.length), id];
   return Buffer.concat([...head, sized(session), payload]);
 }
@@ -69,8 +76,12 @@ export function decodeOperation(body: Uint8Array): OperationRequest {
   const hasTrace = idLength >= TRACE_BYTES;
   return {
     keygroup: parseKeygroupName(bytes.toString("latin1", 1, nameEnd)),
-    invocation:
-      invocationEnd === nameEnd + 1 ? undefined : bytes.subarray(nameEnd + 1, invocationEnd),
+    ...(invocationEnd === nameEnd + 1
+      ? { invocation: undefined }
+      : {
+          invocation: bytes.subarray(nameEnd + 1, invocationEnd - 1),
+          depth: bytes[invocationEnd - 1],
+        }),
     trace: hasTrace ? decodeTrace(bytes.subarray(invocationEnd, tokenAt)) : undefined,
     session: bytes.toString("latin1", tokenAt + 2, payloadAt),
     payload: bytes.subarray(payloadAt),

@@ -9,7 +9,7 @@ import type { Clock } from "../../ports/clock.js";
 import type { Logger } from "../../ports/logger.js";
 import type { Timers } from "../../ports/timers.js";
 import { NO_TRACER, type Tracer } from "../../ports/tracer.js";
-import type { Asker } from "../asker.js";
+import type { Asker, SendOrigin } from "../asker.js";
 import type { KeygroupServer } from "../granted-operations.js";
 import type { Keygroup } from "../keygroup.js";
 import { rightsOfOperation } from "../operation-rights.js";
@@ -119,9 +119,9 @@ async function answerWith(
   replies: Replies,
   server: KeygroupServer,
   { sessions }: Keygroup,
-  { invocation, trace, payload }: OperationRequest,
+  { invocation, depth, trace, payload }: OperationRequest,
 ): Promise<Uint8Array> {
-  const asker = new RemoteAsker(invocation, trace);
+  const asker = new RemoteAsker(invocation, depth, trace);
   const reply = await replies.next((writer, id) => server.serve(writer, id, asker, payload));
   const seen = sessions.seenAfter(undefined);
   await new Promise<void>((resolve) => {
@@ -139,11 +139,17 @@ class RemoteAsker implements Asker {
   readonly idBytes: Uint8Array | undefined;
   readonly session: Session | undefined = undefined;
   readonly isElsewhere = false;
+  readonly origin: SendOrigin | undefined;
   readonly trace: TraceContext | undefined;
   stalenessMs: number | undefined;
 
-  constructor(idBytes: Uint8Array | undefined, trace: TraceContext | undefined) {
+  constructor(
+    idBytes: Uint8Array | undefined,
+    depth: number | undefined,
+    trace: TraceContext | undefined,
+  ) {
     this.idBytes = idBytes;
+    this.origin = depth === undefined ? undefined : { depth, headers: "" };
     this.trace = trace;
   }
 

@@ -197,6 +197,7 @@ export class RoutedOperations {
     const body = encodeOperation({
       keygroup,
       invocation: asker?.idBytes,
+      depth: asker?.origin?.depth,
       trace: asker?.trace,
       session: session ? writeSessionToken(only(session, keygroup), undefined) : "",
       payload,
