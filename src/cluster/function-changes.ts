@@ -39,6 +39,7 @@ export function deployed(
     name,
     serial: before?.serial ?? 0,
     isRemoved: false,
+    lineage: known?.lineage ?? known?.revisions[0]?.deploy ?? deploy.deploy,
     current: number,
     last: number,
     revisions: fitting([...(known?.revisions ?? []), { ...deploy, number }]),
@@ -101,6 +102,7 @@ export function removed(before: ClusterFunctionRecord): ClusterFunctionRecord {
   return {
     ...before,
     isRemoved: true,
+    lineage: undefined,
     current: 0,
     revisions: [],
     targets: { nodes: [], labels: [], isAll: false },

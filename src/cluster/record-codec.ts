@@ -91,6 +91,7 @@ const functionSchema = z
     name: functionName,
     serial: ordinal,
     isRemoved: z.boolean(),
+    lineage: line.min(1).optional(),
     current: count,
     last: count,
     revisions: z

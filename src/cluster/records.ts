@@ -47,6 +47,11 @@ export interface ClusterFunctionRecord {
   /** Rises by one with each change of the record. */
   readonly serial: number;
   readonly isRemoved: boolean;
+  /**
+   * Tells it from functions of its name elsewhere: the same until it is removed. Absent until it is
+   * deployed by a version that knows it.
+   */
+  readonly lineage?: string | undefined;
   /** Number of the revision that is to serve; 0 = removed. */
   readonly current: number;
   /** Greatest number that was ever given. */

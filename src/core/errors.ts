@@ -327,6 +327,18 @@ export const ERRORS = {
     "the naming service does not answer",
     "functions and keygroups go on meanwhile; try again when it is back",
   ),
+  ENOKI_MQTT_UNREACHABLE: define(
+    503,
+    7,
+    "the broker of a trigger does not answer",
+    "start the broker, or correct its address; the node tries again by itself",
+  ),
+  ENOKI_MQTT_REFUSED: define(
+    502,
+    4,
+    "the broker of a trigger refuses this node",
+    "correct the user and the password in the trigger, or their rights at the broker",
+  ),
   ENOKI_NAMING_REFUSED: define(
     502,
     4,

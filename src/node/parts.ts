@@ -56,6 +56,7 @@ import type { NodeSettings } from "./node-settings.js";
 import { openRights, type NodeRights } from "./rights.js";
 import { beginRun } from "./run-marker.js";
 import { openTracer } from "./tracer-parts.js";
+import { isChosen, sourceStarters } from "./trigger-starters.js";
 import { noteFunction, openTriggerBook, startSources, type TriggerParts } from "./trigger-parts.js";
 
 /** What a node works with, opened and put together. */
@@ -119,6 +120,7 @@ async function openAll(
   opened: Opened,
 ): Promise<NodeParts> {
   const { dataDir, logger } = settings;
+  const node = settings.name as NodeName;
   const scratchDir = join(dataDir, "scratch");
   await rm(scratchDir, { recursive: true, force: true });
   await mkdir(scratchDir, { recursive: true, mode: 0o700 });
@@ -319,8 +321,9 @@ async function openAll(
   outbox.open(keygroups.list());
   sources = startSources({
     book: triggers,
-    starters: {},
-    isHere: ({ function: name }) => functions.find(name) !== undefined,
+    starters: sourceStarters({ node, nodeStore, cluster, clock, timers: systemTimers, logger }),
+    isHere: (trigger) =>
+      functions.find(trigger.function) !== undefined && isChosen(trigger, node, cluster),
     outbox,
     cluster,
     logger,

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
 import type { View } from "../cluster/view.js";
-import type { FunctionName, NodeName } from "../core/ids.js";
+import type { FunctionName, KeygroupName, NodeName } from "../core/ids.js";
 
 /**
  * The one of `nodes` that fires a trigger for all: the same for everybody who knows the same nodes. A
@@ -20,18 +20,17 @@ export function chosenNode(trigger: string, nodes: Iterable<NodeName>): NodeName
 }
 
 /**
- * The nodes that run a function with its trigger now, as far as is known here: they are there, and
- * serve a revision that has it. As long as nothing was heard since this node began, its last view
- * counts as if all were there: so it makes the choice that the others make.
+ * The nodes that may fire a function's triggers now, as far as is known here: they are there, run it, and
+ * have its data, where calls wait; if none has them, those that run it. As long as nothing was heard
+ * since this node began, its last view counts as if all were there: so it chooses as the others do.
  */
-export function nodesWithTrigger(
-  view: View,
-  name: FunctionName,
-  hasTrigger: (revision: number) => boolean,
-): NodeName[] {
+export function firingNodes(view: View, name: FunctionName): NodeName[] {
   const isHeard = view.nodes().some(({ isPresent }) => isPresent);
-  return view
+  const running = view
     .functionProgress(name)
-    .filter(({ isPresent, serving }) => (isPresent || !isHeard) && hasTrigger(serving))
+    .filter(({ isPresent, serving }) => serving > 0 && (isPresent || !isHeard))
     .map(({ node }) => node);
+  const members = view.keygroup(name as string as KeygroupName)?.members ?? [];
+  const withData = running.filter((node) => members.some((member) => member.node === node));
+  return withData.length > 0 ? withData : running;
 }

@@ -1,5 +1,7 @@
 import { EnokiError } from "../core/errors.js";
+import type { FunctionName } from "../core/ids.js";
 import type { Logger } from "../ports/logger.js";
+import { showCause } from "./trigger.js";
 import type { FunctionTrigger } from "./trigger-book.js";
 
 /** What a source has for a function. */
@@ -22,8 +24,13 @@ export interface SourceStart {
 
 /** A source that runs. */
 export interface RunningSource {
-  /** Fires nothing more; resolves when what is being stored is stored. */
-  close(): Promise<void>;
+  /** Why it cannot fire for now; it tries again by itself. */
+  readonly failure?: EnokiError | undefined;
+  /**
+   * Fires nothing more; resolves when what is being stored is stored. `isGone`: nobody goes on in its
+   * place, so what is kept for it elsewhere may go, too.
+   */
+  close(isGone: boolean): Promise<void>;
 }
 
 /** Starts a source for one trigger on this node. @throws EnokiError if that cannot be */
@@ -40,10 +47,16 @@ export interface TriggerSourcesOptions {
   readonly logger: Logger;
 }
 
+interface Running {
+  readonly trigger: FunctionTrigger;
+  readonly key: string;
+  readonly source: RunningSource;
+}
+
 /** The sources outside of keygroups (times, messages) that run on this node: those that are to, and no others. */
 export class TriggerSources {
   readonly #options: TriggerSourcesOptions;
-  readonly #running = new Map<string, { readonly key: string; readonly source: RunningSource }>();
+  readonly #running = new Map<string, Running>();
   readonly #failed = new Map<string, string>();
   readonly #closing = new Set<Promise<void>>();
   #isClosed = false;
@@ -57,22 +70,34 @@ export class TriggerSources {
     if (this.#isClosed) return;
     const { triggers, starters, isHere } = this.#options;
     const wanted = new Map<string, FunctionTrigger>();
+    const elsewhere = new Set<string>();
     for (const trigger of triggers()) {
-      if (starters[trigger.cause.kind] && isHere(trigger)) wanted.set(trigger.id, trigger);
+      if (!starters[trigger.cause.kind]) continue;
+      if (isHere(trigger)) wanted.set(trigger.id, trigger);
+      else if (trigger.at === "one") elsewhere.add(trigger.id);
     }
     for (const [id, { key }] of this.#running) {
       const trigger = wanted.get(id);
-      if (!trigger || keyOf(trigger) !== key) this.#stop(id);
+      if (!trigger || keyOf(trigger) !== key) this.#stop(id, !trigger && !elsewhere.has(id));
     }
     for (const trigger of wanted.values()) {
       if (!this.#running.has(trigger.id)) this.#start(trigger);
     }
   }
 
+  /** Why triggers of a function cannot fire here for now, by their `on`; none if all is well. */
+  failuresOf(name: FunctionName): ReadonlyMap<string, EnokiError> {
+    const failures = new Map<string, EnokiError>();
+    for (const { trigger, source } of this.#running.values()) {
+      if (trigger.function === name && source.failure) failures.set(trigger.on, source.failure);
+    }
+    return failures;
+  }
+
   /** Stops all of them. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const id of this.#running.keys()) this.#stop(id);
+    for (const id of this.#running.keys()) this.#stop(id, false);
     await Promise.all(this.#closing);
   }
 
@@ -85,23 +110,23 @@ export class TriggerSources {
         trigger,
         fire: (event) => fire(trigger, event),
       });
-      if (source) this.#running.set(trigger.id, { key, source });
+      if (source) this.#running.set(trigger.id, { trigger, key, source });
     } catch (error) {
       if (!(error instanceof EnokiError)) throw error;
       this.#failed.set(trigger.id, key);
       const { function: name, on } = trigger;
       logger.error(
-        { function: name, on, code: error.code },
+        { function: name, on: showCause(on), code: error.code },
         `a trigger cannot start: ${error.message}`,
       );
     }
   }
 
-  #stop(id: string): void {
+  #stop(id: string, isGone: boolean): void {
     const running = this.#running.get(id);
     if (!running) return;
     this.#running.delete(id);
-    const closing = running.source.close().catch((error: unknown) => {
+    const closing = running.source.close(isGone).catch((error: unknown) => {
       this.#options.logger.error({ error: String(error) }, "a trigger did not end well");
     });
     const tracked = closing.finally(() => this.#closing.delete(tracked));

@@ -2,15 +2,17 @@ import { EnokiError } from "../core/errors.js";
 import { parseKeygroupName, type KeygroupName } from "../core/ids.js";
 import { LIMITS } from "../core/limits.js";
 import type { TriggerPlace, TriggerSetting } from "../functions/types.js";
+import { parseCronExpression } from "./cron/cron-expression.js";
+import { parseMqttAddress, showMqttAddress } from "./mqtt/mqtt-address.js";
 
 /** What calls a function by itself. */
 export type TriggerCause =
   /** A change of a key that begins with `prefix`. */
   | { readonly kind: "keygroup"; readonly keygroup: KeygroupName; readonly prefix: string }
-  /** A time; `schedule` has five fields, parted by one space. */
+  /** A time; `schedule` has five fields, parted by one space, and its zone before them if it is not UTC. */
   | { readonly kind: "cron"; readonly schedule: string }
-  /** A message; `broker` is `HOST` or `HOST:PORT`, `topic` a topic filter. */
-  | { readonly kind: "mqtt"; readonly broker: string; readonly topic: string };
+  /** A message; `address` is all of it, perhaps with a password: see {@link showCause}. */
+  | { readonly kind: "mqtt"; readonly address: string };
 
 /** A trigger, checked: what calls the function, and on which nodes. */
 export interface Trigger {
@@ -19,10 +21,6 @@ export interface Trigger {
 }
 
 const PLACES: readonly TriggerPlace[] = ["origin", "every", "one"];
-const CRON_FIELDS = 5;
-const BROKER = /^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?$/;
-const PORT_MAX = 65_535;
-const TOPIC_BYTES_MAX = 65_535;
 const FORMS = "keygroup:NAME/PREFIX, cron:SCHEDULE or mqtt://BROKER/TOPIC";
 
 /**
@@ -66,10 +64,15 @@ export function parseTriggers(
   return settings;
 }
 
+/** A trigger's `on` as it may be shown: without a password. */
+export function showCause(on: string): string {
+  return showMqttAddress(on);
+}
+
 function parseCause(on: string): TriggerCause {
   if (on.startsWith("keygroup:")) return parseKeygroup(on);
   if (on.startsWith("cron:")) return parseCron(on);
-  if (on.startsWith("mqtt://")) return parseMqtt(on);
+  if (/^mqtts?:/.test(on)) return parseMqtt(on);
   throw invalid(on, `a trigger is ${FORMS}`);
 }
 
@@ -79,37 +82,27 @@ function parseKeygroup(on: string): TriggerCause {
   if (isTooLong || !rest.isWellFormed()) {
     throw invalid(on, `a prefix has at most ${LIMITS.keySizeBytesMax} bytes of UTF-8`);
   }
-  try {
-    return { kind: "keygroup", keygroup: parseKeygroupName(head), prefix: rest };
-  } catch (error) {
-    throw invalid(on, (error as Error).message);
-  }
+  const keygroup = naming(on, () => parseKeygroupName(head));
+  return { kind: "keygroup", keygroup, prefix: rest };
 }
 
 function parseCron(on: string): TriggerCause {
-  const fields = on.slice("cron:".length).trim().split(/\s+/);
-  if (fields.length === CRON_FIELDS) return { kind: "cron", schedule: fields.join(" ") };
-  const detail = `a schedule has ${CRON_FIELDS} fields (minute hour day month weekday), as in "cron:*/5 * * * *"`;
-  throw invalid(on, detail);
+  const { text } = naming(on, () => parseCronExpression(on.slice("cron:".length)));
+  return { kind: "cron", schedule: text };
 }
 
 function parseMqtt(on: string): TriggerCause {
-  const { head: broker, rest: topic } = cut(on.slice("mqtt://".length));
-  const [isHost, port] = BROKER.exec(broker) ?? [];
-  if (isHost === undefined || Number(port ?? 1) > PORT_MAX || Number(port ?? 1) === 0) {
-    throw invalid(on, "the broker is HOST or HOST:PORT, and nothing else");
+  naming(on, () => parseMqttAddress(on));
+  return { kind: "mqtt", address: on };
+}
+
+/** What `parse` gives; what it refuses is told with the trigger that it belongs to. */
+function naming<T>(on: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw invalid(on, (error as Error).message);
   }
-  if (topic === "") throw invalid(on, "the topic is missing: mqtt://BROKER/TOPIC");
-  const levels = topic.split("/");
-  const isFilter = levels.every(
-    (level, index) =>
-      !/[#+]/.test(level) || level === "+" || (level === "#" && index === levels.length - 1),
-  );
-  const isText = topic.isWellFormed() && !topic.includes("\0");
-  if (!isFilter || !isText || Buffer.byteLength(topic) > TOPIC_BYTES_MAX) {
-    throw invalid(on, "it is no topic filter: + stands for one level, and # for all at the end");
-  }
-  return { kind: "mqtt", broker, topic };
 }
 
 function formatCause(cause: TriggerCause): string {
@@ -119,7 +112,7 @@ function formatCause(cause: TriggerCause): string {
     case "cron":
       return `cron:${cause.schedule}`;
     case "mqtt":
-      return `mqtt://${cause.broker}/${cause.topic}`;
+      return cause.address;
   }
 }
 
@@ -130,6 +123,7 @@ function cut(text: string): { readonly head: string; readonly rest: string } {
 }
 
 function invalid(on: string, detail: string): EnokiError {
-  const shown = JSON.stringify(on.slice(0, 100));
-  return new EnokiError("ENOKI_INVALID_TRIGGER", `${shown}: ${detail}`, { on });
+  const shown = showCause(on);
+  const quoted = JSON.stringify(shown.slice(0, 100));
+  return new EnokiError("ENOKI_INVALID_TRIGGER", `${quoted}: ${detail}`, { on: shown });
 }

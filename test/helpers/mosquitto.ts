@@ -76,13 +76,25 @@ export class TestBroker {
   }
 
   /** Publishes with mosquitto's own client, and waits until the broker has it. */
-  async publish(topic: string, payload: string | Buffer, ...more: readonly string[]): Promise<void> {
+  async publish(
+    topic: string,
+    payload: string | Buffer,
+    ...more: readonly string[]
+  ): Promise<void> {
     const file = join(this.dir, "payload");
     writeFileSync(file, payload);
     const { user, password } = this.#setup;
     const who = user === undefined ? [] : ["-u", user, "-P", password ?? ""];
     const where = ["-h", "127.0.0.1", "-p", String(this.port), "-t", topic, "-f", file];
     await promisify(execFile)("mosquitto_pub", [...where, "-q", "1", ...who, ...more]);
+  }
+
+  /** Publishes each line as a message, by one connection. */
+  async publishLines(topic: string, lines: readonly string[]): Promise<void> {
+    const args = ["-h", "127.0.0.1", "-p", String(this.port), "-t", topic, "-q", "1", "-l"];
+    const child = spawn("mosquitto_pub", args, { stdio: ["pipe", "ignore", "ignore"] });
+    child.stdin.end(`${lines.join("\n")}\n`);
+    await once(child, "exit");
   }
 
   /** Lets the user have another password from the next start on. */

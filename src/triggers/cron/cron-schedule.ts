@@ -1,109 +1,19 @@
 import { Cron } from "croner";
 
-import { EnokiError } from "../../core/errors.js";
+import type { CronExpression } from "./cron-expression.js";
 
-/** When something comes again and again, by minutes. */
+/** The ticks of an expression. */
 export interface CronSchedule {
-  /** In one way of writing it: five fields, with the zone before them if it is not UTC. */
-  readonly text: string;
   /** The first tick after a moment, both in milliseconds since 1970; `undefined` = none. */
   nextAfterMs(afterMs: number): number | undefined;
 }
 
-interface CronField {
-  readonly what: string;
-  readonly least: number;
-  readonly greatest: number;
-  readonly names: readonly string[];
-}
-
-const NAMED: Readonly<Record<string, string>> = {
-  "@yearly": "0 0 1 1 *",
-  "@annually": "0 0 1 1 *",
-  "@monthly": "0 0 1 * *",
-  "@weekly": "0 0 * * 0",
-  "@daily": "0 0 * * *",
-  "@midnight": "0 0 * * *",
-  "@hourly": "0 * * * *",
-};
-/** What each field may hold; names stand for numbers from the least one on. */
-const FIELDS = [
-  { what: "minute", least: 0, greatest: 59, names: [] },
-  { what: "hour", least: 0, greatest: 23, names: [] },
-  { what: "day", least: 1, greatest: 31, names: [] },
-  {
-    what: "month",
-    least: 1,
-    greatest: 12,
-    names: "jan feb mar apr may jun jul aug sep oct nov dec".split(" "),
-  },
-  { what: "weekday", least: 0, greatest: 7, names: "sun mon tue wed thu fri sat".split(" ") },
-] as const satisfies readonly CronField[];
-const PART = /^(?:\*|([0-9A-Za-z]+)(?:-([0-9A-Za-z]+))?)(?:\/(\d{1,3}))?$/;
-const ZONE = /^(?:CRON_)?TZ=(\S+)\s+(.*)$/s;
-const UTC = "UTC";
-/** Any moment: whether there is a tick at all does not depend on it. */
-const SOME_MS = Date.UTC(2024, 0, 1);
-
 /**
- * Reads `[TZ=ZONE ]MINUTE HOUR DAY MONTH WEEKDAY`, or `@hourly` and its like. The zone is one of the IANA's, else UTC.
- * @throws EnokiError `ENOKI_INVALID_TRIGGER`
+ * The ticks of an expression, without a clock. Where clocks are put forward, a time that is missing comes
+ * right after the gap; where they are put back, a time that is there twice comes once, and what comes
+ * every few minutes or hours goes on.
  */
-export function parseCronSchedule(expression: string): CronSchedule {
-  const [, zone = UTC, rest = expression] = ZONE.exec(expression.trim()) ?? [];
-  const trimmed = rest.trim();
-  const fields = (NAMED[trimmed.toLowerCase()] ?? trimmed).split(/\s+/);
-  if (trimmed.startsWith("@") && fields.length === 1) {
-    throw invalid(`there is no ${trimmed.slice(0, 40)}: use ${Object.keys(NAMED).join(", ")}`);
-  }
-  if (fields.length !== FIELDS.length) {
-    throw invalid(
-      'a schedule has 5 fields (minute hour day month weekday), as in "cron:*/5 * * * *"',
-    );
-  }
-  for (const [index, field] of FIELDS.entries()) checkField(fields[index] as string, field);
-  if (!isZone(zone)) throw invalid(`there is no time zone ${JSON.stringify(zone.slice(0, 40))}`);
-  const pattern = fields.join(" ");
+export function scheduleOf({ pattern, zone }: CronExpression): CronSchedule {
   const ticks = new Cron(pattern, { timezone: zone, paused: true });
-  if (!ticks.nextRun(new Date(SOME_MS))) throw invalid(`no date ever fits "${pattern}"`);
-  return {
-    text: zone === UTC ? pattern : `TZ=${zone} ${pattern}`,
-    nextAfterMs: (afterMs) => ticks.nextRun(new Date(afterMs))?.getTime(),
-  };
-}
-
-function checkField(text: string, field: CronField): void {
-  const { what, least, greatest } = field;
-  for (const part of text.split(",")) {
-    const [isPart, from, to, step] = PART.exec(part) ?? [];
-    const first = from === undefined ? least : numberOf(from, field);
-    const last = to === undefined ? first : numberOf(to, field);
-    const isSpan = from === undefined || to !== undefined;
-    const isStep = step === undefined || (isSpan && Number(step) > 0);
-    if (isPart !== undefined && first >= least && first <= last && last <= greatest && isStep) {
-      continue;
-    }
-    const shown = JSON.stringify(part.slice(0, 40));
-    const forms = `*, numbers from ${least} to ${greatest}, ranges 1-5, steps */2, with commas between`;
-    throw invalid(`the ${what} cannot be ${shown}: it takes ${forms}`);
-  }
-}
-
-/** Not a number if it is none. */
-function numberOf(text: string, { least, names }: CronField): number {
-  const index = names.indexOf(text.toLowerCase());
-  if (index >= 0) return index + least;
-  return /^\d{1,2}$/.test(text) ? Number(text) : NaN;
-}
-
-function isZone(zone: string): boolean {
-  try {
-    return new Intl.DateTimeFormat("en", { timeZone: zone }).resolvedOptions().timeZone !== "";
-  } catch {
-    return false;
-  }
-}
-
-function invalid(detail: string): EnokiError {
-  return new EnokiError("ENOKI_INVALID_TRIGGER", detail);
+  return { nextAfterMs: (afterMs) => ticks.nextRun(new Date(afterMs))?.getTime() };
 }

@@ -2,7 +2,8 @@ import type { Clock } from "../../ports/clock.js";
 import type { Logger } from "../../ports/logger.js";
 import type { Timers } from "../../ports/timers.js";
 import type { SourceStart, RunningSource } from "../trigger-sources.js";
-import { parseCronSchedule } from "./cron-schedule.js";
+import { parseCronExpression } from "./cron-expression.js";
+import { scheduleOf } from "./cron-schedule.js";
 import { CronSource } from "./cron-source.js";
 
 /** What times are told by. */
@@ -22,15 +23,15 @@ export function startCron(options: CronStarterOptions, start: SourceStart): Runn
   if (cause.kind !== "cron") throw new Error(`no schedule: ${cause.kind}`);
   // With `one` the node that takes over means the same call; with `every` each node has its own.
   const keyOf = at === "every" ? `cron ${id} ${options.node}` : `cron ${id}`;
-  const schedule = parseCronSchedule(cause.schedule);
+  const expression = parseCronExpression(cause.schedule);
   return new CronSource({
     ...options,
     name,
-    schedule,
+    schedule: scheduleOf(expression),
     sinceMs,
     fire: async (tickMs) => {
       const tick = new Date(tickMs).toISOString();
-      const data = { type: "cron", schedule: schedule.text, tick };
+      const data = { source: "cron", schedule: expression.text, tick };
       await fire({ data, idempotencyKey: `${keyOf} ${tick}` });
     },
   });

@@ -41,9 +41,14 @@ export function parseMqttAddress(text: string): MqttAddress {
   };
 }
 
-/** The address as it may be shown: without the password. */
+/** The address as it may be shown: without the password. Of one that is wrong more is left out. */
 export function showMqttAddress(text: string): string {
-  return text.replace(/^(mqtts?:\/\/[^:/@]*):[^/]*@/, "$1:***@");
+  try {
+    parseMqttAddress(text);
+    return text.replace(/^(mqtts?:\/\/[^:/@]*):[^/]*@/, "$1:***@");
+  } catch {
+    return text.replace(/^(mqtts?:\/*[^:/@]*):.*@/s, "$1:***@");
+  }
 }
 
 /** `HOST:PORT`. */

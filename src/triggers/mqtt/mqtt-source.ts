@@ -29,7 +29,10 @@ export interface MqttSourceOptions {
   /** A number in [0, 1). */
   readonly random: () => number;
   readonly logger: Logger;
-  /** Resolves once the call of the function is stored. What it rejects is tried again. */
+  /**
+   * Resolves once the call of the function is stored. What it rejects is tried again, but for
+   * `ENOKI_BODY_TOO_LARGE`.
+   */
   readonly fire: (message: MqttMessage) => Promise<void>;
 }
 
@@ -136,15 +139,11 @@ export class MqttSource {
 
   #take(message: Publish): void {
     if (this.#isClosed) return;
-    const { logger, payloadBytesMax } = this.#options;
+    const { payloadBytesMax } = this.#options;
     const pending = this.#pending.add(message);
     if (pending.isStored) return;
     if (message.sizeBytes > payloadBytesMax) {
-      // It would be refused for ever, and everything behind it would wait.
-      const { topic, sizeBytes } = message;
-      const detail = { ...this.#shown(), code: "ENOKI_BODY_TOO_LARGE", topic, sizeBytes };
-      logger.error(detail, `a message was dropped: a call takes at most ${payloadBytesMax} bytes`);
-      this.#pending.stored(pending);
+      this.#drop(pending, message, `a call takes at most ${payloadBytesMax} bytes`);
       return;
     }
     const storing = this.#store(pending, message).finally(() => this.#storing.delete(storing));
@@ -162,6 +161,10 @@ export class MqttSource {
         return;
       } catch (error) {
         if (!(error instanceof EnokiError)) throw error;
+        if (error.code === "ENOKI_BODY_TOO_LARGE") {
+          this.#drop(pending, message, error.message);
+          return;
+        }
         if (tries === 0) {
           const detail = { ...this.#shown(), code: error.code };
           logger.warn(detail, `a message waits at its broker: ${error.message}`);
@@ -173,8 +176,15 @@ export class MqttSource {
     }
   }
 
+  /** It would be refused for ever, and everything behind it would wait. */
+  #drop(pending: PendingMessage, { topic, sizeBytes }: Publish, reason: string): void {
+    const detail = { ...this.#shown(), code: "ENOKI_BODY_TOO_LARGE", topic, sizeBytes };
+    this.#options.logger.error(detail, `a message was dropped: ${reason}`);
+    this.#pending.stored(pending);
+  }
+
   #shown(): object {
     const { address, name } = this.#options;
-    return { function: name, broker: showBroker(address), topic: address.filter };
+    return { function: name, broker: showBroker(address), subscription: address.filter };
   }
 }

@@ -1,10 +1,11 @@
 import { isUtf8 } from "node:buffer";
 
+import { EnokiError } from "../../core/errors.js";
 import { LIMITS } from "../../core/limits.js";
 import type { Logger } from "../../ports/logger.js";
 import type { Timers } from "../../ports/timers.js";
 import type { FiredEvent, RunningSource, SourceStart } from "../trigger-sources.js";
-import { parseMqttAddress } from "./mqtt-address.js";
+import { parseMqttAddress, showBroker, type MqttAddress } from "./mqtt-address.js";
 import { endMqttSession, mqttClientId } from "./mqtt-session.js";
 import { MqttSource, type MqttMessage } from "./mqtt-source.js";
 
@@ -17,4 +18,68 @@ export interface MqttStarterOptions {
   /** A number in [0, 1). */
   readonly random: () => number;
   readonly logger: Logger;
+}
+
+const BODY_BYTES_MAX = LIMITS.requestBodyBytesMax;
+
+/** Subscribes for one trigger on this node. */
+export function startMqtt(options: MqttStarterOptions, start: SourceStart): RunningSource {
+  const { node, identityOf, timers } = options;
+  const { trigger, fire } = start;
+  const { cause, at, id, function: name } = trigger;
+  if (cause.kind !== "mqtt") throw new Error(`no broker: ${cause.kind}`);
+  const address = parseMqttAddress(cause.address);
+  // With `one` the node that takes over goes on with the session of the one before.
+  const clientId = mqttClientId([identityOf(name), id, ...(at === "every" ? [node] : [])]);
+  const source = new MqttSource({
+    ...options,
+    name,
+    address,
+    clientId,
+    payloadBytesMax: BODY_BYTES_MAX,
+    fire: async (message) => fire(eventOf(message)),
+  });
+  return {
+    get failure() {
+      return source.state.kind === "failing" ? source.state.error : undefined;
+    },
+    close: async (isGone) => {
+      await source.close();
+      if (isGone) void endSession(options, name, address, clientId);
+    },
+  };
+}
+
+async function endSession(
+  { timers, logger }: MqttStarterOptions,
+  name: string,
+  address: MqttAddress,
+  clientId: string,
+): Promise<void> {
+  const error = await endMqttSession(address, clientId, timers);
+  if (!error) return;
+  const detail = { function: name, broker: showBroker(address), code: error.code };
+  logger.warn(detail, `messages for a trigger that is gone wait at their broker: ${error.message}`);
+}
+
+/**
+ * No two messages are the same call: brokers give them no names.
+ * @throws EnokiError `ENOKI_BODY_TOO_LARGE`
+ */
+function eventOf({ topic, payload, isRetained, isRepeated }: MqttMessage): FiredEvent {
+  const data = {
+    source: "mqtt",
+    topic,
+    ...(isUtf8(payload)
+      ? { payload: payload.toString("utf8") }
+      : { payloadBase64: payload.toString("base64") }),
+    ...(isRetained && { retained: true }),
+    ...(isRepeated && { repeated: true }),
+  };
+  // What is no text becomes longer in JSON, and some of what is.
+  const sizeBytes =
+    payload.length * 6 < BODY_BYTES_MAX ? 0 : Buffer.byteLength(JSON.stringify(data));
+  if (sizeBytes <= BODY_BYTES_MAX) return { data, idempotencyKey: "" };
+  const detail = `as JSON it has ${sizeBytes} bytes, and a call takes at most ${BODY_BYTES_MAX}`;
+  throw new EnokiError("ENOKI_BODY_TOO_LARGE", detail);
 }

@@ -53,6 +53,17 @@ test("the current code on a further node makes no new revision, whatever the ord
   expect(record).toMatchObject({ current: 1, last: 1, targets: { nodes: [a, b] } });
 });
 
+test("the lineage is the same over revisions, and another one after a removal", () => {
+  const first = deploy("x");
+  const second = deployAll([first, a], [deploy("y"), b]);
+  expect(second.lineage).toBe(first.deploy);
+  const { lineage: _, ...older } = second;
+  expect(deployed(older, name, deploy("z"), {}).lineage).toBe(first.deploy);
+  const anew = deploy("x");
+  expect(removed(second).lineage).toBeUndefined();
+  expect(deployed(removed(second), name, anew, {}).lineage).toBe(anew.deploy);
+});
+
 test("the same deploy makes one revision, however often it is repeated", () => {
   const mine = deploy("x");
   const record = deployAll([mine, a], [deploy("y"), b], [mine, a]);

@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
 
-import { parseCronSchedule } from "../../../src/triggers/cron/cron-schedule.js";
+import { parseCronExpression } from "../../../src/triggers/cron/cron-expression.js";
+import { scheduleOf } from "../../../src/triggers/cron/cron-schedule.js";
 
 /** The first ticks after a moment. */
 function ticks(expression: string, after: string, count = 3): string[] {
-  const schedule = parseCronSchedule(expression);
+  const schedule = scheduleOf(parseCronExpression(expression));
   const found: string[] = [];
   let atMs = Date.parse(after);
   while (found.length < count) {
@@ -40,7 +41,7 @@ describe("ticks", () => {
   });
 
   test("a tick is never its own next one", () => {
-    const { nextAfterMs } = parseCronSchedule("* * * * *");
+    const { nextAfterMs } = scheduleOf(parseCronExpression("* * * * *"));
     const tickMs = Date.parse("2027-01-15T10:00:00Z");
     expect(nextAfterMs(tickMs - 1)).toBe(tickMs);
     expect(nextAfterMs(tickMs)).toBe(tickMs + 60_000);
@@ -63,7 +64,7 @@ describe("where clocks are changed", () => {
   test("every quarter of an hour goes on through both", () => {
     const quarter = 15 * 60_000;
     for (const night of ["2027-03-28T00:00:00Z", "2027-10-30T23:00:00Z"]) {
-      const { nextAfterMs } = parseCronSchedule("TZ=Europe/Berlin */15 * * * *");
+      const { nextAfterMs } = scheduleOf(parseCronExpression("TZ=Europe/Berlin */15 * * * *"));
       let atMs = Date.parse(night);
       for (let count = 0; count < 16; count++) {
         const nextMs = nextAfterMs(atMs) as number;
@@ -79,10 +80,11 @@ describe("how it is written", () => {
     ["  */5   * * *\t* ", "*/5 * * * *"],
     ["@weekly", "0 0 * * 0"],
     ["TZ=UTC 0 0 * * *", "0 0 * * *"],
+    ["0 0 30 2 mon", "0 0 30 2 mon"],
     ["CRON_TZ=Europe/Berlin  0 6 * * *", "TZ=Europe/Berlin 0 6 * * *"],
   ])("%j is %j", (expression, text) => {
-    expect(parseCronSchedule(expression).text).toBe(text);
-    expect(parseCronSchedule(text).text).toBe(text);
+    expect(parseCronExpression(expression).text).toBe(text);
+    expect(parseCronExpression(text).text).toBe(text);
   });
 
   test.each([
@@ -107,10 +109,11 @@ describe("how it is written", () => {
     ["* * * * 5#2", 'the weekday cannot be "5#2"'],
     ["? * * * *", 'the minute cannot be "?"'],
     ["0 0 30 2 *", "no date ever fits"],
+    ["0 0 31 4,jun,9-11/2 *", "no date ever fits"],
     ["TZ=Nowhere/Land 0 0 * * *", "there is no time zone"],
   ])("%j is refused", (expression, message) => {
-    expect(() => parseCronSchedule(expression)).toThrow(message);
-    expect(() => parseCronSchedule(expression)).toThrow(
+    expect(() => parseCronExpression(expression)).toThrow(message);
+    expect(() => parseCronExpression(expression)).toThrow(
       expect.objectContaining({ code: "ENOKI_INVALID_TRIGGER" }),
     );
   });

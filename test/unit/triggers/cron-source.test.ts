@@ -4,7 +4,8 @@ import { expect, test } from "vitest";
 import { EnokiError } from "../../../src/core/errors.js";
 import { silentLogger } from "../../../src/ports/logger.js";
 import { VirtualTime } from "../../../src/sim/cluster/virtual-time.js";
-import { parseCronSchedule } from "../../../src/triggers/cron/cron-schedule.js";
+import { parseCronExpression } from "../../../src/triggers/cron/cron-expression.js";
+import { scheduleOf } from "../../../src/triggers/cron/cron-schedule.js";
 import { CATCH_UP_MS, CronSource } from "../../../src/triggers/cron/cron-source.js";
 
 const MINUTE = 60_000;
@@ -27,7 +28,7 @@ function world() {
     begin: (expression: string, sinceMs = nowMs()) =>
       new CronSource({
         name: "f",
-        schedule: parseCronSchedule(expression),
+        schedule: scheduleOf(parseCronExpression(expression)),
         sinceMs,
         clock: { nowMs, monotonicMs: () => time.nowMs },
         timers: time,

@@ -45,6 +45,7 @@ describe("an address", () => {
   test("is shown without its password, also one that is not percent-encoded", () => {
     expect(showMqttAddress("mqtt://me:secret@broker:1/t")).toBe("mqtt://me:***@broker:1/t");
     expect(showMqttAddress("mqtts://me:se:cr@et@broker/t")).toBe("mqtts://me:***@broker/t");
+    expect(showMqttAddress("mqtt://me:se/cr@et@broker/t")).toBe("mqtt://me:***@broker/t");
     expect(showMqttAddress("mqtt://broker:1/me:a@b")).toBe("mqtt://broker:1/me:a@b");
   });
 });

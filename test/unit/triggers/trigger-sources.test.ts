@@ -15,14 +15,18 @@ const NAME = "report" as FunctionName;
 function open(isHere: (trigger: FunctionTrigger) => boolean = () => true) {
   const book = new TriggerBook();
   const running: SourceStart[] = [];
+  const gone: string[] = [];
   const fired: [string, FiredEvent][] = [];
   const sources = new TriggerSources({
     starters: {
       cron: (start) => {
-        if (start.trigger.on.includes("61")) throw new EnokiError("ENOKI_INVALID_TRIGGER", "61");
+        if (start.trigger.on.includes("13")) throw new EnokiError("ENOKI_INVALID_TRIGGER", "13");
         running.push(start);
         return {
-          close: async () => void running.splice(running.indexOf(start), 1),
+          close: async (isGone) => {
+            running.splice(running.indexOf(start), 1);
+            if (isGone) gone.push(start.trigger.on);
+          },
         };
       },
     },
@@ -36,7 +40,15 @@ function open(isHere: (trigger: FunctionTrigger) => boolean = () => true) {
     book.set(NAME, [{ triggers, deployedAtMs }]);
     sources.look();
   };
-  return { book, running, fired, sources, deploy, ons: () => running.map((one) => one.trigger.on) };
+  return {
+    book,
+    running,
+    gone,
+    fired,
+    sources,
+    deploy,
+    ons: () => running.map((one) => one.trigger.on),
+  };
 }
 
 test("a source runs for each trigger that is to run here, until it is not", async () => {
@@ -67,8 +79,24 @@ test("what a source fires goes to its function", async () => {
 
 test("one that cannot start keeps no other from it, and is not tried again and again", () => {
   const { deploy, ons } = open();
-  deploy(1, "61 * * * *", "1 * * * *");
+  deploy(1, "13 * * * *", "1 * * * *");
   expect(ons()).toEqual(["cron:1 * * * *"]);
+});
+
+test("a source is told whether it is gone for good, or goes on elsewhere or later", async () => {
+  let isChosen = true;
+  const { deploy, gone, sources } = open(() => isChosen);
+  deploy(1, "1 * * * *", "2 * * * *");
+  isChosen = false;
+  sources.look();
+  isChosen = true;
+  sources.look();
+  deploy(2, "1 * * * *", "2 * * * *");
+  expect(gone).toEqual([]);
+  deploy(2, "2 * * * *");
+  expect(gone).toEqual(["cron:1 * * * *"]);
+  await sources.close();
+  expect(gone).toEqual(["cron:1 * * * *"]);
 });
 
 test("closed, nothing runs and nothing starts", async () => {
