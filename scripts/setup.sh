@@ -3,7 +3,7 @@
 # need elsewhere. The node itself needs none of them but bubblewrap, and runs without it too.
 set -euo pipefail
 
-packages=(bubblewrap strace wrk util-linux curl python3 python3-pip openssl etcd-server etcd-client libcoap3-bin python3-grpcio)
+packages=(bubblewrap strace wrk util-linux curl python3 python3-pip openssl etcd-server etcd-client libcoap3-bin python3-grpcio mosquitto mosquitto-clients)
 
 if ! command -v apt-get >/dev/null; then
   echo "setup: this system has no apt-get; install by hand: ${packages[*]}" >&2

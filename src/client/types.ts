@@ -74,6 +74,12 @@ export interface FunctionInfo {
   };
   /** The nodes that are to run it; absent on a node that is alone. */
   readonly nodes?: readonly FunctionNodeInfo[];
+  /** Triggers that cannot call it from the node that was asked, for now. */
+  readonly failingTriggers?: readonly {
+    readonly on: string;
+    readonly code: string;
+    readonly detail: string;
+  }[];
 }
 
 /** How far a function is on one node. */

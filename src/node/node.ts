@@ -150,6 +150,7 @@ export class EnokiNode {
     const metrics = createNodeMetrics(this);
     const deps: AdminDeps = {
       functions: this.#deployment?.functions ?? this.functions,
+      triggerFailures: (name) => this.#triggers.failuresOf(name),
       invocations: this.outbox,
       keygroups: this.keygroups,
       overview: this.#overview,

@@ -314,7 +314,11 @@ async function openAll(
     tracer,
   });
   serve(outbox, draining.signal);
-  let sources: TriggerParts = { look: () => {}, close: async () => {} };
+  let sources: TriggerParts = {
+    look: () => {},
+    failuresOf: () => new Map(),
+    close: async () => {},
+  };
   await keygroups.open();
   opened.push(() => functions.kill());
   await functions.open();

@@ -68,6 +68,8 @@ export interface SourcePartsOptions {
 export interface TriggerParts {
   /** Starts and stops what is to run otherwise than before. */
   readonly look: () => void;
+  /** Why triggers of a function cannot fire here for now, by their `on`. */
+  readonly failuresOf: TriggerSources["failuresOf"];
   /** Nothing more is fired; resolves when what is being stored is stored. */
   readonly close: () => Promise<void>;
 }
@@ -92,6 +94,7 @@ export function startSources(options: SourcePartsOptions): TriggerParts {
   look();
   return {
     look,
+    failuresOf: (name) => sources.failuresOf(name),
     close: async () => {
       for (const end of ends) end();
       await sources.close();

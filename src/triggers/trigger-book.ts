@@ -2,11 +2,14 @@ import { createHash } from "node:crypto";
 
 import type { FunctionName, KeygroupName } from "../core/ids.js";
 import type { TriggerPlace, TriggerSetting } from "../functions/types.js";
-import { parseTrigger, type TriggerCause } from "./trigger.js";
+import { parseTrigger, showCause, type TriggerCause } from "./trigger.js";
 
 /** One trigger of a function that is deployed. */
 export interface FunctionTrigger {
-  /** Names it: the same on every node, and for as long as function, cause and place are the same. */
+  /**
+   * Names it: the same on every node, and for as long as function, cause and place are the same; a
+   * password in the cause may be another one.
+   */
   readonly id: string;
   readonly function: FunctionName;
   /** As it was said, in the one way of writing it. */
@@ -88,7 +91,7 @@ function triggersOf(
       if (!hasIt) break;
       sinceMs = Math.min(sinceMs, deployedAtMs);
     }
-    return { id: idOf(name, on, at), function: name, on, cause, at, sinceMs };
+    return { id: idOf(name, showCause(on), at), function: name, on, cause, at, sinceMs };
   });
 }
 

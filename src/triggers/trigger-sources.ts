@@ -135,6 +135,6 @@ export class TriggerSources {
 }
 
 /** Another one means that the source must be another. */
-function keyOf({ id, sinceMs }: FunctionTrigger): string {
-  return `${id} ${sinceMs}`;
+function keyOf({ id, sinceMs, on }: FunctionTrigger): string {
+  return `${id} ${sinceMs} ${on}`;
 }

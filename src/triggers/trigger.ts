@@ -58,7 +58,7 @@ export function parseTriggers(
   }
   const settings = given.map(({ on, at }) => formatTrigger(parseTrigger(on, at)));
   for (const [index, { on }] of settings.entries()) {
-    const isTwice = settings.findIndex((other) => other.on === on) !== index;
+    const isTwice = settings.findIndex((other) => showCause(other.on) === showCause(on)) !== index;
     if (isTwice) throw invalid(on, "the function has it twice");
   }
   return settings;

@@ -245,6 +245,7 @@ export async function adminFixture(
   const invocations = new FakeInvocations();
   const deps: AdminDeps = {
     functions,
+    triggerFailures: () => new Map(),
     invocations,
     keygroups,
     overview: undefined,

@@ -183,6 +183,10 @@ function describe(info: FunctionInfo): string {
     ["access", config.access],
     ["application", config.application],
     ...(config.triggers ?? []).map(({ on, at }): [string, string] => ["trigger", `${on} (${at})`]),
+    ...(info.failingTriggers ?? []).map(({ on, code, detail }): [string, string] => [
+      "failing",
+      `${on}: ${code}: ${detail}`,
+    ]),
     ["env", Object.keys(config.env ?? {}).join(", ") || undefined],
     ["secrets", config.secrets?.map((name) => `${name} (sealed)`).join(", ")],
     ["instances", `${status.instances} (running ${status.running}, queued ${status.queued})`],

@@ -6,7 +6,8 @@ import type { KeygroupOverview } from "../../keygroups/overview/overview.js";
 import type { ReplicasFacade } from "../../keygroups/replicas-facade.js";
 import type { Grants } from "../../keygroups/grants.js";
 import type { KeygroupsFacade } from "../../keygroups/types.js";
-import type { KeygroupName } from "../../core/ids.js";
+import type { EnokiError } from "../../core/errors.js";
+import type { FunctionName, KeygroupName } from "../../core/ids.js";
 import type { Secrets } from "../../secrets/secrets.js";
 import type { DataForwarding } from "./forwarding.js";
 import type { GuestKind, Isolation } from "../../ports/runtime.js";
@@ -54,6 +55,8 @@ export interface KnownNode {
 /** Everything that the admin port works with; the composition root brings it together. */
 export interface AdminDeps {
   readonly functions: FunctionsFacade;
+  /** Why triggers of a function cannot call it from this node for now, by their `on`. */
+  readonly triggerFailures: (name: FunctionName) => ReadonlyMap<string, EnokiError>;
   readonly invocations: InvocationsFacade;
   readonly keygroups: KeygroupsFacade;
   /** Keygroups over all their members; `undefined`: the node stands alone. */

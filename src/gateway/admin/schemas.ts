@@ -108,6 +108,10 @@ export const functionSchema = z
     }),
     /** The nodes that are to run it; absent on a node that is alone. */
     nodes: z.array(functionNodeSchema).optional(),
+    /** Triggers that cannot call it from this node for now; absent = none. */
+    failingTriggers: z
+      .array(z.strictObject({ on: z.string(), code: z.string(), detail: z.string() }))
+      .optional(),
   })
   .meta({ id: "Function" });
 

@@ -11,5 +11,6 @@ export function showKnown(
   record: FunctionRecord,
 ): z.input<typeof functionSchema> {
   const { name } = record;
-  return showFunction(record, functions.status(name), functionUrl(), functions.places(name));
+  const status = functions.status(name);
+  return showFunction(record, status, functionUrl(), functions.places(name), triggerFailures(name));
 }

@@ -5,6 +5,7 @@ import type { z } from "zod";
 import { formatDurationMs } from "../../base/duration.js";
 import { formatExactSize } from "../../base/size.js";
 import { assert } from "../../base/assert.js";
+import type { EnokiError } from "../../core/errors.js";
 import type { FunctionPlace } from "../../functions/facade.js";
 import type {
   FunctionConfig,
@@ -13,6 +14,7 @@ import type {
   InvocationSummary,
   LogLine,
   Revision,
+  TriggerSetting,
 } from "../../functions/types.js";
 import type { KeyReport } from "../../keygroups/overview/key-report.js";
 import type {
@@ -22,6 +24,7 @@ import type {
 import type { KeygroupPlaces } from "../../keygroups/replicas-facade.js";
 import type { KeygroupDescription } from "../../keygroups/types.js";
 import { keyIdOf } from "../../secrets/sealing.js";
+import { showCause } from "../../triggers/trigger.js";
 import type { placesSchema } from "./replica-schemas.js";
 import type * as schemas from "./schemas.js";
 
@@ -39,6 +42,7 @@ export function showFunction(
   status: FunctionStatus,
   functionUrl: string,
   places?: readonly FunctionPlace[],
+  failures?: ReadonlyMap<string, EnokiError>,
 ): z.input<typeof schemas.functionSchema> {
   const current = record.revisions.find((revision) => revision.number === record.current);
   assert(current !== undefined, "a function serves one of its revisions");
@@ -56,7 +60,12 @@ export function showFunction(
     createdAt: isoTime(current.createdAtMs),
     status: { instances, running, queued, invocationsTotal, failuresTotal, coldStartsTotal },
     ...(places === undefined ? {} : { nodes: places.map(showPlace) }),
+    ...(failures?.size ? { failingTriggers: [...failures].map(showFailure) } : {}),
   };
+}
+
+function showFailure([on, { code, message }]: readonly [string, EnokiError]) {
+  return { on: showCause(on), code, detail: message };
 }
 
 function showPlace({ node, isPresent, state, serving, reason }: FunctionPlace) {
@@ -82,9 +91,13 @@ function showConfig(config: FunctionConfig): z.input<typeof schemas.functionSche
     network: config.network,
     ...(config.access === undefined ? {} : { access: config.access }),
     ...(config.application === undefined ? {} : { application: config.application }),
-    ...(config.triggers?.length ? { triggers: config.triggers.map((one) => ({ ...one })) } : {}),
+    ...(config.triggers?.length ? { triggers: config.triggers.map(showTrigger) } : {}),
     ...(config.secrets === undefined ? {} : { secrets: Object.keys(config.secrets) }),
   };
+}
+
+function showTrigger({ on, at }: TriggerSetting) {
+  return { on: showCause(on), at };
 }
 
 /** The secrets of a function: their names, and the keys that they are sealed with. */

@@ -24,7 +24,7 @@ const BODY_BYTES_MAX = LIMITS.requestBodyBytesMax;
 
 /** Subscribes for one trigger on this node. */
 export function startMqtt(options: MqttStarterOptions, start: SourceStart): RunningSource {
-  const { node, identityOf, timers } = options;
+  const { node, identityOf } = options;
   const { trigger, fire } = start;
   const { cause, at, id, function: name } = trigger;
   if (cause.kind !== "mqtt") throw new Error(`no broker: ${cause.kind}`);

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 
 import { EnokiError } from "../../../src/core/errors.js";
 import { systemTimers } from "../../../src/ports/timers.js";
@@ -7,6 +7,7 @@ import { endMqttSession } from "../../../src/triggers/mqtt/mqtt-session.js";
 import { MqttSource, type MqttMessage } from "../../../src/triggers/mqtt/mqtt-source.js";
 import { MOSQUITTO_MISSING, TestBroker } from "../../helpers/mosquitto.js";
 import { fastTime } from "../../helpers/fast-time.js";
+import { TcpProxy } from "../../helpers/tcp-proxy.js";
 import { until } from "../../../src/testing/naming-recorder.js";
 
 const CLIENT = "enoki0123456789abcdef01";
@@ -32,13 +33,13 @@ describe.skipIf(MOSQUITTO_MISSING !== "")(`a source of messages${MOSQUITTO_MISSI
   });
 
   /** A source whose messages are stored when the test says so. */
-  function open(filter = "#", payloadBytesMax = 1024 * 1024) {
+  function open(filter = "#", payloadBytesMax = 1024 * 1024, port = broker.port) {
     const arrived: (MqttMessage & { readonly settle: (error?: EnokiError) => void })[] = [];
     const logged: object[] = [];
     const log = (fields: object): void => void logged.push(fields);
     const source = new MqttSource({
       name: "f",
-      address: parseMqttAddress(`mqtt://${broker.address}/${filter}`),
+      address: parseMqttAddress(`mqtt://127.0.0.1:${port}/${filter}`),
       clientId: CLIENT,
       payloadBytesMax,
       timers: fastTime(10).timers,
@@ -84,15 +85,17 @@ describe.skipIf(MOSQUITTO_MISSING !== "")(`a source of messages${MOSQUITTO_MISSI
   });
 
   test("what was not stored as the connection broke comes again, what was stored does not", async () => {
-    const one = open();
+    const proxy = await new TcpProxy(() => broker.port).listen();
+    onTestFinished(() => proxy.close());
+    const one = open("#", 1024, proxy.port);
     await until(one.isRunning);
     await broker.publish("a", "first");
     await broker.publish("a", "second");
     await arrives(one, 2);
     one.arrived[1]?.settle();
-    await broker.stop();
+    proxy.cut();
     await until(() => one.source.state.kind === "failing");
-    await broker.restart();
+    proxy.heal();
     await arrives(one, 3);
     expect(one.texts()).toEqual(["first", "second", "first"]);
     expect(one.arrived[2]?.isRepeated).toBe(true);
@@ -101,6 +104,19 @@ describe.skipIf(MOSQUITTO_MISSING !== "")(`a source of messages${MOSQUITTO_MISSI
     await broker.publish("a", "third");
     await arrives(one, 4);
     expect(one.texts()[3]).toBe("third");
+  });
+
+  test("a broker that begins anew sends again what was not acknowledged", async () => {
+    const one = open();
+    await until(one.isRunning);
+    await broker.publish("a", "x");
+    await arrives(one, 1);
+    await broker.stop();
+    await broker.restart();
+    await arrives(one, 2);
+    expect(one.texts()).toEqual(["x", "x"]);
+    one.arrived[1]?.settle();
+    await until(() => acknowledgements() === 1);
   });
 
   test("the broker keeps what comes while nobody is there", async () => {

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { assert, constantFrom, property, shuffledSubarray, string } from "fast-check";
 import { expect, test } from "vitest";
 
 import type { NodeName } from "../../../src/core/ids.js";
@@ -12,16 +12,16 @@ test("nobody among none, and the only one among one", () => {
 });
 
 test("does not depend on the order in which nodes are known", () => {
-  fc.assert(
-    fc.property(fc.string(), fc.shuffledSubarray(NODES), (trigger, nodes) => {
+  assert(
+    property(string(), shuffledSubarray(NODES), (trigger, nodes) => {
       expect(chosenNode(trigger, nodes)).toBe(chosenNode(trigger, [...nodes].sort()));
     }),
   );
 });
 
 test("a node that goes moves its own triggers and no others", () => {
-  fc.assert(
-    fc.property(fc.string(), fc.constantFrom(...NODES), (trigger, gone) => {
+  assert(
+    property(string(), constantFrom(...NODES), (trigger, gone) => {
       const before = chosenNode(trigger, NODES);
       const after = chosenNode(
         trigger,

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { array, assert, asyncProperty, integer, nat, record } from "fast-check";
 import { expect, test } from "vitest";
 
 import { EnokiError } from "../../../src/core/errors.js";
@@ -127,9 +127,9 @@ test("a tick that cannot be stored is tried again, until it is too old", async (
 });
 
 test("nodes that take turns skip no tick, however their views differ for up to half a minute", async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(fc.record({ afterS: fc.integer({ min: 1, max: 200 }), lagS: fc.nat(29) }), {
+  await assert(
+    asyncProperty(
+      array(record({ afterS: integer({ min: 1, max: 200 }), lagS: nat(29) }), {
         minLength: 1,
         maxLength: 12,
       }),

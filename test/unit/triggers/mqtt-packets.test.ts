@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { array, assert, nat, property, uint8Array } from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import { PacketReader } from "../../../src/triggers/mqtt/packet-reader.js";
@@ -83,8 +83,8 @@ describe("what arrives", () => {
       publish("t", Buffer.alloc(0), 6),
     ]);
     const expected = readChunks([whole]);
-    fc.assert(
-      fc.property(fc.array(fc.nat(whole.length), { maxLength: 20 }), (cuts) => {
+    assert(
+      property(array(nat(whole.length), { maxLength: 20 }), (cuts) => {
         const ends = [...cuts, whole.length].sort((a, b) => a - b);
         const chunks = ends.map((end, index) => whole.subarray(ends[index - 1] ?? 0, end));
         expect(readChunks(chunks)).toEqual(expected);
@@ -104,8 +104,8 @@ describe("what arrives", () => {
   });
 
   test("garbage gives packets or is refused, and never anything else", () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+    assert(
+      property(uint8Array({ maxLength: 200 }), (bytes) => {
         try {
           readChunks([Buffer.from(bytes)]);
         } catch (error) {
