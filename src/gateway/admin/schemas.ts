@@ -12,17 +12,7 @@ import {
 import { jsonValueSchema } from "../../keygroups/json-operations.js";
 import { placementField } from "./replica-schemas.js";
 import { secretNamesSchema } from "./secret-schemas.js";
-
-/** What calls a function by itself, as a deploy says it. */
-const triggerSchema = z
-  .strictObject({
-    on: z.string().describe("keygroup:NAME/PREFIX, cron:SCHEDULE or mqtt://BROKER/TOPIC"),
-    at: z
-      .string()
-      .optional()
-      .describe("origin, every or one; else origin for keygroups, and one for all others"),
-  })
-  .meta({ id: "Trigger" });
+import { failingTriggerSchema, shownTriggerSchema, triggerSchema } from "./trigger-schemas.js";
 
 /** What a deploy may say about how a function runs. */
 export const functionConfigSchema = z
@@ -62,9 +52,7 @@ const effectiveConfigSchema = z
     /** The application whose manifest it was deployed by. */
     application: z.string().optional(),
     /** What calls it by itself; absent = nothing. */
-    triggers: z
-      .array(z.strictObject({ on: z.string(), at: z.enum(["origin", "every", "one"]) }))
-      .optional(),
+    triggers: z.array(shownTriggerSchema).optional(),
     secrets: secretNamesSchema.optional(),
   })
   .meta({ id: "EffectiveFunctionConfig" });
@@ -109,9 +97,7 @@ export const functionSchema = z
     /** The nodes that are to run it; absent on a node that is alone. */
     nodes: z.array(functionNodeSchema).optional(),
     /** Triggers that cannot call it from this node for now; absent = none. */
-    failingTriggers: z
-      .array(z.strictObject({ on: z.string(), code: z.string(), detail: z.string() }))
-      .optional(),
+    failingTriggers: z.array(failingTriggerSchema).optional(),
   })
   .meta({ id: "Function" });
 

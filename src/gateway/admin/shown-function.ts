@@ -7,7 +7,7 @@ import { showFunction } from "./views.js";
 
 /** A function as the API shows it, with how it is doing. */
 export function showKnown(
-  { functions, functionUrl }: AdminDeps,
+  { functions, functionUrl, triggerFailures }: AdminDeps,
   record: FunctionRecord,
 ): z.input<typeof functionSchema> {
   const { name } = record;

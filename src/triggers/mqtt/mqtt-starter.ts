@@ -72,7 +72,7 @@ function eventOf({ topic, payload, isRetained, isRepeated }: MqttMessage): Fired
     topic,
     ...(isUtf8(payload)
       ? { payload: payload.toString("utf8") }
-      : { payloadBase64: payload.toString("base64") }),
+      : { payload: payload.toString("base64"), payloadEncoding: "base64" }),
     ...(isRetained && { retained: true }),
     ...(isRepeated && { repeated: true }),
   };
