@@ -80,6 +80,8 @@ export class FunctionHost {
   #coldStartsBefore = 0;
   #invocationsTotal = 0;
   #failuresTotal = 0;
+  #unsettled = 0;
+  readonly #waitingForIdle: (() => void)[] = [];
   /** Why calls from outside are refused; those of functions that run still are taken. */
   #refusal: EnokiError | undefined;
 
@@ -124,6 +126,7 @@ export class FunctionHost {
   /** Runs one call; `settled` is called exactly once. Returns the call. */
   submit(submission: Submission): Call {
     this.#invocationsTotal += 1;
+    this.#unsettled += 1;
     const { settled, request } = submission;
     const spans = this.#tracer.isOn ? this.#startSpans(submission) : undefined;
     const limitMs = this.#revision.config.timeoutMs;
@@ -139,6 +142,7 @@ export class FunctionHost {
       spans,
       settled: (outcome, settledCall) => {
         if (outcome instanceof EnokiError || outcome.status >= 500) this.#failuresTotal += 1;
+        this.#ended();
         settled(outcome, settledCall);
       },
     });
@@ -159,9 +163,20 @@ export class FunctionHost {
     this.#pool.refuseWaiting(refusal);
   }
 
-  /** True while a call runs or waits. */
+  /** True while somebody waits for a call. */
   get isBusy(): boolean {
-    return this.#pool.running + this.#pool.queued > 0;
+    return this.#unsettled > 0;
+  }
+
+  /** Resolves once nobody waits for a call. */
+  async idle(): Promise<void> {
+    if (this.isBusy) await new Promise<void>((resolve) => this.#waitingForIdle.push(resolve));
+  }
+
+  #ended(): void {
+    this.#unsettled -= 1;
+    if (this.isBusy) return;
+    for (const resolve of this.#waitingForIdle.splice(0)) resolve();
   }
 
   /** Lets `pool` serve from now on; resolves when the old one has finished what it runs. */

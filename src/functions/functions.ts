@@ -1,5 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
-
 import { EnokiError } from "../core/errors.js";
 import type { FunctionName } from "../core/ids.js";
 import { isSameConfig } from "./config-equality.js";
@@ -46,7 +44,6 @@ export class Functions implements FunctionsFacade {
   /** Deploys whose artefact no revision may name yet. */
   #deploying = 0;
   #collecting: Promise<void> = Promise.resolve();
-  #isKilled = false;
 
   constructor(options: FunctionsOptions) {
     this.#options = options;
@@ -211,13 +208,12 @@ export class Functions implements FunctionsFacade {
     const hosts = [...this.#hosts.values()];
     for (const host of hosts) host.refuse(refusal);
     // Those that run may call any of the others to their end.
-    while (!this.#isKilled && hosts.some((host) => host.isBusy)) await delay(IDLE_LOOK_MS);
+    for (let busy = hosts.find(isBusy); busy; busy = hosts.find(isBusy)) await busy.idle();
     await Promise.all(hosts.map((host) => host.stop(refusal)));
   }
 
   /** Ends every instance at once. */
   async kill(): Promise<void> {
-    this.#isKilled = true;
     await Promise.all([...this.#hosts.values()].map((host) => host.kill()));
   }
 
@@ -301,8 +297,7 @@ export class Functions implements FunctionsFacade {
   }
 }
 
-/** How often a node that stops looks whether its functions have ended what they do. */
-const IDLE_LOOK_MS = 10;
+const isBusy = (host: FunctionHost): boolean => host.isBusy;
 
 const WITHOUT_DATA = {
   operationsFor: () => new RefusedOperations(),
