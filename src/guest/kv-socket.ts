@@ -12,7 +12,8 @@ import type { Kv, Stored, Value } from "./types.js";
  * `curl --unix-socket $ENOKI_KV_SOCKET http://kv/keys/NAME`. Returns the socket's path.
  *
  * GET, PUT and DELETE on `/keys/NAME`; `POST /keys/NAME?increment=N`; `GET /keys?prefix=P` lists
- * keys. A PUT's content type decides as that of a call does: JSON, text (also forms and none), or
+ * keys. The same below `/keygroups/NAME/` is about another keygroup, where the function was granted the
+ * right. A PUT's content type decides as that of a call does: JSON, text (also forms and none), or
  * bytes; `?ttl=10m`, `If-Match: VERSION` and `If-None-Match: *` work as in `set`. With the header
  * `Enoki-Invocation-Id` a write is attributed to that invocation where several run at once.
  */
@@ -31,15 +32,21 @@ export function serveKv(kv: Kv, calls: Calls): Promise<string> {
   });
 }
 
-async function answer(kv: Kv, request: IncomingMessage, response: ServerResponse): Promise<void> {
+/** `/keys`, `/keys/NAME`, and both below `/keygroups/NAME`. */
+const PATH = /^(?:\/keygroups\/([^/]+))?\/keys(?:\/(.+))?$/;
+
+async function answer(own: Kv, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url ?? "/", "http://kv");
-  if (url.pathname === "/keys" && request.method === "GET") {
+  const [path, keygroup, name] = PATH.exec(url.pathname) ?? [];
+  if (path === undefined || (name === undefined && request.method !== "GET")) {
+    throw new EnokiError("ENOKI_NOT_FOUND", "use /keys/NAME or /keygroups/NAME/keys/NAME");
+  }
+  const kv = keygroup === undefined ? own : own.keygroup(decodeURIComponent(keygroup));
+  if (name === undefined) {
     const keys = await kv.keys({ prefix: url.searchParams.get("prefix") ?? "" }).toArray();
     return answerJson(response, keys);
   }
-  const match = /^\/keys\/(.+)$/.exec(url.pathname);
-  if (!match) throw new EnokiError("ENOKI_NOT_FOUND", "use /keys/NAME");
-  const key = decodeURIComponent(match[1] as string);
+  const key = decodeURIComponent(name);
   switch (request.method) {
     case "GET":
       return answerValue(response, await kv.entry(key));

@@ -55,6 +55,15 @@ async def call(i: str):
 
 const READ = `return (await other.get("k")) ?? "missing";`;
 
+/** A program that asks for `PATH` of its input, by `METHOD`. */
+const PROGRAM = {
+  "fn.sh": `#!/bin/sh
+read -r method path body
+exec curl -s --unix-socket "$ENOKI_KV_SOCKET" -X "$method" \
+  \${body:+--data "$body"} -w ' %{http_code}' "http://kv$path"
+`,
+};
+
 async function run(functionsUrl: string, name: string, code: string): Promise<string> {
   const answer = await send(functionsUrl, `/${name}`, { body: code });
   return answer.status === 200 ? answer.text : `${answer.status} ${answer.text}`;
@@ -70,6 +79,7 @@ describe("on a node that is alone", () => {
     await functions.deploy("ts", zipFiles(TYPESCRIPT));
     await functions.deploy("py", zipFiles(PYTHON));
     await functions.deploy("aio", zipFiles(PYTHON_AIO));
+    await functions.deploy("program", zipFiles(PROGRAM));
   });
   afterAll(() => node?.remove());
 
@@ -136,6 +146,30 @@ out += [${wait}other.get("k", max_staleness="1s"), ${wait}other.counter("n").val
     expect(JSON.parse(await run(node.functionsUrl, "aio", awaited))).toEqual(expected(3));
     const modules = `out.append(other.aio is not kv.aio and other.keygroup("py") is kv)`;
     expect(await run(node.functionsUrl, "py", modules)).toBe("[true]");
+  });
+
+  test("a program reaches one where it was granted, and within a second no more", async () => {
+    const program = (line: string): Promise<string> =>
+      run(node.functionsUrl, "program", `${line}\n`);
+    const get = "GET /keygroups/weather/keys/of-program";
+    expect(await program(get)).toMatch(/"code":"ENOKI_FORBIDDEN".* 403$/);
+    await grant("function:program", ["read"]);
+    expect(await program(get)).toMatch(/"code":"ENOKI_KEY_NOT_FOUND".* 404$/);
+    const put = "PUT /keygroups/weather/keys/of-program sunny";
+    expect(await program(put)).toMatch(/"code":"ENOKI_FORBIDDEN".*no right to write.* 403$/);
+    await grant("function:program", ["read", "write"]);
+    expect(await program(put)).toBe(" 204");
+    expect(await program(get)).toBe("sunny 200");
+    expect(await program("GET /keygroups/weather/keys?prefix=of-")).toBe('["of-program"] 200');
+    expect(await program("POST /keygroups/weather/keys/count-of-program?increment=2")).toBe(
+      "2 200",
+    );
+    expect(await program("GET /keys/of-program")).toMatch(/ENOKI_KEY_NOT_FOUND/);
+    expect(await program("GET /keygroups/program/keys/of-program")).toMatch(/ENOKI_KEY_NOT_FOUND/);
+    expect(await program("GET /keygroups/weather")).toMatch(/ENOKI_NOT_FOUND/);
+    expect(await program("GET /keygroups/no_name/keys/k")).toMatch(/ENOKI_INVALID_NAME/);
+    await node.client.keygroups.revoke("weather", "function:program");
+    expect(await program(get)).toMatch(/"code":"ENOKI_FORBIDDEN".* 403$/);
   });
 
   test("watches of a granted one tell of its changes, and of it alone", async () => {
