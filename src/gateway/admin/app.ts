@@ -5,6 +5,7 @@ import { EnokiError } from "../../core/errors.js";
 import { parseKeygroupName } from "../../core/ids.js";
 import type { Logger } from "../../ports/logger.js";
 import { refuseForeignPages } from "../foreign-pages.js";
+import { whileAllowed } from "./allowed-stream.js";
 import type { AdminDeps } from "./deps.js";
 import { describeApi, OPENAPI_PATH } from "./openapi.js";
 import { json, problem } from "./responses.js";
@@ -83,10 +84,8 @@ function createApp(deps: AdminDeps, routes: readonly AdminRoute[]): AdminApp {
 
   app.use("*", async (context, next) => {
     if (!openPaths.has(splitUrl(context.req.raw.url).path)) {
-      const { headers } = context.req.raw;
-      if (access?.isOpen) refuseForeignPages(headers);
-      const caller = access?.admit(headers.get("authorization") ?? undefined);
-      context.set("caller", caller ?? ANYBODY);
+      if (access?.isOpen) refuseForeignPages(context.req.raw.headers);
+      context.set("caller", access ? bearerOf(access, context.req.raw) : ANYBODY);
     }
     await next();
     context.res.headers.set("X-Content-Type-Options", "nosniff");
@@ -95,7 +94,12 @@ function createApp(deps: AdminDeps, routes: readonly AdminRoute[]): AdminApp {
     app.on(row.method, honoPath(row.path), async ({ req, var: { caller = ANYBODY } }) => {
       requireAccess(deps, row, caller, req.raw);
       try {
-        return await row.answer(req.raw, caller);
+        const response = await row.answer(req.raw, caller);
+        return row.isEndless && access
+          ? whileAllowed(response, () =>
+              requireAccess(deps, row, bearerOf(access, req.raw), req.raw),
+            )
+          : response;
       } catch (error) {
         if (!row.onError) throw error;
         logBug(deps.logger, error);
@@ -109,6 +113,11 @@ function createApp(deps: AdminDeps, routes: readonly AdminRoute[]): AdminApp {
     return problem(error);
   });
   return app;
+}
+
+/** Who asks. @throws EnokiError `ENOKI_UNAUTHORIZED` */
+function bearerOf(access: NonNullable<AdminDeps["access"]>, { headers }: Request): Caller {
+  return access.admit(headers.get("authorization") ?? undefined);
 }
 
 /** @throws EnokiError `ENOKI_FORBIDDEN` for whoever has neither the role nor the right of a route */

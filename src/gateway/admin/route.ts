@@ -49,6 +49,8 @@ interface RouteDescription {
   readonly access: RouteAccess;
   /** Whoever was granted it on the keygroup of the path may use the route, too. */
   readonly right?: Right;
+  /** Its lines go on until the client leaves, or may read them no more. */
+  readonly isEndless?: boolean;
   readonly headers?: readonly HeaderDescription[];
   readonly requestBody?: BodyDescription;
   readonly responses: Readonly<Record<number, BodyDescription>>;

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { connect, type Client } from "../../../src/client/index.js";
+import { until } from "../../helpers/node-calls.js";
 import { PROCESS_ISOLATION, startNode, type RunningNode } from "../../helpers/running-node.js";
 
 describe("tokens", () => {
@@ -43,6 +44,36 @@ describe("tokens", () => {
     });
     await keygroups.revoke("weather", "token:station");
     await expect(weather.get("k")).rejects.toMatchObject(forbidden);
+  });
+
+  /** Watches until the stream ends; resolves with what ended it, and how long after `change`. */
+  async function endOf(watching: Client, change: () => Promise<unknown>) {
+    let events = 0;
+    const ended = (async () => {
+      for await (const _ of watching.kv("weather").watch("")) events += 1;
+    })().then(
+      () => "went on",
+      (error: { code?: string }) => error.code,
+    );
+    await until("it watches", async () => {
+      await admin.kv("weather").set("watched", "1");
+      return events > 0;
+    });
+    await change();
+    const changedMs = performance.now();
+    return { code: await ended, afterMs: performance.now() - changedMs };
+  }
+
+  test("a watch ends within a second of the token's removal, or of the loss of its right", async () => {
+    const { keygroups, tokens } = admin;
+    await keygroups.grant("weather", "token:station", ["read"]);
+    const revoked = await endOf(station, () => keygroups.revoke("weather", "token:station"));
+    expect(revoked.code).toBe("ENOKI_FORBIDDEN");
+    const made = await tokens.create({ role: "read", name: "eye" });
+    const eye = connect({ url: node.adminUrl, token: made.token });
+    const removed = await endOf(eye, () => tokens.remove("eye"));
+    expect(removed.code).toBe("ENOKI_UNAUTHORIZED");
+    expect(Math.max(revoked.afterMs, removed.afterMs)).toBeLessThan(1000);
   });
 
   test("with the right admin may do with that keygroup what admins may", async () => {

@@ -221,6 +221,7 @@ function logRoute({ functions, draining, logger }: AdminDeps): AdminRoute {
     method: "GET",
     path: "/v1/functions/{name}/logs",
     id: "readLogs",
+    isEndless: true,
     access: "read",
     tag: "functions",
     summary: "The last lines of a function's log; with follow=true also those to come",

@@ -54,6 +54,7 @@ export function operationRoutes(deps: AdminDeps): AdminRoute[] {
       method: "GET",
       path: "/v1/keygroups/{keygroup}/watch",
       id: "watchKeys",
+      isEndless: true,
       access: "read",
       right: "read",
       tag: "keys",
