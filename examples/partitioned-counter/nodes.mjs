@@ -9,10 +9,10 @@ import { Relay } from "./relay.mjs";
 /** The command, or its path in ENOKI. */
 export const ENOKI = process.env.ENOKI ?? "enoki";
 
-/** Starts an etcd and a node for each name. `undo` gets what ends them again. */
-export async function startCluster(names, dir, undo) {
+/** Starts an etcd and a node for each name, with those flags. `undo` gets what ends them again. */
+export async function startCluster(names, dir, undo, flags = []) {
   const naming = await startEtcd(dir, undo);
-  return Promise.all(names.map((name) => startNode(name, naming, dir, undo)));
+  return Promise.all(names.map((name) => startNode(name, naming, dir, undo, flags)));
 }
 
 async function startEtcd(dir, undo) {
@@ -26,14 +26,15 @@ async function startEtcd(dir, undo) {
   return client.replace("http", "etcd");
 }
 
-async function startNode(name, naming, dir, undo) {
+async function startNode(name, naming, dir, undo, flags) {
   const linkPort = await freePort();
   const relay = new Relay(linkPort);
   undo.push(() => relay.close());
   const advertised = `127.0.0.1:${await relay.listen()}`;
   const ports = ["--function-port", "0", "--admin-port", "0", "--link-port", String(linkPort)];
   const place = ["--data-dir", join(dir, name), "--naming", naming, "--advertise", advertised];
-  const args = ["up", "--json", "--name", name, "--isolation", "process", ...ports, ...place];
+  const own = ["--name", name, "--isolation", "process", ...ports, ...place];
+  const args = ["up", "--json", ...own, ...flags];
   const { child, failed } = start(ENOKI, args, undo);
   const line = new Promise((resolve) => createInterface(child.stdout).once("line", resolve));
   const { functions, admin } = JSON.parse(await Promise.race([line, failed]));

@@ -12,6 +12,11 @@ const [street, ambulance] = ["street", "ambulance"].map((name) =>
   readFileSync(new URL(`images/${name}.bmp`, import.meta.url)).toString("base64"),
 );
 
+/** A picture with an ambulance on it. */
+export function emergency() {
+  return { name: "object-recognition", data: { image: ambulance } };
+}
+
 /** Draws requests, as {name, data}. Of the readings half are such that a filter stops them. */
 export class City {
   #state;

@@ -1,6 +1,7 @@
 // The smart city on three nodes: a cloud and two edges, with a partition in the middle. See README.md.
 // Needs `enoki` (or its path in ENOKI) and `etcd`, the naming service of the nodes.
 import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +10,8 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 import { ENOKI, startCluster } from "../partitioned-counter/nodes.mjs";
-import { City } from "./city.mjs";
+import { City, emergency } from "./city.mjs";
+import { Traces } from "./traces.mjs";
 
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));
 const IN_PYTHON = process.argv.includes("--python")
@@ -44,8 +46,8 @@ async function send(node, city) {
 }
 
 /** One request; its time counts from when it was due. */
-async function ask(node, { name, data }, dueMs) {
-  const headers = { "content-type": "application/json" };
+async function ask(node, { name, data }, dueMs, more = {}) {
+  const headers = { "content-type": "application/json", ...more };
   const body = JSON.stringify(data);
   const response = await fetch(`${node.functions}/${name}`, { method: "POST", headers, body });
   const text = await response.text();
@@ -88,6 +90,17 @@ async function delivered(nodes) {
   throw new Error(`${await waiting(nodes)} messages are still on their way`);
 }
 
+/** Sends one picture of an ambulance and shows what it set in motion, on which node, and how long that took. */
+async function showOne(node, traces) {
+  const traceId = randomBytes(16).toString("hex");
+  const traceparent = `00-${traceId}-${randomBytes(8).toString("hex")}-01`;
+  await ask(node, emergency(), performance.now(), { traceparent });
+  const last = ["traffic-statistics", "light-phase-calculation"].map((name) => `invoke ${name}`);
+  console.log(`one picture with an ambulance, at ${node.name}`);
+  console.log("   at ms  took ms");
+  for (const line of await traces.tree(traceId, last)) console.log(line);
+}
+
 function show(what, answers) {
   console.log(what);
   for (const name of new Set(answers.map((answer) => answer.name))) {
@@ -102,7 +115,11 @@ function show(what, answers) {
 }
 
 try {
-  const nodes = await startCluster(["cloud", "edge1", "edge2"], dir, undo);
+  const traces = new Traces();
+  undo.push(() => traces.close());
+  // Of all requests those alone are recorded that ask for it.
+  const flags = ["--otlp", await traces.listen(), "--trace-ratio", "0"];
+  const nodes = await startCluster(["cloud", "edge1", "edge2"], dir, undo, flags);
   const [cloud, ...edges] = nodes;
   await deploy(cloud);
   const cities = edges.map((_, at) => new City(at + 1));
@@ -111,6 +128,7 @@ try {
 
   all.push(...(await sendAll()));
   show("together", all);
+  await showOne(edges[0], traces);
   for (const { relay } of nodes) relay.cut();
   const parted = await sendAll();
   show("the edges are cut off", parted);
@@ -122,7 +140,7 @@ try {
   );
 
   const dead = await Promise.all(nodes.map((node) => messages(node, "dead")));
-  const sent = all.filter(({ name }) => name === "object-recognition").length;
+  const sent = 1 + all.filter(({ name }) => name === "object-recognition").length;
   const counted = await pictures(cloud);
   console.log(`${sent} pictures were sent, ${counted} counted; dead letters: ${dead.join(", ")}`);
   if (counted !== sent || dead.some((count) => count > 0)) process.exitCode = 1;

@@ -119,6 +119,9 @@ export interface LogEntry {
   readonly at: string;
   readonly stream: "stdout" | "stderr" | "platform";
   readonly invocation: string | null;
+  /** Of the trace that the invocation belongs to, and of the span in it; absent where there is none. */
+  readonly traceId?: string;
+  readonly spanId?: string;
   readonly text: string;
 }
 

@@ -1,9 +1,10 @@
 import { EnokiError } from "../core/errors.js";
 import type { InvocationId } from "../core/ids.js";
 import { mergeSessions, type Session } from "../core/session.js";
-import type { TraceContext } from "../core/trace-context.js";
+import { traceOf, type TraceContext } from "../core/trace-context.js";
 import type { Asker, SendOrigin } from "../keygroups/asker.js";
 import type { InvocationSpans, RunningInstance } from "./invocation-spans.js";
+import type { LogOrigin } from "./types.js";
 
 /** What the caller sent, in the form in which it travels to the instance. */
 export interface CallRequest {
@@ -105,6 +106,11 @@ export class Call implements Asker {
 
   get trace(): TraceContext | undefined {
     return this.spans?.context;
+  }
+
+  /** For lines that it writes. */
+  get logOrigin(): LogOrigin {
+    return { invocation: this.id, trace: traceOf(this.request.headers) };
   }
 
   /** An instance begins with it. */

@@ -17,6 +17,7 @@ import { FrameIntake } from "./frame-intake.js";
 import * as words from "./guest-words.js";
 import type { OperationServer } from "./operations-port.js";
 import { type InstanceLog, maskedFailure, type SecretMask } from "./secret-mask.js";
+import type { LogOrigin } from "./types.js";
 
 /** What an instance tells its pool. */
 export interface InstanceEvents {
@@ -244,8 +245,8 @@ export class Instance {
   }
 
   /** Text without a call id belongs to the call that runs, if there is just one. */
-  #onlyCall(): Call["id"] | undefined {
-    return this.#calls.size === 1 ? this.#calls.all()[0]?.id : undefined;
+  #onlyCall(): LogOrigin | undefined {
+    return this.#calls.size === 1 ? this.#calls.all()[0]?.logOrigin : undefined;
   }
 
   /** Whatever a guest's bytes bring about ends that guest alone. */
@@ -269,7 +270,7 @@ export class Instance {
       case FRAME.log:
         this.#log.writeBytes(
           payload[0] === LOG_STREAM.stderr ? "stderr" : "stdout",
-          this.#calls.get(id)?.id,
+          this.#calls.get(id)?.logOrigin,
           payload.subarray(1),
         );
         return;
@@ -340,7 +341,8 @@ export class Instance {
     if (!call) return;
     const failure = this.#parseFailure(payload);
     call.hasReadDirectly = failure.hasRead;
-    if (failure.traceback !== undefined) this.#log.write("stderr", call.id, failure.traceback);
+    if (failure.traceback !== undefined)
+      this.#log.write("stderr", call.logOrigin, failure.traceback);
     this.#free(callId, call, words.callError(failure));
   }
 

@@ -1,6 +1,5 @@
-import type { InvocationId } from "../core/ids.js";
 import { LIMITS } from "../core/limits.js";
-import type { LogLine } from "./types.js";
+import type { LogLine, LogOrigin } from "./types.js";
 
 /** Rough cost of a line beyond its text. */
 const LINE_OVERHEAD_BYTES = 64;
@@ -9,6 +8,7 @@ const LINE_OVERHEAD_BYTES = 64;
 const TEXT_BYTES_MAX = 256 * 1024;
 const LINES_MAX = 4096;
 const NEWLINE = 0x0a;
+const NO_ORIGIN: LogOrigin = { invocation: undefined, trace: undefined };
 
 /** The latest lines of one function's log, bounded by size, and whoever follows them. */
 export class LogBook {
@@ -23,17 +23,17 @@ export class LogBook {
   }
 
   /** Adds what a guest sent at once. Of a flood the last of it is kept, and how much was not. */
-  writeBytes(stream: LogLine["stream"], invocation: InvocationId | undefined, bytes: Buffer): void {
+  writeBytes(stream: LogLine["stream"], origin: LogOrigin | undefined, bytes: Buffer): void {
     const keptFrom = keepFrom(bytes);
-    if (keptFrom > 0) this.#add(stream, invocation, `… ${keptFrom} bytes dropped`);
-    this.write(stream, invocation, bytes.toString("utf8", keptFrom));
+    if (keptFrom > 0) this.#add(stream, origin, `… ${keptFrom} bytes dropped`);
+    this.write(stream, origin, bytes.toString("utf8", keptFrom));
   }
 
   /** Adds text that may hold several lines; overlong lines are cut. */
-  write(stream: LogLine["stream"], invocation: InvocationId | undefined, text: string): void {
+  write(stream: LogLine["stream"], origin: LogOrigin | undefined, text: string): void {
     const lines = text.split("\n");
     if (lines.at(-1) === "") lines.pop();
-    for (const line of lines) this.#add(stream, invocation, line);
+    for (const line of lines) this.#add(stream, origin, line);
   }
 
   /** The last `count` lines, oldest first. */
@@ -47,10 +47,11 @@ export class LogBook {
     return () => this.#followers.delete(onLine);
   }
 
-  #add(stream: LogLine["stream"], invocation: InvocationId | undefined, text: string): void {
+  #add(stream: LogLine["stream"], origin: LogOrigin | undefined, text: string): void {
     const kept =
       text.length > LIMITS.logLineBytesMax ? `${text.slice(0, LIMITS.logLineBytesMax)}…` : text;
-    const line: LogLine = { atMs: this.#nowMs(), stream, invocation, text: kept };
+    const { invocation, trace } = origin ?? NO_ORIGIN;
+    const line: LogLine = { atMs: this.#nowMs(), stream, invocation, trace, text: kept };
     this.#lines.push(line);
     this.#sizeBytes += kept.length + LINE_OVERHEAD_BYTES;
     while (this.#sizeBytes > LIMITS.functionLogBytesMax) this.#dropFirst();

@@ -21,3 +21,12 @@ export function startSpan(
   if (span) return { span, headers: withTrace(headers, span.context) };
   return { span, headers: parent ? headers : withTrace(headers, tracer.unrecorded()) };
 }
+
+/** Where joined headers belong in a trace, as fields of a line of the node's log; none without one. */
+export function traceFields(headers: string): {
+  readonly traceId?: string;
+  readonly spanId?: string;
+} {
+  const trace = traceOf(headers);
+  return trace ? { traceId: trace.traceId, spanId: trace.spanId } : {};
+}

@@ -1,4 +1,5 @@
 import type { FunctionName, InvocationId } from "../core/ids.js";
+import type { TraceContext } from "../core/trace-context.js";
 import type { Isolation, NetworkAccess } from "../ports/runtime.js";
 import type { BuiltFor } from "./build-target.js";
 
@@ -102,8 +103,13 @@ export interface LogLine {
   readonly atMs: number;
   readonly stream: "stdout" | "stderr" | "platform";
   readonly invocation: InvocationId | undefined;
+  /** Where the invocation belongs in a trace, if its caller named one or this node records it. */
+  readonly trace?: TraceContext | undefined;
   readonly text: string;
 }
+
+/** Which invocation wrote a line. */
+export type LogOrigin = Required<Pick<LogLine, "invocation" | "trace">>;
 
 /** Where an async invocation stands. */
 export type InvocationState = "queued" | "running" | "done" | "dead";

@@ -84,8 +84,8 @@ const collector = text.refine((given) => given === "off" || isCollectorUrl(given
 });
 
 const ratio = z
-  .union([z.number(), z.string().regex(/^\d*\.?\d+$/)], { error: "expected a number from 0 to 1" })
-  .transform(Number)
+  .union([z.number(), z.string()], { error: "expected a number from 0 to 1" })
+  .transform((given) => (given === "" ? Number.NaN : Number(given)))
   .refine((share) => share >= 0 && share <= 1, { error: "expected a number from 0 to 1" });
 
 const bodyLimit = sizeField.refine((sizeBytes) => sizeBytes <= LIMITS.requestBodyBytesMax, {

@@ -42,38 +42,39 @@ export class TestCollector {
   readonly spans: CollectedSpan[] = [];
   /** Headers of each request. */
   readonly requests: (NodeJS.Dict<string | string[]> & { readonly path: string })[] = [];
-  /** What it answers; spans of other answers than 200 are not kept. */
-  answer: { status: number; body?: string; headers?: Record<string, string> } = { status: 200 };
+  /** What it answers, if it does; spans of other answers than 200 are not kept. */
+  answer: { status: number; body?: string; headers?: Record<string, string> } | undefined = {
+    status: 200,
+  };
+  readonly port: number;
   readonly #waiting = new Set<() => void>();
-  #server: Server;
+  readonly #server: Server;
 
   private constructor(server: Server) {
     this.#server = server;
+    this.port = (server.address() as AddressInfo).port;
   }
 
   /** Listens, at a port of before or any free one. */
   static async start(port = 0): Promise<TestCollector> {
     const server = createServer();
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject).listen(port, "127.0.0.1", resolve);
+    });
     const collector = new TestCollector(server);
     server.on("request", (request, response) => {
       let text = "";
       request.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
       request.on("end", () => {
         collector.requests.push({ ...request.headers, path: request.url ?? "" });
+        if (!collector.answer) return;
         const { status, body = "{}", headers = {} } = collector.answer;
         if (status === 200) collector.#take(JSON.parse(text) as ExportRequest);
         response.writeHead(status, { "content-type": "application/json", ...headers }).end(body);
         for (const look of collector.#waiting) look();
       });
     });
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject).listen(port, "127.0.0.1", resolve);
-    });
     return collector;
-  }
-
-  get port(): number {
-    return (this.#server.address() as AddressInfo).port;
   }
 
   get url(): string {

@@ -22,7 +22,7 @@ import type { FreshInvocationId } from "../invocation-ids.js";
 import { failureOf } from "../invocation-spans.js";
 import type { SentMessage } from "../outbox/outbox-message.js";
 import type { FunctionSessions } from "../sessions.js";
-import { startSpan } from "../traced-headers.js";
+import { startSpan, traceFields } from "../traced-headers.js";
 import { depthBelow } from "./call-depth.js";
 import type { CallEnd, CallOrder } from "./call-order.js";
 import type { CallServer } from "./calls-port.js";
@@ -110,7 +110,7 @@ export class InstanceCalls implements CallServer {
   ): void {
     this.#call(operation, caller).then(
       (response) => this.#answer(writer, id, response),
-      (error: unknown) => this.#refuse(writer, id, error),
+      (error: unknown) => this.#refuse(writer, id, error, caller),
     );
   }
 
@@ -182,7 +182,7 @@ export class InstanceCalls implements CallServer {
     }
   }
 
-  #refuse(writer: FrameWriter, id: number, error: unknown): void {
+  #refuse(writer: FrameWriter, id: number, error: unknown, caller?: Call): void {
     if (this.#closing.signal.aborted) return;
     if (error instanceof EnokiError) {
       const { code, message, extra } = error;
@@ -190,7 +190,8 @@ export class InstanceCalls implements CallServer {
       return;
     }
     const text = error instanceof Error ? error.stack : String(error);
-    this.#options.logger.error({ error: text }, "a call between functions failed");
+    const by = caller && { id: caller.id, ...traceFields(caller.request.headers) };
+    this.#options.logger.error({ error: text, ...by }, "a call between functions failed");
     encodeErrorReply(writer, id, { code: "ENOKI_INTERNAL", message: "the node has a bug" });
   }
 }

@@ -11,7 +11,7 @@ import { type CallEnd, type CallOrder, notBegun } from "../calls/call-order.js";
 import type { FunctionCalls } from "../calls/function-calls.js";
 import { failureOf } from "../invocation-spans.js";
 import type { FunctionSessions } from "../sessions.js";
-import { startSpan } from "../traced-headers.js";
+import { startSpan, traceFields } from "../traced-headers.js";
 import type { InvocationSummary } from "../types.js";
 import { DeadLetters } from "./dead-letters.js";
 import { DueQueue } from "./due-queue.js";
@@ -174,7 +174,8 @@ export class Deliveries {
     try {
       await this.#settled(tracked, id, entry, await this.#deliver(id, entry));
     } catch (error) {
-      this.#options.logger.error({ error: String(error), id }, "a result could not be stored");
+      const fields = { error: String(error), id, ...traceFields(entry.request.headers) };
+      this.#options.logger.error(fields, "a result could not be stored");
       // Delivery is at least once: without a stored end it is as if the call had not been made.
       this.#again(tracked, id, entry, UNSTORED_PAUSE_MS);
     } finally {

@@ -9,6 +9,7 @@ import type { FunctionSessions } from "../sessions.js";
 import { endOf, marksOf, outcomeOf } from "./ends.js";
 import type { OutboxStore } from "./outbox-store.js";
 import type { ResultShelf } from "./result-shelf.js";
+import { traceFields } from "../traced-headers.js";
 import { isPostponed, isRetried } from "./retry.js";
 import * as rows from "./rows.js";
 
@@ -64,7 +65,12 @@ export class ReceivedCalls {
     } catch (error) {
       if (!(error instanceof EnokiError)) throw error;
       // It is told now, and comes again only if the answer is lost.
-      logger.warn({ error: error.message, id: order.id }, "a result could not be kept");
+      const fields = {
+        error: error.message,
+        id: order.id,
+        ...traceFields(order.request.headers),
+      };
+      logger.warn(fields, "a result could not be kept");
     }
     return end;
   }

@@ -121,6 +121,8 @@ export const logLineSchema = z
     at: time,
     stream: z.enum(["stdout", "stderr", "platform"]),
     invocation: z.string().nullable(),
+    traceId: z.string().optional().describe("of the trace that the invocation belongs to"),
+    spanId: z.string().optional().describe("of the span in it"),
     text: z.string(),
   })
   .meta({ id: "LogLine" });

@@ -126,8 +126,15 @@ function showRevision(revision: Revision, current: number): z.input<typeof schem
 
 /** One line of a log. */
 export function showLogLine(line: LogLine): z.input<typeof schemas.logLineSchema> {
-  const { atMs, stream, invocation, text } = line;
-  return { at: isoTime(atMs), stream, invocation: invocation ?? null, text };
+  const { atMs, stream, invocation, trace, text } = line;
+  const { traceId, spanId } = trace ?? {};
+  return {
+    at: isoTime(atMs),
+    stream,
+    invocation: invocation ?? null,
+    ...(traceId !== undefined && { traceId, spanId }),
+    text,
+  };
 }
 
 /** An asynchronous invocation. */

@@ -5,11 +5,12 @@ import { LIMITS } from "../../../src/core/limits.js";
 import { LogBook } from "../../../src/functions/log-book.js";
 
 const ID = "0".repeat(32) as InvocationId;
+const ORIGIN = { invocation: ID, trace: undefined };
 
 test("text is cut into lines, each with its time, stream and invocation", () => {
   let nowMs = 5;
   const log = new LogBook(() => nowMs++);
-  log.write("stdout", ID, "one\n\ntwo\n");
+  log.write("stdout", ORIGIN, "one\n\ntwo\n");
   log.write("platform", undefined, "three");
   expect(log.tail(10)).toEqual([
     { atMs: 5, stream: "stdout", invocation: ID, text: "one" },
@@ -55,7 +56,7 @@ test("who follows sees new lines only, until it stops", () => {
 test("of a flood that is sent at once the last lines are kept, and how much was not", () => {
   let linesMade = 0;
   const log = new LogBook(() => (linesMade += 1));
-  log.writeBytes("stdout", ID, Buffer.alloc(19 * 1024 * 1024, "\n"));
+  log.writeBytes("stdout", ORIGIN, Buffer.alloc(19 * 1024 * 1024, "\n"));
   // Those that are dropped cost nothing.
   expect(linesMade).toBeLessThanOrEqual(4097);
   const lines = log.tail(100_000);
@@ -79,11 +80,11 @@ test("text that is no flood is kept as it is", () => {
   const log = new LogBook(() => 0);
   for (const text of ["", "\n", "one", "one\ntwo\n", "\n\nthree"]) {
     const other = new LogBook(() => 0);
-    log.writeBytes("stdout", ID, Buffer.from(text));
-    other.write("stdout", ID, text);
+    log.writeBytes("stdout", ORIGIN, Buffer.from(text));
+    other.write("stdout", ORIGIN, text);
     expect(log.tail(other.tail(100).length)).toEqual(other.tail(100));
   }
-  log.writeBytes("stdout", ID, Buffer.from("line\n".repeat(4096)));
+  log.writeBytes("stdout", ORIGIN, Buffer.from("line\n".repeat(4096)));
   expect(log.tail(10_000).filter(({ text }) => text === "line")).toHaveLength(4096);
   expect(log.tail(10_000).some(({ text }) => text.includes("dropped"))).toBe(false);
 });
