@@ -15,6 +15,7 @@ export type Unit =
   | "× first half"
   | "× gateway"
   | "× kv.set"
+  | "× no-op port"
   | "GB/s"
   | "MB"
   | "ms"

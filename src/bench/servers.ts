@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 
 import { connect, type Client } from "../client/index.js";
-import type { Resources } from "./resources.js";
+import type { Resources, Server } from "./resources.js";
 
 /** A node under test. */
 export interface BenchNode {
@@ -52,10 +52,22 @@ export async function startNode(resources: Resources, start: NodeStart = {}): Pr
     "--data-dir",
     dataDir,
   ]);
-  const ready = JSON.parse(server.readyLine) as { functions: string; admin: string };
-  const client = connect({ url: ready.admin, functionsUrl: ready.functions });
-  const { pid, stop } = server;
-  return { pid, client, functionsUrl: ready.functions, dataDir, stop };
+  return nodeOf(server, dataDir);
+}
+
+/** Starts a node of `no-op-tracer-node.ts`. */
+export async function startNoOpTracerNode(resources: Resources): Promise<BenchNode> {
+  const dataDir = await resources.makeFolder();
+  const program = fileURLToPath(new URL("no-op-tracer-node.js", import.meta.url));
+  return nodeOf(await resources.startServer(process.execPath, [program, dataDir]), dataDir);
+}
+
+function nodeOf({ pid, readyLine, stop }: Server, dataDir: string): BenchNode {
+  const { functions: functionsUrl, admin: url } = JSON.parse(readyLine) as {
+    functions: string;
+    admin: string;
+  };
+  return { pid, client: connect({ url, functionsUrl }), functionsUrl, dataDir, stop };
 }
 
 /** Path of a folder with the code of a function, relative to the top folder. */

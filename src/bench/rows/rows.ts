@@ -5,6 +5,7 @@ import { measureLoad, profiledLoad } from "./load-row.js";
 import { LOAD_ROWS } from "./load-rows.js";
 import { measureIdleMemory } from "./memory.js";
 import { REPLICATION_ROWS } from "./replication/rows.js";
+import { measureTracingOff } from "./tracing-off.js";
 
 /** All rows in the order of the table. */
 export const ROWS: readonly Row[] = [
@@ -21,5 +22,6 @@ export const ROWS: readonly Row[] = [
   })),
   ...REPLICATION_ROWS,
   ...CALL_ROWS,
+  { name: "tracing-off", isSlow: false, measure: measureTracingOff },
   { name: "memory", isSlow: true, measure: measureIdleMemory },
 ];
