@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 
+import { EnokiError } from "../core/errors.js";
 import type { FunctionName, KeygroupName } from "../core/ids.js";
 import type { TriggerPlace, TriggerSetting } from "../functions/types.js";
 import { parseTrigger, showCause, type TriggerCause } from "./trigger.js";
@@ -83,8 +84,10 @@ function triggersOf(
   revisions: readonly TriggeredRevision[],
 ): readonly FunctionTrigger[] {
   const settings = revisions.at(-1)?.triggers ?? [];
-  return settings.map(({ on, at }) => {
-    const { cause } = parseTrigger(on, at);
+  return settings.flatMap(({ on, at }) => {
+    const cause = causeOf(on, at);
+    // Of a newer version, which the other nodes may have.
+    if (!cause) return [];
     let sinceMs = Infinity;
     for (const { triggers, deployedAtMs } of revisions.toReversed()) {
       const hasIt = triggers?.some((other) => other.on === on && other.at === at);
@@ -93,6 +96,16 @@ function triggersOf(
     }
     return { id: idOf(name, showCause(on), at), function: name, on, cause, at, sinceMs };
   });
+}
+
+/** `undefined`: this version cannot read it. */
+function causeOf(on: string, at: TriggerPlace): TriggerCause | undefined {
+  try {
+    return parseTrigger(on, at).cause;
+  } catch (error) {
+    if (error instanceof EnokiError) return undefined;
+    throw error;
+  }
 }
 
 function isOnKeygroup(trigger: FunctionTrigger): trigger is KeygroupTrigger {

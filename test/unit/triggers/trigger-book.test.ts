@@ -58,3 +58,18 @@ test("who listens is told of changes, and of nothing else", () => {
   book.set(ALARM, []);
   expect(changes).toBe(1);
 });
+
+test("one that this version cannot read is left out, and keeps no other away", () => {
+  const book = new TriggerBook();
+  book.set(ALARM, [revision(1, { on: "queue:later", at: "one" }, TICK)]);
+  expect(book.all().map(({ on }) => on)).toEqual([TICK.on]);
+});
+
+test("another password in it leaves it the same trigger", () => {
+  const book = new TriggerBook();
+  const ids = ["old", "new"].map((password) => {
+    book.set(ALARM, [revision(1, { on: `mqtt://me:${password}@broker/#`, at: "one" })]);
+    return book.all()[0]?.id;
+  });
+  expect(ids[0]).toBe(ids[1]);
+});
