@@ -50,6 +50,8 @@ export const LIMITS = {
   triggersPerFunctionMax: 32,
   /** What a function is told of a change: larger values are left out of it. */
   triggerEventBytesMax: 1024 * 1024,
+  /** How long the replicas know how deep a call was that wrote what a trigger listens to. */
+  triggerDepthKeptMs: 86_400_000,
   /** Calls waiting per function. */
   queueLengthMax: 1000,
   /** Async invocations waiting per function. */

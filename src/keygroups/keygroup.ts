@@ -6,6 +6,7 @@ import { EnokiError } from "../core/errors.js";
 import { Replica } from "../core/replica.js";
 import type { Founding, OpenOptions } from "../core/opening.js";
 import type { RowWrite } from "../core/rows.js";
+import type { Mutation, Update } from "../core/update.js";
 import type { TypedValue } from "../core/value.js";
 import type { Clock } from "../ports/clock.js";
 import type { Storage, Transaction } from "../ports/storage.js";
@@ -230,8 +231,12 @@ export class Keygroup implements KeygroupFacade, ReplicaHost {
           wallMs: this.#clock.nowMs(),
           defaultTtlMs: this.#config.ttlMs,
         };
-        applied = applyWrite(context, request, (sends) =>
-          this.#options.encodeSends(this.name, sends, request.origin),
+        const reactions = this.#options.reactionsOf?.(this.name);
+        applied = applyWrite(
+          context,
+          request,
+          (sends) => this.#options.encodeSends(this.name, sends, request.origin),
+          reactions && ((key) => reactions.keepsDepth(key)),
         );
         noting = this.#noting(transaction, { origin: request.origin });
         putRows(noting ?? transaction, applied.writes);
@@ -274,6 +279,27 @@ export class Keygroup implements KeygroupFacade, ReplicaHost {
       acknowledged,
       failed,
     });
+  }
+
+  /**
+   * Commits items of the platform, which the other members get as they get all others; nothing is done
+   * where `decide` wants nothing. Resolves once that is acknowledged.
+   */
+  async commitItems(
+    decide: (transaction: Transaction) => readonly Omit<Mutation, "replaces">[],
+  ): Promise<void> {
+    if (this.#isLeaving || !this.#replica.identity.isServing) return;
+    let update: Update | undefined;
+    await this.commitLocal((transaction) => {
+      const mutations = decide(transaction).map((one) => ({ ...one, replaces: "all" as const }));
+      update = undefined;
+      if (mutations.length === 0) return { writes: [], value: undefined };
+      const stamp = { wallMs: this.#clock.nowMs() };
+      const effects = this.#replica.commit(transaction, mutations, stamp);
+      ({ update } = effects);
+      return { writes: effects.writes, value: undefined };
+    });
+    if (update) this.#hook?.committed(update);
   }
 
   get replica(): Replica {

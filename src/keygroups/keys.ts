@@ -4,6 +4,10 @@ import { EnokiError } from "../core/errors.js";
 import { LIMITS } from "../core/limits.js";
 import { INTERNAL_KEY_PREFIX } from "../core/rows.js";
 
+/** Second bytes of items of the platform; an effect-once key is UTF-8, which has none of them. */
+const DEPTH_MARK = 0xff;
+const HANDLED_MARK = 0xfe;
+
 /** Key of the item that remembers an effect-once key. Not UTF-8, so no user key can be it. */
 export function onceItemKey(once: string): Uint8Array {
   const text = Buffer.from(once, "utf8");
@@ -17,6 +21,16 @@ export function onceItemKey(once: string): Uint8Array {
   key[0] = INTERNAL_KEY_PREFIX;
   text.copy(key, 1);
   return key;
+}
+
+/** Key of the item that says how deep the call was that wrote `key`, in the same commit as that. */
+export function depthItemKey(key: Uint8Array): Uint8Array {
+  return Buffer.concat([Buffer.of(INTERNAL_KEY_PREFIX, DEPTH_MARK), key]);
+}
+
+/** Key of the item with what the replicas have handled together of the trigger with that id. */
+export function handledItemKey(id: string): Uint8Array {
+  return Buffer.concat([Buffer.of(INTERNAL_KEY_PREFIX, HANDLED_MARK), Buffer.from(id, "utf8")]);
 }
 
 /** Encodes a user key. @throws EnokiError `ENOKI_INVALID_KEY` */

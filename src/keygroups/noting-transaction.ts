@@ -1,12 +1,12 @@
 import { decodeItem, dotsOf, type Version } from "../core/item.js";
 import type { Replica } from "../core/replica.js";
-import { hlcToMs } from "../core/hlc.js";
 import { INTERNAL_KEY_PREFIX, itemKeyOf, ROW_PREFIX, type RowRange } from "../core/rows.js";
-import { visibleValue, visibleVersions, versionToken } from "../core/visible.js";
+import { versionToken } from "../core/visible.js";
 import type { Logger } from "../ports/logger.js";
 import type { Row, Transaction } from "../ports/storage.js";
 import type { SendOrigin } from "./asker.js";
 import type { KeyChange, Reaction, Reactions } from "./reactions.js";
+import { shownOf } from "./shown.js";
 
 /** What a {@link NotingTransaction} works with. */
 export interface NotingOptions {
@@ -19,8 +19,9 @@ export interface NotingOptions {
   readonly logger: Logger;
 }
 
-/** Keys that are held before what follows from their changes is stored: a catch-up may change millions. */
-const NOTED_KEYS_MAX = 1000;
+/** What is held before what follows from it is stored: a catch-up may change millions of keys. */
+const NOTED_KEYS_MAX = 10_000;
+const NOTED_BYTES_MAX = 16 * 1024 * 1024;
 
 /**
  * The transaction of one step, which notes what readers see of the keys that matter before and after
@@ -34,6 +35,7 @@ export class NotingTransaction implements Transaction {
     { readonly rowKey: Uint8Array; readonly row: Uint8Array | undefined }
   >();
   readonly #committed: (() => void)[] = [];
+  #bytes = 0;
 
   constructor(options: NotingOptions) {
     this.#options = options;
@@ -76,6 +78,7 @@ export class NotingTransaction implements Transaction {
       return;
     } finally {
       this.#before.clear();
+      this.#bytes = 0;
     }
     for (const { key, value } of reaction.writes) {
       if (value === undefined) transaction.delete(key);
@@ -95,15 +98,19 @@ export class NotingTransaction implements Transaction {
     if (!reactions.wants(itemKeyOf(rowKey))) return;
     const name = Buffer.from(rowKey.buffer, rowKey.byteOffset, rowKey.length).toString("latin1");
     if (this.#before.has(name)) return;
-    if (this.#before.size >= NOTED_KEYS_MAX) this.end();
-    this.#before.set(name, { rowKey: Uint8Array.from(rowKey), row: transaction.get(rowKey) });
+    const isFull = this.#before.size >= NOTED_KEYS_MAX || this.#bytes >= NOTED_BYTES_MAX;
+    if (isFull) this.end();
+    const row = transaction.get(rowKey);
+    this.#bytes += rowKey.length + (row?.length ?? 0);
+    this.#before.set(name, { rowKey: Uint8Array.from(rowKey), row });
   }
 
   #changes(): KeyChange[] {
-    const { transaction } = this.#options;
+    const { transaction, replica, nowMs } = this.#options;
     return [...this.#before.values()].flatMap(({ rowKey, row }) => {
       const all = versionsIn(transaction.get(rowKey));
-      const [before, after] = [this.#shown(versionsIn(row)), this.#shown(all)];
+      const before = shownOf(replica.policy, versionsIn(row), nowMs);
+      const after = shownOf(replica.policy, all, nowMs);
       if (before?.version === after?.version) return [];
       const versions = after?.versions ?? all;
       return [
@@ -113,18 +120,10 @@ export class NotingTransaction implements Transaction {
           after: after?.value,
           version: versionToken(versions),
           dots: dotsOf(versions),
-          atMs: Math.max(0, ...versions.map(({ hlc }) => hlcToMs(hlc))),
+          hlc: Math.max(0, ...versions.map((one) => one.hlc)),
         },
       ];
     });
-  }
-
-  #shown(versions: readonly Version[]) {
-    const { replica, nowMs } = this.#options;
-    const value = visibleValue(replica.policy, versions, nowMs);
-    if (!value) return undefined;
-    const visible = visibleVersions(replica.policy, versions, nowMs);
-    return { value, version: versionToken(visible), versions: visible };
   }
 }
 

@@ -15,8 +15,8 @@ export interface KeyChange {
   readonly version: string;
   /** The commits that this version names. */
   readonly dots: readonly Dot[];
-  /** When the latest of them was made, in ms. */
-  readonly atMs: number;
+  /** The hybrid time of the latest of them. */
+  readonly hlc: number;
 }
 
 /** What has changed keys, within the transaction of a turn. */
@@ -39,6 +39,8 @@ export interface Reaction {
 export interface Reactions {
   /** True if changes of that key matter. */
   wants(key: Uint8Array): boolean;
+  /** True if the other members are to know how deep a call was that wrote that key. */
+  keepsDepth(key: Uint8Array): boolean;
   /** What follows from the changes of one step; several calls of one step each have some of the keys. */
   to(changes: readonly KeyChange[], step: ChangeStep): Reaction;
 }

@@ -3,10 +3,10 @@ import type { KeygroupName } from "../core/ids.js";
 import { LIMITS } from "../core/limits.js";
 import type { RowWrite } from "../core/rows.js";
 import { encodeTrace } from "../core/trace-context.js";
-import type { Update } from "../core/update.js";
+import type { Mutation, Update } from "../core/update.js";
 import { TAG } from "../core/value.js";
 import { visibleValue } from "../core/visible.js";
-import { onceItemKey } from "./keys.js";
+import { depthItemKey, onceItemKey } from "./keys.js";
 import type { WriteOutcome, WriteRequest } from "./types.js";
 import { planWrites, type WriteContext } from "./write-plan.js";
 
@@ -45,6 +45,7 @@ export function applyWrite(
   context: WriteContext,
   request: WriteRequest,
   encodeSends: (sends: NonNullable<WriteRequest["sends"]>) => EncodedSends,
+  keepsDepth?: (key: Uint8Array) => boolean,
 ): AppliedWrite {
   const onceKey = request.once === undefined ? undefined : onceItemKey(request.once);
   const earlier = onceKey && readOutcome(context, onceKey);
@@ -68,6 +69,12 @@ export function applyWrite(
     repeated: false,
   };
   const mutations = [...plan.mutations];
+  const depth = request.origin?.depth ?? 0;
+  if (keepsDepth && depth > 0) {
+    for (const { key } of plan.mutations) {
+      if (keepsDepth(key)) mutations.push(depthMutation(context, key, depth));
+    }
+  }
   if (onceKey) {
     mutations.push({
       key: onceKey,
@@ -96,6 +103,15 @@ export function applyWrite(
     touched: plan.mutations.map((mutation) => mutation.key),
     committed: sends?.committed ?? nothing,
     update: effects.update,
+  };
+}
+
+function depthMutation(context: WriteContext, key: Uint8Array, depth: number): Mutation {
+  return {
+    key: depthItemKey(key),
+    value: { tag: TAG.json, bytes: Buffer.from(String(depth), "utf8") },
+    expiresAtMs: context.wallMs + LIMITS.triggerDepthKeptMs,
+    replaces: "all",
   };
 }
 

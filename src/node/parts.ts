@@ -8,7 +8,6 @@ import { fileURLToPath } from "node:url";
 import type { Deployment } from "../deployment/deployment.js";
 import type { EnokiError } from "../core/errors.js";
 import type { KeygroupName, NodeName } from "../core/ids.js";
-import { includesRight } from "../core/rights.js";
 import { createArtefactStore, type ArtefactStore } from "../functions/artefacts.js";
 import { thisTarget } from "../functions/build-target.js";
 import { createBuildProcess } from "../functions/build/build-process.js";
@@ -40,7 +39,6 @@ import { readBootId } from "../storage/boot-id.js";
 import { createLmdbDriver } from "../storage/lmdb.js";
 import { createMemoryDriver } from "../storage/memory.js";
 import { Secrets } from "../secrets/secrets.js";
-import { DataTriggers } from "../triggers/data/data-triggers.js";
 import { openCalls } from "./call-parts.js";
 import { keyRingOf } from "./cluster-keys.js";
 import type { ClusterSettings, NodeCluster } from "./cluster.js";
@@ -57,6 +55,7 @@ import { openRights, type NodeRights } from "./rights.js";
 import { beginRun } from "./run-marker.js";
 import { openTracer } from "./tracer-parts.js";
 import { isChosen, sourceStarters } from "./trigger-starters.js";
+import { openDataTriggers } from "./data-trigger-parts.js";
 import { noteFunction, openTriggerBook, startSources, type TriggerParts } from "./trigger-parts.js";
 
 /** What a node works with, opened and put together. */
@@ -201,13 +200,15 @@ async function openAll(
   opened.push(() => rights.close());
   const triggers = openTriggerBook(cluster, registry.list());
   const secrets = new Secrets(await keyRingOf(settings));
-  const dataTriggers = new DataTriggers({
+  const dataTriggers = openDataTriggers({
     book: triggers,
-    node: settings.name,
-    mayListen: ({ function: name, cause: { keygroup } }) =>
-      keygroup === keygroupOf(name) ||
-      includesRight(parted.grants.rightsOf(keygroup, { kind: "function", id: name }), "triggers"),
-    prepare: (name, events) => outbox.prepareEvents(() => keygroups.find(name), events),
+    node: settings.name as NodeName,
+    cluster,
+    keygroups: () => keygroups,
+    outbox: () => outbox,
+    rightsOf: (...of) => parted.grants.rightsOf(...of),
+    clock,
+    logger,
   });
   const draining = new AbortController();
   const artefacts = await createArtefactStore(join(dataDir, "artefacts"));
@@ -333,6 +334,8 @@ async function openAll(
     logger,
   });
   opened.push(() => sources.close());
+  dataTriggers.open();
+  opened.push(async () => dataTriggers.close());
   deployment?.start();
   return {
     settings,
@@ -345,7 +348,13 @@ async function openAll(
     cluster,
     deployment,
     outbox,
-    triggers: sources,
+    triggers: {
+      ...sources,
+      close: async () => {
+        dataTriggers.close();
+        await sources.close();
+      },
+    },
     calls,
     rights,
     grants: parted.grants,

@@ -54,6 +54,8 @@ export interface Tracked {
   /** Of its lane; see `OrderLanes`. */
   readonly lane: Pick<rows.StoredEntry, "function" | "from" | "orderKey">;
   summary: InvocationSummary;
+  /** Waits for its end. */
+  ended?: (() => void) | undefined;
 }
 
 /**
@@ -316,6 +318,7 @@ export class Deliveries {
     this.#shelf.add(store, id, result, encoded.length);
     if (isDead) this.#buried(tried.function, id);
     this.#giveTurn(tried, id);
+    tracked.ended?.();
   }
 
   /** One has ended, well or not: the next one of its lane is tried. */

@@ -217,6 +217,22 @@ export class Outbox implements InvocationsFacade {
     };
   }
 
+  /** How many more invocations of a function may wait. */
+  roomFor(name: string): number {
+    return Math.max(0, this.#lengthMax - this.#deliveries.waitingOf(name));
+  }
+
+  /**
+   * Calls `ended` once an invocation has ended, well or not, and that is stored; false if it is not under
+   * way, because it has ended before.
+   */
+  whenEnded(id: string, ended: () => void): boolean {
+    const tracked = this.#deliveries.get(id as InvocationId);
+    if (!tracked || tracked.summary.state === "dead") return false;
+    tracked.ended = ended;
+    return true;
+  }
+
   /** What a caller is told about an id. @throws EnokiError `ENOKI_INVOCATION_NOT_FOUND` */
   outcome(text: string):
     | { state: "waiting"; function: string }
@@ -369,9 +385,13 @@ export class Outbox implements InvocationsFacade {
   }
 
   #fullness(name: string, more: number): EnokiError | undefined {
-    const most = this.#options.lengthMax ?? LIMITS.outboxLengthMax;
-    if (this.#deliveries.waitingOf(name) + more < most) return undefined;
-    return new EnokiError("ENOKI_OUTBOX_FULL", `${most} invocations of ${name} are waiting`);
+    if (this.roomFor(name) > more) return undefined;
+    const detail = `${this.#lengthMax} invocations of ${name} are waiting`;
+    return new EnokiError("ENOKI_OUTBOX_FULL", detail);
+  }
+
+  get #lengthMax(): number {
+    return this.#options.lengthMax ?? LIMITS.outboxLengthMax;
   }
 
   /** Once a second per function at most: they come in floods. */

@@ -48,6 +48,7 @@ export async function openMember(opening: MemberOpening): Promise<RunningMember 
   };
   // A turn ends a moment after it began, so that several messages may fall into one.
   const turn = createTurn((end) => timers.after(random.next() * 0.5, end));
+  const reacting = parts.reacting?.({ node, timers, isAlive });
   const keygroup = await Keygroup.open({
     name: KEYGROUP,
     config,
@@ -62,6 +63,7 @@ export async function openMember(opening: MemberOpening): Promise<RunningMember 
     syncIntervalMs: 20,
     collectIntervalMs: 150,
     encodeSends: () => ({ writes: [], committed: () => {} }),
+    reactionsOf: reacting && (() => reacting.reactions()),
     founding: {
       generation: record.generation,
       epoch: member,
@@ -99,5 +101,6 @@ export async function openMember(opening: MemberOpening): Promise<RunningMember 
     },
   });
   faulty.replicator?.(replicator);
+  reacting?.opened(keygroup);
   return { keygroup, replicator };
 }

@@ -1,7 +1,9 @@
 import type { NodeName } from "../../core/ids.js";
 import type { Prng } from "../../base/prng.js";
 import type { Replica } from "../../core/replica.js";
+import type { Keygroup } from "../../keygroups/keygroup.js";
 import type { OpenedReplica } from "../../keygroups/keygroup-options.js";
+import type { Reactions } from "../../keygroups/reactions.js";
 import type { ReplicationTiming } from "../../keygroups/replication/context.js";
 import type { ReplicationMetrics } from "../../keygroups/replication/metrics.js";
 import type { Replicator } from "../../keygroups/replication/replicator.js";
@@ -10,6 +12,7 @@ import type { KeygroupConfig } from "../../keygroups/types.js";
 import type { PeerRequests } from "../../peers/requests.js";
 import type { Links } from "../../ports/links.js";
 import type { Storage } from "../../ports/storage.js";
+import type { Timers } from "../../ports/timers.js";
 import type { SimNaming } from "./naming.js";
 import type { Network } from "./network.js";
 import type { SimNode } from "./node.js";
@@ -29,6 +32,19 @@ export interface SimNodeParts {
   readonly stagedBytesMax: number;
   readonly events: SimNodeEvents;
   readonly faulty: FaultyParts;
+  /** What reacts to changes of the replica that is opened, until `isAlive` says no more. */
+  readonly reacting?: (opening: {
+    readonly node: SimNode;
+    readonly timers: Timers;
+    readonly isAlive: () => boolean;
+  }) => Reacting;
+}
+
+/** See `KeygroupOptions.reactionsOf`. */
+export interface Reacting {
+  readonly reactions: () => Reactions | undefined;
+  /** The keygroup is open. */
+  readonly opened: (keygroup: Keygroup) => void;
 }
 
 /** What watches a node. */

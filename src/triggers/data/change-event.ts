@@ -10,6 +10,8 @@ export interface ChangeEvent {
   readonly value: TypedValue | undefined;
   /** What was there before; `undefined` = nothing, or nobody knows. */
   readonly old: TypedValue | undefined;
+  /** There was something before that was too large to keep. */
+  readonly isOldLeftOut?: boolean;
   /** Of the value, or of the deletion. */
   readonly version: string;
   /** The node that tells. */
@@ -33,7 +35,8 @@ export function encodeChangeEvent(event: ChangeEvent): Buffer {
   const roomBytes = LIMITS.triggerEventBytesMax - REST_BYTES;
   const shown = { value: encode(value), old: encode(old) };
   const leftOut: string[] = [];
-  if (shown.value.sizeBytes + shown.old.sizeBytes > roomBytes) leftOut.push("old");
+  const isTooMuch = shown.value.sizeBytes + shown.old.sizeBytes > roomBytes;
+  if (event.isOldLeftOut === true || (isTooMuch && old !== undefined)) leftOut.push("old");
   if (shown.value.sizeBytes > roomBytes) leftOut.push("value");
   const members = (name: "value" | "old"): string => {
     const { text, isBase64 } = shown[name];

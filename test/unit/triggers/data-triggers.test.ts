@@ -6,10 +6,15 @@ import { ROW_PREFIX } from "../../../src/core/rows.js";
 import { TAG } from "../../../src/core/value.js";
 import type { OutboxEvent } from "../../../src/functions/outbox/outbox-message.js";
 import type { WriteRequest } from "../../../src/keygroups/types.js";
+import { systemClock } from "../../../src/ports/clock.js";
+import { silentLogger } from "../../../src/ports/logger.js";
+import { systemTimers } from "../../../src/ports/timers.js";
+import { changeCall } from "../../../src/triggers/data/change-calls.js";
 import { DataTriggers } from "../../../src/triggers/data/data-triggers.js";
 import { TriggerBook } from "../../../src/triggers/trigger-book.js";
 import { openTestKeygroup, str, textOf } from "../../helpers/memory-keygroup.js";
 
+const nothing = { ids: [], writes: [], committed: () => {} };
 const EVENT_ROW = Buffer.from("p-event");
 
 /** A keygroup `test` whose triggers store one row per commit that has events. */
@@ -26,10 +31,18 @@ async function open(...triggers: string[]) {
   const data = new DataTriggers({
     book,
     node: "edge",
+    keygroups: () => [],
     mayListen: () => state.mayListen,
+    isChosen: () => false,
+    outbox: { roomFor: () => 0, prepare: () => nothing, whenEnded: () => false },
+    clock: systemClock,
+    timers: systemTimers,
+    logger: silentLogger,
     prepare: (_keygroup, events) => {
       if (state.failure) throw state.failure;
-      told.push(...events);
+      for (const { event, ...rest } of events) {
+        told.push(changeCall({ ...rest, event, order: event.key, place: "" }));
+      }
       const row = { key: EVENT_ROW, value: Buffer.of(events.length) };
       return { writes: [row], committed: () => void (state.committedTotal += 1) };
     },
