@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 
@@ -20,6 +21,19 @@ async function run(...args: string[]): Promise<{ code: number | null; output: st
   }
   const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
   return { code, output };
+}
+
+/** With `ENOKI_DOCS_UPDATE=1` the example's page shows what was printed. */
+const isUpdate = process.env["ENOKI_DOCS_UPDATE"] === "1";
+const PAGE = join(PROJECT_DIR, "examples/smart-city/README.md");
+const ON_PAGE = /(^```text\n\$ npm run example:smart-city\n)[\s\S]*?(^```$)/m;
+
+async function showOnPage(output: string): Promise<void> {
+  const page = await readFile(PAGE, "utf8");
+  await writeFile(
+    PAGE,
+    page.replace(ON_PAGE, (_, begin: string, end: string) => begin + output + end),
+  );
 }
 
 /** What one picture with an ambulance sets in motion, but for writes that come to other nodes. */
@@ -63,6 +77,7 @@ test.skipIf(ETCD_MISSING !== "").each([["TypeScript"], ["Python", "--python"]])(
     expect(Number(waiting), output).toBeGreaterThan(100);
     expect(output).toMatch(/^165 pictures were sent, 165 counted; dead letters: 0, 0, 0$/m);
     expect(treeIn(output), output).toEqual(TREE);
+    if (isUpdate && args.length === 0) await showOnPage(output);
   },
   180_000,
 );

@@ -150,4 +150,16 @@ describe("messages of a keygroup", () => {
     const read = message.type === "updates" && message.updates[0]?.entries[0]?.value.bytes;
     expect(read && read.buffer).toBe(bytes.buffer);
   });
+
+  it("carry a trace in 24 bytes where there is one, and nothing of it where there is none", () => {
+    const value = { tag: 2 as const, bytes: Uint8Array.of(1) };
+    const entry = { key: Uint8Array.of(1), value, expiresAtMs: 0, replaces: [], isPinned: false };
+    const dot = { epoch: 1, restart: 0, counter: 1 };
+    const one = { dot, hlc: 1, deps: [], invocation: new Uint8Array(16), entries: [entry] };
+    const trace = Uint8Array.from({ length: 24 }, (_, at) => at + 1);
+    const [without, traced] = [encodeUpdate(one), encodeUpdate({ ...one, trace })];
+    expect(traced.length - without.length).toBe(trace.length);
+    const { message } = decodeMessage(joinUpdates(1, [traced]));
+    expect(message).toMatchObject({ type: "updates", updates: [{ ...one, trace }] });
+  });
 });
