@@ -10,7 +10,9 @@ const SCRIPT = join(PROJECT_DIR, "examples/smart-city/run.mjs");
 
 /** Runs the example as a reader does, and returns all it prints with its exit code. */
 async function run(...args: string[]): Promise<{ code: number | null; output: string }> {
-  const env = { ...process.env, ENOKI: join(PROJECT_DIR, "dist/cli/main.js") };
+  // A node takes every ENOKI_… for a setting.
+  const { ENOKI_DOCS_UPDATE: _update, ...rest } = process.env;
+  const env = { ...rest, ENOKI: join(PROJECT_DIR, "dist/cli/main.js") };
   const child = spawn(process.execPath, [SCRIPT, ...args], {
     env,
     stdio: ["ignore", "pipe", "pipe"],
