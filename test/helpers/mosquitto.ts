@@ -75,6 +75,11 @@ export class TestBroker {
     await once(child, "exit");
   }
 
+  /** Stops the process without ending it, or lets it go on. */
+  freeze(isFrozen: boolean): void {
+    this.#process?.kill(isFrozen ? "SIGSTOP" : "SIGCONT");
+  }
+
   /** Publishes with mosquitto's own client, and waits until the broker has it. */
   async publish(
     topic: string,
@@ -108,6 +113,7 @@ export class TestBroker {
   }
 
   async remove(): Promise<void> {
+    this.freeze(false);
     await this.stop();
     rmSync(this.dir, { recursive: true, force: true });
   }

@@ -159,6 +159,17 @@ describe.skipIf(MOSQUITTO_MISSING !== "")(`a source of messages${MOSQUITTO_MISSI
     await arrives(one, 1);
   });
 
+  test("a broker that falls silent on an open connection is noticed", async () => {
+    const one = open();
+    await until(one.isRunning);
+    broker.freeze(true);
+    await until(() => one.source.state.kind === "failing", "silence is noticed");
+    expect(one.source.state).toMatchObject({ error: { code: "ENOKI_MQTT_UNREACHABLE" } });
+    broker.freeze(false);
+    await until(one.isRunning);
+    expect(broker.log()).toContain("Received PINGREQ");
+  });
+
   test("what cannot be stored is tried again, waits at the broker and keeps its order", async () => {
     const one = open();
     await until(one.isRunning);

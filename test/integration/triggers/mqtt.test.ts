@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import type { Client } from "../../../src/client/index.js";
+import { OPENSSL_MISSING, TestAuthority } from "../../helpers/certificates.js";
 import { MOSQUITTO_MISSING, TestBroker } from "../../helpers/mosquitto.js";
 import { until, zipFiles } from "../../helpers/node-calls.js";
 import { startProgram, type NodeProgram } from "../../helpers/node-program.js";
@@ -121,6 +122,30 @@ describe.skipIf(MOSQUITTO_MISSING !== "")(`triggers mqtt://${MOSQUITTO_MISSING}`
     await client.functions.deploy("counter", COUNTER, { triggers: [] });
     await until("it is gone", async () => /as enoki\w+ \(p2, c1/.test(broker.log()));
   });
+
+  test.skipIf(OPENSSL_MISSING !== "")(
+    `over TLS, by an authority that the node was told of${OPENSSL_MISSING}`,
+    async () => {
+      const authority = new TestAuthority(dataDir, "authority");
+      await broker.remove();
+      broker = await TestBroker.start(authority.issue("broker"));
+      const env = { NODE_EXTRA_CA_CERTS: authority.caFile };
+      node = await startProgram(join(dataDir, "node"), PROCESS, env);
+      const { client } = node;
+      await deploy(client, `mqtts://${broker.address}/#`);
+      await isSubscribed();
+      await broker.publish("a", "secret", "--cafile", authority.caFile);
+      await called(client, "secret");
+      await node.end("SIGTERM");
+      node = await startProgram(join(dataDir, "node"), PROCESS);
+      const failing = await until("it fails", async () => {
+        const info = await (node as NodeProgram).client.functions.get("counter");
+        return info.failingTriggers?.[0];
+      });
+      expect(failing.code).toBe("ENOKI_MQTT_UNREACHABLE");
+      expect(failing.detail).toContain("certificate");
+    },
+  );
 
   test("on one of two nodes a message makes one call, and the other one takes over", async () => {
     cluster = await startNodes(["edge1", "edge2"]);
