@@ -45,10 +45,21 @@ async function readValue(io: Io, name: string, source: string | undefined): Prom
     return source;
   }
   const path = source.slice(1);
+  const value = await readSecretFile(name, path);
+  if (value === undefined) throw invalid(`${name}: cannot read ${path} (ENOENT)`);
+  return value;
+}
+
+/**
+ * Reads a secret from a file; `undefined` if there is none.
+ * @throws EnokiError `ENOKI_INVALID_INPUT` if it cannot be read or is no text
+ */
+export async function readSecretFile(name: string, path: string): Promise<string | undefined> {
   const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
     throw invalid(`${name}: cannot read ${path} (${error.code})`);
   });
-  return toText(name, bytes);
+  return bytes && toText(name, bytes);
 }
 
 function toText(name: string, bytes: Buffer): string {

@@ -211,6 +211,8 @@ export interface KeygroupMember {
 /** Where the data of a keygroup are to lie, and where they do. */
 export interface KeygroupPlaces {
   readonly name: string;
+  readonly policy: "lww" | "siblings" | "merge";
+  readonly ttl: string | null;
   /** `replicate` = on every node that runs the function, or `at:NODE`. */
   readonly data: string;
   readonly replicas: readonly {

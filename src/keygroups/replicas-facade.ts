@@ -1,4 +1,4 @@
-import type { MemberDurability, Placement } from "../cluster/records.js";
+import type { KeygroupSettings, MemberDurability, Placement } from "../cluster/records.js";
 import type { KeygroupName, NodeName } from "../core/ids.js";
 
 export type { MemberDurability, Placement } from "../cluster/records.js";
@@ -19,6 +19,7 @@ export interface ReplicaPlace {
 /** Where the data of a keygroup are to lie, and where they do. */
 export interface KeygroupPlaces {
   readonly name: KeygroupName;
+  readonly settings: KeygroupSettings;
   readonly placement: Placement;
   readonly replicas: readonly ReplicaPlace[];
 }

@@ -18,6 +18,7 @@ export class FakeReplicas implements ReplicasFacade {
     const [edge1, cloud] = ["edge1", "cloud"] as NodeName[] as [NodeName, NodeName];
     return {
       name,
+      settings: { policy: "lww", ttlMs: 0 },
       placement: this.placement,
       replicas: [
         { node: edge1, durability: "relaxed", state: "serving" },

@@ -130,7 +130,7 @@ async function deployApplication(
 ): Promise<void> {
   const { prune = false, dryRun = false, wait } = options;
   refuseFlags(options, FUNCTION_FLAGS, `do not go with ${MANIFEST_FILE}, which says that itself`);
-  const application = await readApplication(path);
+  const application = await readApplication(path, io.env);
   const { application: name } = application.manifest;
   const plan = await planApplication(client, application, { prunes: prune });
   if (!json) await write(io.stdout, planText(name, plan));

@@ -11,7 +11,10 @@ import {
   sizeField,
   timerField,
 } from "../../input/fields.js";
-import type { FunctionConfig, KeygroupSettings } from "../../client/types.js";
+import { RIGHTS } from "../../core/rights.js";
+import type { FunctionConfig, GrantInfo, KeygroupSettings } from "../../client/types.js";
+import { parseTriggers } from "../../triggers/trigger.js";
+import { inFolder, secretSourcesField, type SecretSource } from "./secret-sources.js";
 import { readYaml, type YamlText } from "./yaml-text.js";
 
 /** Name of the file that describes an application. */
@@ -28,12 +31,15 @@ export interface ManifestFunction {
   readonly nodes: readonly string[];
   /** `replicate` or `at:NODE`; `undefined` = as it is. */
   readonly data: string | undefined;
+  /** Where the values of its secrets are, by their names; they stand nowhere in the manifest. */
+  readonly secretSources: ReadonlyMap<string, SecretSource>;
 }
 
 /** One keygroup of an application. */
 export interface ManifestKeygroup {
   readonly name: string;
   readonly settings: KeygroupSettings;
+  readonly grants: readonly GrantInfo[];
 }
 
 /** What an `enoki.yaml` says. */
@@ -56,6 +62,32 @@ function asSaid<Schema extends z.ZodType>(schema: Schema) {
     for (const { message } of result.error?.issues ?? []) context.addIssue(message);
   });
 }
+
+const rights = words.pipe(
+  z.array(z.enum(RIGHTS, { error: `expected rights: ${RIGHTS.join(", ")}` })).min(1),
+);
+
+const grantee = z
+  .string()
+  .regex(/^(?:function|token):[A-Za-z0-9-]{1,63}$/, "expected function:NAME or token:NAME");
+
+/** `keygroup:NAME/PREFIX` and its like, or such a one with the place where it is taken up. */
+const triggers = z
+  .array(
+    z.union([
+      z.string().transform((on) => ({ on, at: undefined })),
+      z.strictObject({ on: z.string(), at: z.string().optional() }),
+    ]),
+    { error: "expected a list of triggers" },
+  )
+  .transform((given, context) => {
+    try {
+      return parseTriggers(given);
+    } catch (error) {
+      context.addIssue((error as Error).message);
+      return z.NEVER;
+    }
+  });
 
 const functionFields = z.strictObject({
   path: z.string({ error: "expected the path of its code" }).min(1),
@@ -81,12 +113,15 @@ const functionFields = z.strictObject({
   network: z.enum(["none", "host"]).optional(),
   access: z.enum(["public", "token"]).optional(),
   "allow-build": z.boolean().optional(),
+  secrets: secretSourcesField.optional(),
+  triggers: triggers.optional(),
 });
 
 const keygroupFields = z.strictObject({
   policy: z.enum(["lww", "siblings", "merge"]).optional(),
   durability: z.enum(["relaxed", "strict"]).optional(),
   ttl: asSaid(z.union([z.null(), durationField])).optional(),
+  grants: z.record(grantee, rights).optional(),
 });
 
 const manifestFields = z.strictObject({
@@ -94,12 +129,6 @@ const manifestFields = z.strictObject({
   functions: z.record(applicationField, functionFields).optional(),
   keygroups: z.record(applicationField, keygroupFields.nullable()).optional(),
 });
-
-/** What comes with a later version, and is better refused than left out. */
-const LATER: Readonly<Record<string, string>> = {
-  triggers: "this version has no triggers in manifests yet",
-  grants: "this version has no grants in manifests yet",
-};
 
 /**
  * Reads a manifest; paths in it are relative to `folder`.
@@ -121,16 +150,21 @@ export async function parseManifest(
       config: { ...configOf(fields), application },
       nodes: fields.nodes ?? [],
       data: fields.data,
+      secretSources: inFolder(fields.secrets ?? new Map(), folder),
     })),
-    keygroups: Object.entries(keygroups).map(([name, fields]) => ({
-      name,
-      settings: said(fields ?? {}) as KeygroupSettings,
-    })),
+    keygroups: Object.entries(keygroups).map(([name, fields]) => {
+      const { grants = {}, ...settings } = fields ?? {};
+      return {
+        name,
+        settings: said(settings) as KeygroupSettings,
+        grants: Object.entries(grants).map(([to, rights]) => ({ to, rights })),
+      };
+    }),
   };
 }
 
 function configOf(fields: z.output<typeof functionFields>): FunctionConfig {
-  const { path: _path, nodes: _nodes, data: _data, env = {}, ...rest } = fields;
+  const { path: _path, nodes: _nodes, data: _data, secrets: _secrets, env = {}, ...rest } = fields;
   const { "max-instances": maxInstances, "allow-build": allowBuild, cpu, memory, ...same } = rest;
   const texts = Object.entries(env).map(([name, value]) => [name, String(value)]);
   return said({
@@ -165,8 +199,6 @@ function invalid(yaml: YamlText, issue: z.core.$ZodIssue): EnokiError {
 
 function unknownKey(yaml: YamlText, path: readonly PropertyKey[], key: string): EnokiError {
   const where = [...path.map(String), key].join(".");
-  const later = path.length === 0 ? undefined : LATER[key];
-  if (later !== undefined) return fault(yaml, [...path, key], `${where}: ${later}`);
   const meant = closest(key, keysAt(path));
   const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
   return fault(yaml, [...path, key], `${where}: there is no such key${hint}`);

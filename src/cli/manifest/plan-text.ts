@@ -7,7 +7,7 @@ const SIGNS = { create: "+", change: "~", none: "=", remove: "-", leave: "!" } a
 export function planText(application: string, plan: readonly PlannedChange[]): string {
   const rows = plan.map((change) => [
     `${SIGNS[change.action]} ${change.kind}`,
-    change.name,
+    change.to === undefined ? change.name : `${change.name} for ${change.to}`,
     whatHappens(change),
   ]);
   return table([application, "name", "what"], rows);
@@ -27,7 +27,7 @@ export function doneText(plan: readonly PlannedChange[]): string {
   return `${shown.join(", ") || "nothing to do"}\n`;
 }
 
-function whatHappens({ action, fields }: PlannedChange): string {
+function whatHappens({ kind, action, fields }: PlannedChange): string {
   switch (action) {
     case "create":
       return ["create", ...fields.map(({ field, to }) => `${field} ${to}`)].join("  ");
@@ -36,7 +36,7 @@ function whatHappens({ action, fields }: PlannedChange): string {
     case "none":
       return "as it is";
     case "remove":
-      return "remove; its data stay";
+      return kind === "grant" ? "remove" : "remove; its data stay";
     case "leave":
       return "no longer named; --prune removes it";
   }

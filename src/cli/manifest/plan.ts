@@ -1,8 +1,18 @@
 import { parseDurationMs } from "../../base/duration.js";
 import { parseSizeBytes } from "../../base/size.js";
 import { EnokiError } from "../../core/errors.js";
-import type { FunctionConfig, FunctionInfo, KeygroupInfo, KnownNode } from "../../client/types.js";
+import type {
+  FunctionConfig,
+  FunctionInfo,
+  GrantInfo,
+  KeygroupInfo,
+  KnownNode,
+  SecretComparison,
+} from "../../client/types.js";
+import { planGrants } from "./grant-plan.js";
 import type { Manifest, ManifestFunction, ManifestKeygroup } from "./manifest.js";
+import { compareSecrets } from "./secret-plan.js";
+import type { FoundSecret } from "./secret-sources.js";
 
 /** One setting that is to change. */
 export interface FieldChange {
@@ -14,8 +24,10 @@ export interface FieldChange {
 
 /** What is to be done with one function or keygroup. */
 export interface PlannedChange {
-  readonly kind: "function" | "keygroup";
+  readonly kind: "function" | "keygroup" | "grant";
   readonly name: string;
+  /** Of a grant: who has it on the keygroup of that name. */
+  readonly to?: string;
   /** `leave` = the manifest names it no longer, but it stays. */
   readonly action: "create" | "change" | "none" | "remove" | "leave";
   readonly fields: readonly FieldChange[];
@@ -25,12 +37,20 @@ export interface PlannedChange {
 export interface PackedFunction extends ManifestFunction {
   /** SHA-256 of its archive. */
   readonly archiveHash: string;
+  readonly secrets: ReadonlyMap<string, FoundSecret>;
 }
+
+/** What a plan compares of a keygroup. */
+export type KnownKeygroup = Pick<KeygroupInfo, "name" | "policy" | "durability" | "ttl">;
 
 /** What a cluster has, as far as a plan needs it. */
 export interface ClusterState {
   readonly functions: readonly FunctionInfo[];
-  readonly keygroups: readonly KeygroupInfo[];
+  readonly keygroups: readonly KnownKeygroup[];
+  /** Of the keygroups of the manifest that there are. */
+  readonly grants: ReadonlyMap<string, readonly GrantInfo[]>;
+  /** How the values of secrets stand to those that there are, by functions. */
+  readonly secrets: ReadonlyMap<string, Readonly<Record<string, SecretComparison>>>;
   readonly nodes: readonly KnownNode[];
   /** Where the data of functions lie, by their names. */
   readonly placements: ReadonlyMap<string, string>;
@@ -39,9 +59,10 @@ export interface ClusterState {
 const SHOWN_HASH_CHARACTERS = 8;
 
 /**
- * Compares a manifest with what there is: keygroups first, then functions in their order, then what the
+ * Compares a manifest with what there is: keygroups first, then grants on them, then functions in their order, then what the
  * application had and the manifest names no longer.
- * @throws EnokiError `ENOKI_APPLICATION_CONFLICT` if a function is another application's
+ * @throws EnokiError `ENOKI_APPLICATION_CONFLICT` if a function is another application's,
+ * `ENOKI_INVALID_MANIFEST` if the value of a secret is needed and nowhere
  */
 export function makePlan(
   manifest: Pick<Manifest, "application" | "keygroups">,
@@ -55,7 +76,8 @@ export function makePlan(
   );
   return [
     ...manifest.keygroups.map((keygroup) => planKeygroup(keygroup, state)),
-    ...functions.map((wanted) => planFunction(manifest.application, wanted, state)),
+    ...manifest.keygroups.flatMap((keygroup) => planGrants(keygroup, state, prunes)),
+    ...functions.map((wanted) => planFunction(manifest.application, wanted, state, prunes)),
     ...gone.map(({ name }) => ({
       kind: "function" as const,
       name,
@@ -79,6 +101,7 @@ function planFunction(
   application: string,
   wanted: PackedFunction,
   state: ClusterState,
+  prunes: boolean,
 ): PlannedChange {
   const { name, config } = wanted;
   const known = state.functions.find((info) => info.name === name);
@@ -96,6 +119,7 @@ function planFunction(
     ...(known ? compareNodes(wanted, known, state) : []),
     ...compare([["data", state.placements.get(name), known?.nodes && wanted.data]]),
     ...compareConfig(known?.config, config),
+    ...compareSecrets(wanted, known?.config.secrets ?? [], state.secrets.get(name) ?? {}, prunes),
   ];
   return { kind: "function", name, action: actionOf(known, fields), fields: known ? fields : [] };
 }
@@ -137,9 +161,19 @@ function compareConfig(known: FunctionConfig | undefined, wanted: FunctionConfig
       ["isolation", known?.isolation, wanted.isolation],
       ["network", known?.network, wanted.network],
       ["access", known && (known.access ?? "none"), wanted.access],
+      [
+        "triggers",
+        known && triggersText(known.triggers),
+        wanted.triggers && triggersText(wanted.triggers),
+      ],
     ]),
     ...compareEnv(known?.env ?? {}, wanted.env ?? {}),
   ];
+}
+
+function triggersText(triggers: FunctionConfig["triggers"] = []): string {
+  const texts = triggers.map(({ on, at }) => `${on} at ${at}`);
+  return texts.sort().join(", ") || "none";
 }
 
 /** Names only: values may be secrets. */

@@ -25,6 +25,8 @@ export const refoundSchema = z
 export const placesSchema = z
   .strictObject({
     name: z.string(),
+    policy: z.enum(["lww", "siblings", "merge"]),
+    ttl: z.string().nullable(),
     data: placementField,
     replicas: z.array(
       z.strictObject({

@@ -178,11 +178,13 @@ export function showKeygroup(
 /** Where a keygroup's data are to lie, and where they do. */
 export function showPlaces({
   name,
+  settings: { policy, ttlMs },
   placement,
   replicas,
 }: KeygroupPlaces): z.input<typeof placesSchema> {
   const data = placement.kind === "at" ? `at:${placement.node}` : placement.kind;
-  return { name, data, replicas: replicas.map((replica) => ({ ...replica })) };
+  const ttl = ttlMs === 0 ? null : formatDurationMs(ttlMs);
+  return { name, policy, ttl, data, replicas: replicas.map((replica) => ({ ...replica })) };
 }
 
 function showReplication(report: ReplicationReport) {

@@ -115,13 +115,13 @@ export class ClusterReplicas implements ReplicasFacade {
   }
 
   async #show(record: KeygroupRecord): Promise<KeygroupPlaces> {
-    const { name, placement, members } = record;
+    const { name, settings, placement, members } = record;
     const replicas = members.map(async ({ node, durability }) => ({
       node,
       durability,
       state: await this.#stateOf(record, node),
     }));
-    return { name, placement, replicas: await Promise.all(replicas) };
+    return { name, settings, placement, replicas: await Promise.all(replicas) };
   }
 
   async #stateOf(record: KeygroupRecord, node: NodeName): Promise<ReplicaState> {

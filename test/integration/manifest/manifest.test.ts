@@ -1,3 +1,5 @@
+// Why so long: one application is changed step by step, and each step begins where the last one ended.
+
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -281,5 +283,98 @@ functions:
     expect(told(await outcome(cloud.adminUrl))).toEqual({ light: "none", report: "nodes,data" });
     expect((await edge.client.call("report")).text()).toBe("report");
     expect(told(await outcome(cloud.adminUrl))).toEqual({ light: "none", report: "none" });
+  });
+
+  test("a keygroup that the asked node has no part in is known, and not made again", async () => {
+    await edge.client.keygroups.create("far", { policy: "siblings", ttl: "7d", data: "at:edge1" });
+    await write({
+      "enoki.yaml":
+        "application: far\nkeygroups:\n  far: { policy: siblings, ttl: 7d, durability: relaxed }\n",
+    });
+    expect((await cloud.client.keygroups.list()).map(({ name }) => name)).not.toContain("far");
+    for (const { adminUrl } of [edge, cloud]) {
+      expect(told(await outcome(adminUrl))).toEqual({ far: "none" });
+    }
+  });
+
+  test("grants, secrets and triggers: made once, then only what differs, and pruned when told to", async () => {
+    const trap = "export const call = () => process.env.KEY ?? 'none';\n";
+    const manifest = `application: traps
+keygroups:
+  bait:
+    grants: { "function:trap": [read, triggers], "function:other": read }
+functions:
+  trap:
+    path: trap
+    nodes: all
+    isolation: process
+    secrets: { KEY: env, CERT: "file:cert.txt" }
+    triggers: ["keygroup:bait/set", { on: "cron:0 0 1 1 *", at: every }]
+`;
+    await write({ "trap/index.mjs": trap, "cert.txt": "certificate\n", "enoki.yaml": manifest });
+    const deployWith = async (env: Record<string, string>, ...flags: string[]) => {
+      const args = ["deploy", join(folder, "enoki.yaml"), "--node", cloud.adminUrl, "--json"];
+      const { stdout, stderr, code } = await runCli([...args, ...flags], { env });
+      expect([code, stderr]).toEqual([0, expect.not.stringContaining("ENOKI_")]);
+      expect(stdout + stderr).not.toContain("s3cr3t");
+      const { changes } = JSON.parse(stdout) as {
+        changes: { kind: string; to?: string; action: string; fields: { field: string }[] }[];
+      };
+      return changes.map(({ kind, to, action, fields }) =>
+        [kind, to, action, ...fields.map(({ field }) => field)].filter(Boolean).join(" "),
+      );
+    };
+    const missing = await deploy(cloud.adminUrl);
+    expect([missing.code, missing.stderr]).toEqual([
+      2,
+      expect.stringContaining("functions.trap.secrets.KEY: the variable KEY is not set here"),
+    ]);
+    const env = { KEY: "s3cr3t-1" };
+    expect(await deployWith(env)).toEqual([
+      "keygroup create",
+      "grant function:trap create rights",
+      "grant function:other create rights",
+      "function create",
+    ]);
+    expect((await edge.client.call("trap")).text()).toBe("s3cr3t-1");
+    const { config } = await cloud.client.functions.get("trap");
+    expect([config.secrets, config.triggers]).toEqual([
+      ["CERT", "KEY"],
+      [
+        { on: "keygroup:bait/set", at: "origin" },
+        { on: "cron:0 0 1 1 *", at: "every" },
+      ],
+    ]);
+    const nothing = ["keygroup none", "grant function:trap none", "grant function:other none"];
+    expect(await deployWith(env)).toEqual([...nothing, "function none"]);
+    expect(await deployWith({})).toEqual([...nothing, "function none"]);
+    expect(await deployWith({ KEY: "s3cr3t-2" })).toEqual([
+      ...nothing,
+      "function change secrets.KEY",
+    ]);
+    expect((await cloud.client.call("trap")).text()).toBe("s3cr3t-2");
+
+    await write({
+      "enoki.yaml": manifest
+        .replace(', "function:other": read', "")
+        .replace(', CERT: "file:cert.txt"', "")
+        .replace(', { on: "cron:0 0 1 1 *", at: every }', ""),
+    });
+    const kept = ["keygroup none", "grant function:trap none"];
+    expect(await deployWith({})).toEqual([
+      ...kept,
+      "grant function:other leave",
+      "function change triggers",
+    ]);
+    expect(await deployWith({}, "--prune")).toEqual([
+      ...kept,
+      "grant function:other remove",
+      "function change secrets.CERT",
+    ]);
+    expect(await deployWith({}, "--prune")).toEqual([...kept, "function none"]);
+    expect(await cloud.client.secrets.list("trap")).toHaveLength(1);
+    expect(await cloud.client.keygroups.grants("bait")).toEqual([
+      { to: "function:trap", rights: ["read", "triggers"] },
+    ]);
   });
 });

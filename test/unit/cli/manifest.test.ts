@@ -1,3 +1,5 @@
+// Why so long: every key of the manifest and every kind of difference, in the same small words.
+
 import { describe, expect, test } from "vitest";
 
 import { parseManifest } from "../../../src/cli/manifest/manifest.js";
@@ -18,6 +20,7 @@ keygroups:
     policy: siblings
     durability: strict
     ttl: 7d
+    grants: { "function:light": read, "token:station": [read, write] }
   plain:
 functions:
   light:
@@ -35,6 +38,8 @@ functions:
     network: host
     access: token
     allow-build: true
+    secrets: { KEY: env, TOKEN: "env:LIGHT_TOKEN", CERT: "file:cert.pem" }
+    triggers: ["keygroup:light/on", { on: "cron:*/5  * * * *", at: every }]
   report: { path: /elsewhere/report.py, nodes: all }
 `;
 
@@ -42,8 +47,15 @@ test("a manifest is read, paths from its folder, settings as the API takes them"
   expect(await read(FULL)).toEqual({
     application: "city",
     keygroups: [
-      { name: "readings", settings: { policy: "siblings", durability: "strict", ttl: "7d" } },
-      { name: "plain", settings: {} },
+      {
+        name: "readings",
+        settings: { policy: "siblings", durability: "strict", ttl: "7d" },
+        grants: [
+          { to: "function:light", rights: ["read"] },
+          { to: "token:station", rights: ["read", "write"] },
+        ],
+      },
+      { name: "plain", settings: {}, grants: [] },
     ],
     functions: [
       {
@@ -64,7 +76,16 @@ test("a manifest is read, paths from its folder, settings as the API takes them"
           network: "host",
           access: "token",
           allowBuild: true,
+          triggers: [
+            { on: "keygroup:light/on", at: "origin" },
+            { on: "cron:*/5 * * * *", at: "every" },
+          ],
         },
+        secretSources: new Map([
+          ["KEY", { kind: "env", variable: "KEY" }],
+          ["TOKEN", { kind: "env", variable: "LIGHT_TOKEN" }],
+          ["CERT", { kind: "file", path: "/app/cert.pem" }],
+        ]),
       },
       {
         name: "report",
@@ -72,6 +93,7 @@ test("a manifest is read, paths from its folder, settings as the API takes them"
         nodes: ["all"],
         data: undefined,
         config: { application: "city", env: {} },
+        secretSources: new Map(),
       },
     ],
   });
@@ -127,10 +149,34 @@ test.each([
 });
 
 test.each([
-  ["functions:\n  f:\n    path: .\n    triggers: []", "enoki.yaml:5: functions.f.triggers: this"],
-  ["keygroups:\n  k:\n    grants: []", "enoki.yaml:4: keygroups.k.grants: this version"],
-])("what comes later is refused, not left out: %j", async (text, message) => {
-  await expect(read(`application: a\n${text}`)).rejects.toThrow(message);
+  [
+    "functions:\n  f:\n    path: .\n    triggers: 5",
+    "enoki.yaml:5: functions.f.triggers: expected a",
+  ],
+  [
+    "functions:\n  f:\n    path: .\n    triggers: [tea]",
+    'enoki.yaml:5: functions.f.triggers: "tea"',
+  ],
+  [
+    "functions:\n  f:\n    path: .\n    triggers: [{ at: one }]",
+    "enoki.yaml:5: functions.f.triggers.0",
+  ],
+  ["keygroups:\n  k:\n    grants: []", "enoki.yaml:4: keygroups.k.grants: "],
+  ["keygroups:\n  k:\n    grants: { f: read }", "keygroups.k.grants.f: expected function:NAME"],
+  ['keygroups:\n  k:\n    grants: { "token:f": look }', "expected rights: read, write"],
+  [
+    "functions:\n  f: { path: ., secrets: [A-B] }",
+    "enoki.yaml:3: functions.f.secrets.0: a secret has",
+  ],
+  [
+    "functions:\n  f: { path: ., secrets: { A: hunter2 } }",
+    "functions.f.secrets.A: expected env, env:VARIABLE or",
+  ],
+])("what cannot be is refused: %j", async (text, message) => {
+  const reading = read(`application: a\n${text}`);
+  await expect(reading).rejects.toMatchObject({ code: "ENOKI_INVALID_MANIFEST" });
+  await expect(reading).rejects.toThrow(message);
+  await expect(reading).rejects.not.toThrow("hunter2");
 });
 
 const node = (name: string, labels = {}): KnownNode => ({ name, labels }) as KnownNode;
@@ -153,6 +199,8 @@ function wanted(name: string, config = {}, more: Partial<PackedFunction> = {}): 
     nodes: [],
     data: undefined,
     archiveHash: "aaaaaaaaaaaa",
+    secrets: new Map(),
+    secretSources: new Map(),
     config: { application: "city", env: {}, ...config },
     ...more,
   };
@@ -161,6 +209,8 @@ function wanted(name: string, config = {}, more: Partial<PackedFunction> = {}): 
 const state = (some: Partial<ClusterState> = {}): ClusterState => ({
   functions: [],
   keygroups: [],
+  grants: new Map(),
+  secrets: new Map(),
   nodes: [],
   placements: new Map(),
   ...some,
@@ -168,6 +218,85 @@ const state = (some: Partial<ClusterState> = {}): ClusterState => ({
 const CITY = { application: "city", keygroups: [] };
 const plan = (functions: PackedFunction[], known: Partial<ClusterState>, prunes = false) =>
   makePlan(CITY, functions, state(known), { prunes });
+
+describe("a plan of secrets, triggers and grants", () => {
+  const secrets = new Map([
+    ["SAME", { value: "1" }],
+    ["CHANGED", { value: "2" }],
+    ["NEW", { value: "3" }],
+    ["KEPT", { missing: "the variable KEPT is not set here" }],
+  ]);
+  const functions = [info("f", { secrets: ["CHANGED", "KEPT", "OLD", "SAME"] })];
+  const compared = { SAME: "same", CHANGED: "different", NEW: "missing" } as const;
+  const known = { functions, secrets: new Map([["f", compared]]) };
+  const fieldsOf = (prunes: boolean) =>
+    plan([wanted("f", {}, { secrets })], known, prunes)[0]?.fields.map(
+      ({ field, from, to }) => `${field}: ${from} → ${to}`,
+    );
+
+  test("sets what differs, keeps what has no value here, and prunes only when told to", () => {
+    const changes = ["secrets.CHANGED: set → changed", "secrets.NEW: null → set"];
+    expect(fieldsOf(false)).toEqual(changes);
+    expect(fieldsOf(true)).toEqual([...changes, "secrets.OLD: set → null"]);
+  });
+
+  test("is refused where a value is needed and nowhere", () => {
+    const missing = new Map([["KEY", { missing: "the variable KEY is not set here" }]]);
+    expect(() => plan([wanted("f", {}, { secrets: missing })], known)).toThrow(
+      "functions.f.secrets.KEY: the variable KEY is not set here, and the function has no such",
+    );
+  });
+
+  test("compares triggers in whatever order; those that are not said stay", () => {
+    const [a, b] = [
+      { on: "cron:* * * * *", at: "one" },
+      { on: "keygroup:k/", at: "origin" },
+    ];
+    const there = { functions: [info("f", { triggers: [a, b] })] };
+    expect(plan([wanted("f", { triggers: [b, a] })], there)[0]?.action).toBe("none");
+    expect(plan([wanted("f")], there)[0]?.action).toBe("none");
+    expect(plan([wanted("f", { triggers: [] })], there)[0]?.fields).toEqual([
+      { field: "triggers", from: "cron:* * * * * at one, keygroup:k/ at origin", to: "none" },
+    ]);
+  });
+
+  test("gives rights that differ before functions are deployed, and takes back when told to", () => {
+    const manifest = {
+      application: "city",
+      keygroups: [
+        {
+          name: "k",
+          settings: {},
+          grants: [
+            { to: "function:a", rights: ["write", "read"] },
+            { to: "function:b", rights: ["read"] },
+          ],
+        },
+      ],
+    } as const;
+    const grants = new Map([
+      [
+        "k",
+        [
+          { to: "function:a", rights: ["read", "write"] },
+          { to: "function:c", rights: ["read"] },
+        ] as const,
+      ],
+    ]);
+    const keygroups = [{ name: "k", policy: "lww", durability: "relaxed", ttl: null }] as const;
+    const make = (prunes: boolean) =>
+      makePlan(manifest, [wanted("f")], state({ keygroups, grants }), { prunes });
+    expect(make(false).map(({ kind, to, action }) => [kind, to, action])).toEqual([
+      ["keygroup", undefined, "none"],
+      ["grant", "function:a", "none"],
+      ["grant", "function:b", "create"],
+      ["grant", "function:c", "leave"],
+      ["function", undefined, "create"],
+    ]);
+    expect(make(true)[3]?.action).toBe("remove");
+    expect(planText("city", make(true))).toMatch(/- grant +k for function:c +remove\n/);
+  });
+});
 
 describe("a plan", () => {
   test("changes nothing where nothing differs, however it is written", () => {

@@ -5,6 +5,8 @@ import { FakeReplicas } from "../../helpers/fake-replicas.js";
 
 const PLACES = {
   name: "kg",
+  policy: "lww",
+  ttl: null,
   data: "replicate",
   replicas: [
     { node: "edge1", durability: "relaxed", state: "serving" },
