@@ -59,6 +59,10 @@ export class StalenessTracker {
       this.#formers.push({ asOf, epoch: record.epoch });
       this.#peers.delete(member);
     }
+    // Records may be skipped: who has come and gone in between has written, and nothing is known of it.
+    const { members, past } = this.#record;
+    const isNews = (former: number): boolean => !members.includes(former) && !past.includes(former);
+    if (record.past.some(isNews)) this.#formers.push({ asOf: -Infinity, epoch: record.epoch });
     this.#record = record;
   }
 

@@ -206,13 +206,17 @@ export class Faults {
     return farthest(this.#at.plan.links, indexes[0] ?? 0, indexes) < Infinity;
   }
 
-  /** True when the keygroup survives without that node: another member serves, and three are left. */
+  /**
+   * True when the keygroup survives without that node: another member serves and is not about to leave,
+   * and three are left.
+   */
   #isSpare(node: SimNode): boolean {
     const { naming, nodes } = this.#at;
     if (!this.#isMember(node) || naming.record.members.length < 3) return false;
     if (!this.#areLinked((other) => other !== node && this.#isMember(other))) return false;
     return nodes.some(
-      (other) => other !== node && other.isCurrentMember(naming.memberOf(other.name)),
+      (other) =>
+        other !== node && !other.isLeaving && other.isCurrentMember(naming.memberOf(other.name)),
     );
   }
 }

@@ -29,6 +29,8 @@ export class SimNode {
   /** The next start finds a state that may be older than what was sent. */
   #mayBeOlder = false;
   #hasLostDisk = false;
+  /** What runs and is about to leave. */
+  #leaving: RunningMember | undefined;
   /** Whom the next replica here joins from, if it can. */
   #joinFrom: NodeName | undefined;
 
@@ -75,6 +77,11 @@ export class SimNode {
     if (!this.isServing || synced.size === 0) return false;
     const { epoch, isServing } = readIdentity(synced);
     return isServing && epoch === member;
+  }
+
+  /** It leaves on the word of others that they have everything, even if they lose it meanwhile. */
+  get isLeaving(): boolean {
+    return this.#leaving !== undefined && this.#leaving === this.#running;
   }
 
   /** The member whose store the disk holds. */
@@ -158,7 +165,9 @@ export class SimNode {
     const { naming, events } = this.#parts;
     const running = this.#running;
     if (!running) return false;
+    this.#leaving = running;
     const { isCovered, epoch } = await running.replicator.leave(withinMs);
+    if (this.#leaving === running) this.#leaving = undefined;
     if (!isCovered || this.#running !== running) return false;
     if (epoch !== naming.record.epoch) {
       events.happened("member.stayed", this);

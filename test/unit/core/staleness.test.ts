@@ -81,6 +81,17 @@ describe("the bound of staleness", () => {
     expect(tracker.boundMs(600, vectorOf(0))).toBe(0);
   });
 
+  it("is infinite after a member of skipped records, until the others show all they have", () => {
+    const tracker = new StalenessTracker(1, RECORD);
+    tracker.heard(stand(), us(100));
+    expect(tracker.boundMs(100, vectorOf(0))).toBe(0);
+    tracker.adopt({ epoch: 4, members: [1, 2], past: [3] });
+    tracker.heard(stand(), us(200));
+    expect(tracker.boundMs(200, vectorOf(0))).toBe(Infinity);
+    tracker.heard(stand({ epoch: 4 }), us(300));
+    expect(tracker.boundMs(300, vectorOf(0))).toBe(0);
+  });
+
   it("of who has just started is infinite until all have shown that they know the record", () => {
     const tracker = new StalenessTracker(1, { epoch: 4, members: [1, 2], past: [3] });
     for (const [epoch, bound] of [
