@@ -82,7 +82,8 @@ export class Flow {
       this.#waitingBytes -= carried.length;
       if (to.destroyed || to.write(carried)) return;
       from.pause();
-      to.once("drain", () => from.resume());
+      // What is on its way already comes on: one of these is enough.
+      if (to.listenerCount("drain") === 0) to.once("drain", () => from.resume());
     }
   }
 

@@ -317,17 +317,19 @@ export class Deliveries {
     else this.#tracked.delete(id);
     this.#shelf.add(store, id, result, encoded.length);
     if (isDead) this.#buried(tried.function, id);
-    this.#giveTurn(tried, id);
+    // What waits for its turn in an order does not wait for others to start with.
+    if (this.#giveTurn(tried, id)) this.#pump(tried.function);
     tracked.ended?.();
   }
 
-  /** One has ended, well or not: the next one of its lane is tried. */
+  /** One has ended, well or not: the next one of its lane is tried. False if there is none. */
   #giveTurn(
     entry: Pick<rows.StoredEntry, "function" | "from" | "orderKey">,
     id: InvocationId,
-  ): void {
+  ): boolean {
     const next = this.#lanes.remove(entry, id);
     if (next) this.#queue(entry.function).add(next, this.#options.clock.nowMs());
+    return next !== undefined;
   }
 
   /** Counts a new dead letter, and drops the oldest for it if they are too many. */

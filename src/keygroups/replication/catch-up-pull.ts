@@ -51,7 +51,8 @@ export class CatchUpPull {
   /** Refusals since the last chunk. */
   #refusals = 0;
   readonly #progress = new JoinProgress();
-  readonly #beganMs: number;
+  /** Since when a join could have begun. */
+  #ableSinceMs: number | undefined;
   #isPaused = false;
   #stagesAll = false;
   #isClosed = false;
@@ -59,7 +60,6 @@ export class CatchUpPull {
   constructor(context: ReplicationContext, events: PullEvents) {
     this.#context = context;
     this.#events = events;
-    this.#beganMs = context.clock.monotonicMs();
   }
 
   /** True while one runs. */
@@ -186,7 +186,9 @@ export class CatchUpPull {
   #toJoinFrom(able: readonly Peer[]): readonly Peer[] {
     const { joinFrom, peers } = this.#events;
     const { clock, timing } = this.#context;
-    if (clock.monotonicMs() - this.#beganMs > timing.catchUpTimeoutMs) return able;
+    if (able.length === 0 || !this.#isSwept) return able;
+    this.#ableSinceMs ??= clock.monotonicMs();
+    if (clock.monotonicMs() - this.#ableSinceMs > timing.catchUpTimeoutMs) return able;
     const better = [...peers].find(({ node, isUp }) => node === joinFrom && isUp);
     return better ? able.filter((peer) => peer === better) : able;
   }
