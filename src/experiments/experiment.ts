@@ -1,15 +1,19 @@
 import type { Outcome, Point, Scale } from "./results/point.js";
 import type { Resources } from "../bench/resources.js";
 
-/** What the points of an experiment need around them. */
+/** What the points of an experiment share. */
 export interface Surroundings {
-  /** Processes and folders; all are ended and removed after the point. */
+  /** Processes and folders; all are ended and removed after the last point, or after one that failed. */
   readonly resources: Resources;
-  /** A number in [0, 1), from the seed of the point. */
-  readonly random: () => number;
   /** Tells a person what is happening, in one line. */
   readonly say: (line: string) => void;
 }
+
+/**
+ * Measures one point, from an empty keygroup to its end, which leaves no data. `random`: a number in
+ * [0, 1), from the seed of the point.
+ */
+export type Measure = (point: Point, random: () => number) => Promise<Outcome>;
 
 /** One figure of the paper, or one beyond it, that can be measured. */
 export interface Experiment {
@@ -19,6 +23,9 @@ export interface Experiment {
   readonly title: string;
   /** What is measured at that scale, repeats included, in the order of measuring. */
   points(scale: Scale): readonly Point[];
-  /** Measures one point, from an empty keygroup to its end. */
-  run(point: Point, surroundings: Surroundings): Promise<Outcome>;
+  /**
+   * Opens what its points share, such as nodes: starting them for each would take longer than most
+   * points. After a point that failed it is opened anew.
+   */
+  open(surroundings: Surroundings): Promise<Measure>;
 }
