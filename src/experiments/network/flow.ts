@@ -15,7 +15,8 @@ interface Piece extends Ends {
   readonly arrivesMs: number;
 }
 
-const BACKLOG_BYTES_MAX = 256 * 1024;
+/** Beside what is on its way. */
+const WAITING_BYTES_MAX = 256 * 1024;
 /** Pieces that were delivered are dropped so many at a time. */
 const DROPPED_MIN = 1024;
 
@@ -34,7 +35,7 @@ export class Flow {
   /** `changed`: {@link nextMs} may be another one. */
   constructor(shape: LinkShape, random: () => number, changed: () => void) {
     this.#way = new OneWay(shape, random);
-    this.#backlogBytesMax = shape.backlogBytesMax ?? BACKLOG_BYTES_MAX;
+    this.#backlogBytesMax = shape.backlogBytesMax ?? backlogBytesMax(shape);
     this.#changed = changed;
   }
 
@@ -44,10 +45,12 @@ export class Flow {
     return Math.min(arrivesMs, this.#opening[0]?.atMs ?? Infinity);
   }
 
-  /** Carries what `from` receives to `to`, from the moment `openMs` on, which never goes back. */
-  carry(from: Socket, to: Socket, openMs: number): void {
-    from.pause();
-    this.#opening.push({ from, atMs: openMs });
+  /** Carries what `from` receives to `to`, at once or after `afterMs`, which is the same for all. */
+  carry(from: Socket, to: Socket, afterMs: number): void {
+    if (afterMs > 0) {
+      from.pause();
+      this.#opening.push({ from, atMs: performance.now() + afterMs });
+    }
     from.on("data", (chunk: Buffer) => this.#add({ from, to }, chunk));
     from.on("end", () => this.#say({ from, to }, "end"));
     from.on("close", () => {
@@ -108,4 +111,13 @@ export class Flow {
     this.#pieces.push({ ...ends, carried, arrivesMs });
     this.#changed();
   }
+}
+
+/**
+ * Twice what is on its way at the full rate, and some more: senders go on when half of it is left, and
+ * the link must not run dry.
+ */
+function backlogBytesMax({ bitsPerS, delayMs, jitterMs = 0 }: LinkShape): number {
+  if (bitsPerS === undefined) return Infinity;
+  return WAITING_BYTES_MAX + (2 * (delayMs + jitterMs) * bitsPerS) / 8000;
 }

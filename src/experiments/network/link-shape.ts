@@ -6,7 +6,7 @@ export interface LinkShape {
   readonly jitterMs?: number;
   /** What all connections together may send one way, headers included; `undefined` = any amount. */
   readonly bitsPerS?: number;
-  /** Bytes that may be on their way or wait, one way; then the sender is held. */
+  /** Bytes that may be on their way or wait, one way; then senders are held. */
   readonly backlogBytesMax?: number;
 }
 

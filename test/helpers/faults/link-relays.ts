@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 
 import { RelayedFlow, type Way } from "./relayed-flow.js";
-import { ownerOf } from "./socket-owner.js";
+import { ownerOf } from "../../../src/experiments/network/socket-owner.js";
 
 interface Relay {
   readonly server: Server;

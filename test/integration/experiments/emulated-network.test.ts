@@ -2,14 +2,16 @@ import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
-import { EmulatedLink } from "../../../src/experiments/network/emulated-link.js";
+import { EmulatedNetwork } from "../../../src/experiments/network/emulated-network.js";
 import { type LinkShape, PAPER_LINKS } from "../../../src/experiments/network/link-shape.js";
 
 /** What a loaded machine may add to a round trip, which passes through four sockets. */
 const SLACK_MS = 5;
 
 let echo: Server;
-let link: EmulatedLink;
+let network: EmulatedNetwork;
+/** Leads from a client to the echo, which is at `edge1`. */
+let port: number;
 const sockets: Socket[] = [];
 
 beforeEach(async () => {
@@ -23,17 +25,23 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   for (const socket of sockets.splice(0)) socket.destroy();
-  await link.close();
+  await network.close();
   await new Promise((resolve) => echo.close(resolve));
 });
 
-async function open(shape: LinkShape): Promise<void> {
-  const { port } = echo.address() as AddressInfo;
-  link = await EmulatedLink.open({ shape, target: () => port, random: () => 0 });
+const echoPort = (): number => (echo.address() as AddressInfo).port;
+
+function make(shapeOf: (left: string, right: string) => LinkShape): void {
+  network = new EmulatedNetwork({ shapeOf, random: () => 0 });
 }
 
-async function dial(): Promise<Socket> {
-  const socket = connect(link.port, "127.0.0.1");
+async function open(shape: LinkShape): Promise<void> {
+  make(() => shape);
+  port = await network.openBetween("client", "edge1", echoPort);
+}
+
+async function dial(to = port): Promise<Socket> {
+  const socket = connect(to, "127.0.0.1");
   sockets.push(socket);
   socket.setNoDelay();
   await once(socket, "connect");
@@ -61,7 +69,14 @@ async function trip(socket: Socket, sizeBytes: number): Promise<number> {
 const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[values.length >> 1] as number;
 
-describe("an emulated link", () => {
+/** How long so many trips of one byte took, one after the other. */
+async function trips(socket: Socket, count: number): Promise<number[]> {
+  const tripsMs: number[] = [];
+  for (let n = 0; n < count; n++) tripsMs.push(await trip(socket, 1));
+  return tripsMs;
+}
+
+describe("a link of an emulated network", () => {
   test.each(Object.entries(PAPER_LINKS))(
     "%s takes its round trip, and a connection one more",
     async (_, shape) => {
@@ -70,12 +85,23 @@ describe("an emulated link", () => {
       const socket = await dial();
       const firstMs = await trip(socket, 1);
       expect(firstMs).toBeGreaterThanOrEqual(2 * roundTripMs - 0.2);
-      const tripsMs: number[] = [];
-      for (let n = 0; n < 41; n++) tripsMs.push(await trip(socket, 1));
+      const tripsMs = await trips(socket, 21);
       expect(Math.min(...tripsMs)).toBeGreaterThanOrEqual(roundTripMs);
       expect(median(tripsMs)).toBeLessThan(roundTripMs + SLACK_MS);
     },
   );
+
+  test("is full at its rate, however long it is", async () => {
+    const shape = PAPER_LINKS.edgeToCloud;
+    await open(shape);
+    const socket = await dial();
+    await trip(socket, 1);
+    const bytes = 2_500_000;
+    const tookMs = await trip(socket, bytes);
+    const leastMs = (bytes * 8000) / shape.bitsPerS;
+    expect(tookMs).toBeGreaterThanOrEqual(leastMs + 2 * shape.delayMs);
+    expect(tookMs).toBeLessThan(leastMs * 1.1 + 2 * shape.delayMs + 30 * SLACK_MS);
+  });
 
   test("lets no more through than its rate, over all connections together", async () => {
     const bitsPerS = 10_000_000;
@@ -96,7 +122,7 @@ describe("an emulated link", () => {
     await open({ delayMs: 1 });
     const socket = await dial();
     await trip(socket, 1);
-    link.cut();
+    network.cut("edge1", "client");
     let isBack = false;
     const late = trip(socket, 10).then(() => {
       isBack = true;
@@ -104,7 +130,7 @@ describe("an emulated link", () => {
     // Longer than both ways take, on a clock that runs beside.
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(isBack).toBe(false);
-    link.mend();
+    network.mend("client", "edge1");
     await late;
   });
 
@@ -130,5 +156,47 @@ describe("an emulated link", () => {
     await trip(socket, 1);
     const sizeBytes = 60_000;
     expect(await trip(socket, sizeBytes)).toBeGreaterThanOrEqual((sizeBytes * 8000) / 1_000_000);
+  });
+});
+
+describe("a port for processes of several places", () => {
+  const shapeOf = (left: string, right: string): LinkShape =>
+    left === "cloud" || right === "cloud" ? PAPER_LINKS.edgeToCloud : PAPER_LINKS.edgeToEdge;
+
+  test.each([
+    ["edge2", "edge1", 20],
+    ["cloud", "edge1", 50],
+    ["edge1", "cloud", 50],
+    ["edge1", "edge1", 0],
+  ])("from %s to %s is as far as its places are", async (from, to, roundTripMs) => {
+    make(shapeOf);
+    network.settle(process.pid, from);
+    const socket = await dial(await network.openTo(to, echoPort));
+    await trip(socket, 1);
+    const tookMs = median(await trips(socket, 11));
+    expect(tookMs).toBeGreaterThanOrEqual(roundTripMs);
+    expect(tookMs).toBeLessThan(roundTripMs + SLACK_MS);
+  });
+
+  test("shares one rate among all that goes between two places, whoever dials", async () => {
+    const bitsPerS = 10_000_000;
+    make(() => ({ delayMs: 5, bitsPerS }));
+    const [one, other] = await Promise.all([
+      network.openBetween("edge1", "cloud", echoPort),
+      network.openBetween("cloud", "edge1", echoPort),
+    ]);
+    const both = await Promise.all([dial(one), dial(other)]);
+    await Promise.all(both.map((socket) => trip(socket, 1)));
+    const bytes = 125_000;
+    const startMs = performance.now();
+    await Promise.all(both.map((socket) => trip(socket, bytes)));
+    // What one dials and what the other echoes go the same way.
+    expect(performance.now() - startMs).toBeGreaterThanOrEqual((2 * bytes * 8000) / bitsPerS);
+  });
+
+  test("ends what a stranger dials", async () => {
+    make(shapeOf);
+    const stranger = await dial(await network.openTo("cloud", echoPort));
+    await once(stranger.resume(), "close");
   });
 });
