@@ -48,7 +48,8 @@ async function isHealthy(url: string): Promise<boolean> {
   );
 }
 
-function freePort(): Promise<number> {
+/** A port of loopback that nothing listens on now. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().once("error", reject);
     server.listen(0, "127.0.0.1", () => {

@@ -26,6 +26,7 @@ export interface Server {
 export class Resources {
   readonly #children = new Set<ChildProcess>();
   readonly #folders: string[] = [];
+  readonly #undoings: (() => Promise<void>)[] = [];
   #isReleased = false;
 
   /** True once {@link Resources.release} was called. */
@@ -58,9 +59,17 @@ export class Resources {
     child.stderr?.resume();
   }
 
-  /** Starts a server; resolves with its first line. @throws Error when it ends before that */
-  async startServer(command: string, args: readonly string[]): Promise<Server> {
+  /**
+   * Starts a server; resolves with its first line. `spawned` is told its process before it runs.
+   * @throws Error when it ends before that
+   */
+  async startServer(
+    command: string,
+    args: readonly string[],
+    spawned: (pid: number) => void = () => {},
+  ): Promise<Server> {
     const child = this.#spawn(command, args);
+    if (child.pid !== undefined) spawned(child.pid);
     let complaints = "";
     child.stderr?.on("data", (chunk: Buffer) => (complaints += chunk.toString()));
     const timer = setTimeout(() => child.kill("SIGKILL"), READY_TIMEOUT_MS);
@@ -79,10 +88,16 @@ export class Resources {
     };
   }
 
+  /** Has something else undone after the processes, the last first. */
+  onRelease(undo: () => Promise<void>): void {
+    this.#undoings.push(undo);
+  }
+
   /** Ends every process and removes every folder. */
   async release(): Promise<void> {
     this.#isReleased = true;
     await Promise.all([...this.#children].map((child) => this.#stop(child)));
+    for (const undo of this.#undoings.splice(0).reverse()) await undo();
     for (const folder of this.#folders.splice(0)) {
       await rm(folder, { recursive: true, force: true, maxRetries: 3 });
     }

@@ -1,0 +1,112 @@
+import { functionFolder } from "../../bench/servers.js";
+import type { Client } from "../../client/index.js";
+import type { Experiment, Measure } from "../experiment.js";
+import { runClosed } from "../load/closed-loop.js";
+import { HttpCaller } from "../load/http-caller.js";
+import type { Point, Sample } from "../results/point.js";
+import { CLOUD, edgeName } from "../testbed/places.js";
+import { Testbed, type Reached } from "../testbed/testbed.js";
+import { repeated, type AtScale, type Extent, type Setting } from "./repeated.js";
+import { warmUp } from "./warm-up.js";
+
+const SIZES_BYTES = [1, 100, 1000, 10_000, 100_000, 250_000, 500_000, 750_000, 1_000_000];
+
+const EXTENT: AtScale<Extent & { readonly sizesBytes: readonly number[] }> = {
+  tiny: { repeats: 1, loadS: 0.3, cutS: 0, sizesBytes: [1000] },
+  short: { repeats: 3, loadS: 2.2, cutS: 0.2, sizesBytes: SIZES_BYTES },
+  full: { repeats: 3, loadS: 150, cutS: 10, sizesBytes: SIZES_BYTES },
+};
+
+const EDGE = edgeName(1);
+/** Clients that each send their next request once they have the answer to the last. */
+const WORKERS = 100;
+/** As the paper has it. */
+const INSTANCES = 4;
+/** The share of the load that the floor is asked for. */
+const FLOOR_SHARE = 0.15;
+const ANSWER_BYTES = 2;
+const TEXT = { "content-type": "text/plain" };
+/** Values that are stored at once before the load. */
+const STORED_AT_ONCE = 8;
+
+/** Reading and writing as much as possible, by the size of the values. */
+export const FIGURE_4: Experiment = {
+  figure: "4",
+  title: "Throughput of reads and writes by size, with the data at the edge and in the cloud",
+  points: (scale) => repeated("4", EXTENT[scale], settings(EXTENT[scale].sizesBytes)),
+  open: async ({ resources }) => {
+    const testbed = await Testbed.open({ resources, edges: 1 });
+    return (point) => measure(testbed, point);
+  },
+};
+
+function settings(sizesBytes: readonly number[]): readonly Setting[] {
+  const settings: Setting[] = [];
+  for (const operation of ["read", "write"]) {
+    for (const data of ["edge", "cloud"]) {
+      for (const clientLink of ["10mbit", "unlimited"]) {
+        for (const sizeBytes of sizesBytes) {
+          const how = { workers: WORKERS, instances: INSTANCES, connections: "kept" };
+          const parameters = { operation, data, clientLink, sizeBytes, ...how };
+          settings.push({ name: `${operation}-${data}-${clientLink}-${sizeBytes}`, parameters });
+        }
+      }
+    }
+  }
+  return settings;
+}
+
+async function measure(testbed: Testbed, point: Point): ReturnType<Measure> {
+  const { operation, data, clientLink } = point.parameters;
+  const sizeBytes = Number(point.parameters["sizeBytes"]);
+  const dataNode = data === "cloud" ? CLOUD : EDGE;
+  const deployment = {
+    name: `figure-4-${point.name}`,
+    folder: functionFolder(`experiments/functions/${String(operation)}-python`),
+    nodes: [EDGE],
+    data: `at:${dataNode}`,
+    config: { maxInstances: INSTANCES },
+  } as const;
+  await testbed.deploy(deployment);
+  if (operation === "read") {
+    await storeValues(testbed.node(dataNode).client, deployment.name, sizeBytes);
+  }
+  const portOf = ({ directPort, clientPort }: Reached): number =>
+    clientLink === "unlimited" ? directPort : clientPort;
+  const calls = new HttpCaller({
+    port: portOf(await testbed.functionPorts(EDGE)),
+    connections: "kept",
+  });
+  const call = (caller: HttpCaller, path: string, worker: number) =>
+    caller.call({ method: "POST", path, body: `${worker}-${sizeBytes}`, headers: TEXT });
+  const load = async (
+    series: string,
+    loadS: number,
+    caller: HttpCaller,
+    path: string,
+  ): Promise<Sample[]> => {
+    const send = async (worker: number) => (await call(caller, path, worker)).status;
+    const samples = await runClosed({ series, workers: WORKERS, loadS, send });
+    caller.close();
+    return samples;
+  };
+  const path = `/${deployment.name}`;
+  await warmUp({ workers: 2 * INSTANCES, calls: 4 * INSTANCES, call: (n) => call(calls, path, n) });
+  const loaded = await load("call", point.loadS, calls, path);
+  const floor = await testbed.floor({ at: EDGE, answerBytes: ANSWER_BYTES });
+  const echo = new HttpCaller({ port: portOf(floor), connections: "kept" });
+  const floored = await load("floor", point.loadS * FLOOR_SHARE, echo, floor.path);
+  await testbed.remove(deployment);
+  return { samples: [...loaded, ...floored] };
+}
+
+/** Stores what each client reads, where the data lie: sent there by the function it would take longer than the load. */
+async function storeValues(client: Client, keygroup: string, sizeBytes: number): Promise<void> {
+  const kv = client.kv(keygroup);
+  const value = "a".repeat(sizeBytes);
+  let next = 0;
+  const store = async (): Promise<void> => {
+    for (let n = next++; n < WORKERS; n = next++) await kv.set(`data/${n}`, value);
+  };
+  await Promise.all(Array.from({ length: STORED_AT_ONCE }, store));
+}

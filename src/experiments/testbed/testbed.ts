@@ -1,0 +1,164 @@
+import { fileURLToPath } from "node:url";
+
+import { createPrng } from "../../base/prng.js";
+import { freePort, startEtcd } from "../../bench/etcd.js";
+import type { Resources } from "../../bench/resources.js";
+import { connect, type Client } from "../../client/index.js";
+import { EmulatedNetwork } from "../network/emulated-network.js";
+import { deploy, remove, type Deployment } from "./deployment.js";
+import { CLIENT, CLOUD, edgeName, linkBetween, type TestbedLinks } from "./places.js";
+
+/** What a {@link Testbed} is made of. */
+export interface TestbedOptions {
+  /** Ends it. */
+  readonly resources: Resources;
+  /** How many edge nodes there are, `edge1` and so on; `cloud` is always there. */
+  readonly edges: number;
+  /** Links that are not as in the paper. */
+  readonly links?: Partial<TestbedLinks>;
+  /** Further flags of `enoki up`, for all nodes. */
+  readonly flags?: readonly string[];
+}
+
+/** A node of a testbed. */
+export interface TestbedNode {
+  readonly name: string;
+  readonly pid: number;
+  /** Of the admin port, without a link before it. */
+  readonly client: Client;
+  /** Of function calls, without a link before it. */
+  readonly functionPort: number;
+}
+
+/** A port of a service at a place. */
+export interface Reached {
+  /** Without a link before it: for clients whose link has no limits. */
+  readonly directPort: number;
+  /** As clients reach it, over the emulated network. */
+  readonly clientPort: number;
+}
+
+/** A bare server at a place, which says what the emulated network and HTTP take. */
+export interface Floor extends Reached {
+  /** What to ask for, with GET or POST. */
+  readonly path: string;
+}
+
+/** What a {@link Floor} answers, and what it does before. */
+export interface FloorRequest {
+  /** The place of the server. */
+  readonly at: string;
+  readonly answerBytes: number;
+  /** Trips to another place, one after the other; none without it. */
+  readonly trips?: { readonly to: string; readonly count: number; readonly bytes: number };
+}
+
+const CLI = fileURLToPath(new URL("../../cli/main.js", import.meta.url));
+const ECHO_SERVER = fileURLToPath(new URL("echo-server.js", import.meta.url));
+
+/**
+ * A naming service and nodes, each a process of its own, one in the cloud and others at edges. All that
+ * goes between two places goes over the emulated network: links between nodes, naming, clients.
+ */
+export class Testbed {
+  readonly network: EmulatedNetwork;
+  readonly #resources: Resources;
+  readonly #nodes = new Map<string, TestbedNode>();
+  readonly #clientPorts = new Map<string, Promise<number>>();
+  readonly #echoes = new Map<string, Promise<number>>();
+
+  private constructor(resources: Resources, network: EmulatedNetwork) {
+    this.#resources = resources;
+    this.network = network;
+  }
+
+  /** Starts all of it; it lives until the resources are released. */
+  static async open(options: TestbedOptions): Promise<Testbed> {
+    const { resources, edges, links, flags = [] } = options;
+    const network = new EmulatedNetwork({
+      shapeOf: (left, right) => linkBetween(left, right, links),
+      random: createPrng(1).next,
+    });
+    resources.onRelease(() => network.close());
+    const testbed = new Testbed(resources, network);
+    const etcdPort = Number(new URL(await startEtcd(resources)).port);
+    const namingPort = await network.openTo(CLOUD, () => etcdPort);
+    const names = [CLOUD, ...Array.from({ length: edges }, (_, at) => edgeName(at + 1))];
+    const common = ["--naming", `etcd://127.0.0.1:${namingPort}`, ...flags];
+    await Promise.all(names.map((name) => testbed.#startNode(name, common)));
+    return testbed;
+  }
+
+  /** @throws Error if there is none */
+  node(name: string): TestbedNode {
+    const node = this.#nodes.get(name);
+    if (!node) throw new Error(`the testbed has no node ${name}`);
+    return node;
+  }
+
+  /** The ports that functions of a node are called at. */
+  async functionPorts(name: string): Promise<Reached> {
+    return await this.#reach(name, this.node(name).functionPort);
+  }
+
+  /** Deploys a function and waits until it serves, and its data are where they should be. */
+  async deploy(deployment: Deployment): Promise<void> {
+    const [first] = deployment.nodes;
+    await deploy(this.node(first).client, deployment);
+  }
+
+  /** Removes a function with its data. */
+  async remove({ name, nodes: [first] }: Deployment): Promise<void> {
+    await remove(this.node(first).client, name);
+  }
+
+  /** A bare server at a place. */
+  async floor({ at, answerBytes, trips }: FloorRequest): Promise<Floor> {
+    const reached = await this.#reach(`echo at ${at}`, await this.#echo(at), at);
+    if (!trips) return { ...reached, path: `/${answerBytes}` };
+    const { to, count, bytes } = trips;
+    const far = await this.#echo(to);
+    const port = await this.network.openBetween(at, to, () => far);
+    return { ...reached, path: `/${answerBytes}?port=${port}&trips=${count}&bytes=${bytes}` };
+  }
+
+  async #startNode(name: string, common: readonly string[]): Promise<void> {
+    const linkPort = await freePort();
+    const advertised = await this.network.openTo(name, () => linkPort);
+    const flags = [
+      ["--json", "--name", name, "--function-port", "0", "--admin-port", "0"],
+      ["--link-port", String(linkPort), "--advertise", `127.0.0.1:${advertised}`],
+      ["--data-dir", await this.#resources.makeFolder(), ...common],
+    ].flat();
+    const { pid, readyLine } = await this.#resources.startServer(
+      process.execPath,
+      [CLI, "up", ...flags],
+      // why so early: it dials before it is ready, and the network has to know from where.
+      (spawned) => this.network.settle(spawned, name),
+    );
+    const ready = JSON.parse(readyLine) as { functions: string; admin: string };
+    const client = connect({ url: ready.admin, functionsUrl: ready.functions });
+    const functionPort = Number(new URL(ready.functions).port);
+    this.#nodes.set(name, { name, pid, client, functionPort });
+  }
+
+  async #reach(service: string, directPort: number, place = service): Promise<Reached> {
+    let clientPort = this.#clientPorts.get(service);
+    if (!clientPort) {
+      clientPort = this.network.openBetween(CLIENT, place, () => directPort);
+      this.#clientPorts.set(service, clientPort);
+    }
+    return { directPort, clientPort: await clientPort };
+  }
+
+  #echo(at: string): Promise<number> {
+    let port = this.#echoes.get(at);
+    if (!port) {
+      const settled = (pid: number): void => this.network.settle(pid, at);
+      const started = this.#resources.startServer(process.execPath, [ECHO_SERVER], settled);
+      port = started.then(({ readyLine }) => Number(readyLine));
+      this.#echoes.set(at, port);
+    }
+    return port;
+  }
+}

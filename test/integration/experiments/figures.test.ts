@@ -1,0 +1,42 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { createPrng } from "../../../dist/base/prng.js";
+import { Resources } from "../../../dist/bench/resources.js";
+import { median } from "../../../dist/bench/statistics.js";
+import type { Measure } from "../../../dist/experiments/experiment.js";
+import { FIGURES } from "../../../dist/experiments/figures/figures.js";
+import type { Point, Sample } from "../../../dist/experiments/results/point.js";
+import { ETCD_MISSING } from "../../helpers/etcd.js";
+
+const EXPERIMENTS = FIGURES.filter(({ figure }) => ["3", "4"].includes(figure));
+
+describe.each(EXPERIMENTS)(`figure $figure${ETCD_MISSING}`, (experiment) => {
+  const points = experiment.points("tiny");
+  const resources = new Resources();
+  let measure: Measure;
+
+  beforeAll(async () => {
+    if (ETCD_MISSING) return;
+    measure = await experiment.open({ resources, say: () => {} });
+  });
+  afterAll(() => resources.release());
+
+  test.skipIf(ETCD_MISSING).each(points)("$name is measured", async (point) => {
+    const { samples } = await measure(point, createPrng(point.seed).next);
+    for (const series of ["call", "floor"]) {
+      const some = samples.filter((sample) => sample.series === series);
+      expect(some.length).toBeGreaterThan(4);
+      expect(some.filter(({ status }) => status !== 200)).toEqual([]);
+      expect(median(some.map(({ valueMs }) => valueMs))).toBeGreaterThan(leastMs(point, series));
+    }
+    expect(samples.every((sample) => sample.atMs < point.loadS * 1000)).toBe(true);
+  });
+});
+
+/** What the emulated links alone take, to the least. */
+function leastMs({ figure, parameters }: Point, series: Sample["series"]): number {
+  const { data, trips, clientLink } = parameters;
+  if (figure === "3") return 4 + (data === "cloud" ? 50 * Number(trips) : 0);
+  const clientMs = clientLink === "unlimited" ? 0 : 2;
+  return clientMs + (series === "call" && data === "cloud" ? 50 : 0);
+}
