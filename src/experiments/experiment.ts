@@ -21,6 +21,8 @@ export interface Experiment {
   readonly figure: string;
   /** In words, for people. */
   readonly title: string;
+  /** About how many samples a second its points give: from it follows the expected use of disk. */
+  readonly samplesPerS?: number;
   /** What is measured at that scale, repeats included, in the order of measuring. */
   points(scale: Scale): readonly Point[];
   /**

@@ -1,0 +1,157 @@
+import { createPrng } from "../base/prng.js";
+import { Resources } from "../bench/resources.js";
+import { lengthText, RemainingTime, type Task } from "./expectation.js";
+import type { Experiment, Measure } from "./experiment.js";
+import type { Outcome, Point, Result } from "./results/point.js";
+import { nameOf, type ResultStore } from "./results/store.js";
+
+/** A point that could not be measured, and why. */
+export interface Failure {
+  readonly point: Point;
+  readonly why: string;
+}
+
+/** What measuring needs around it. */
+export interface MeasuringOptions {
+  readonly store: ResultStore;
+  /** Measure also what is stored already. */
+  readonly isAgain: boolean;
+  readonly commit: string;
+  readonly network: Result["network"];
+  /** Tells a person, in one line. */
+  readonly say: (line: string) => void;
+}
+
+/** A point may take so much longer than its load before it is given up. */
+const PATIENCE_S = 300;
+
+/** Measures points one after the other, and can be ended. */
+export class Measuring {
+  readonly #options: MeasuringOptions;
+  /** What the points under way share; kept from one point to the next of its experiment. */
+  #open:
+    | { readonly experiment: Experiment; readonly resources: Resources; measure?: Measure }
+    | undefined;
+  /** The latest ones, also while they are released. */
+  #resources: Resources | undefined;
+  #isEnded = false;
+
+  constructor(options: MeasuringOptions) {
+    this.#options = options;
+  }
+
+  /** Measures what is not stored yet. A point that fails is said and left out; the others go on. */
+  async run(tasks: readonly Task[]): Promise<readonly Failure[]> {
+    const { say } = this.#options;
+    const missing = await this.#missing(tasks);
+    const done = tasks.length - missing.length;
+    if (done > 0) say(`${done} of ${tasks.length} points are measured already`);
+    const remaining = new RemainingTime();
+    const failures: Failure[] = [];
+    for (const [index, task] of missing.entries()) {
+      const label = `[${index + 1}/${missing.length}] ${nameOf(task.point)}`;
+      say(`${label}: load of ${lengthText(task.point.loadS)}`);
+      const startMs = performance.now();
+      const why = await this.#attempt(task);
+      if (this.#isEnded) break;
+      if (why !== undefined) failures.push({ point: task.point, why });
+      const tookS = (performance.now() - startMs) / 1000;
+      remaining.took(task.point, tookS);
+      const left = lengthText(remaining.of(missing.slice(index + 1)));
+      const end = why === undefined ? "took" : `FAILED: ${why}; took`;
+      say(`${label}: ${end} ${lengthText(tookS)}, about ${left} left`);
+    }
+    await this.#close();
+    return failures;
+  }
+
+  /** Ends the point under way with all its processes, and measures no more. */
+  async end(): Promise<void> {
+    this.#isEnded = true;
+    await this.#close();
+  }
+
+  /** Ends all processes of the point under way without waiting for them. */
+  kill(): void {
+    this.#resources?.killAll();
+  }
+
+  async #missing(tasks: readonly Task[]): Promise<Task[]> {
+    const { store, isAgain, say } = this.#options;
+    if (isAgain) return [...tasks];
+    const missing: Task[] = [];
+    for (const task of tasks) {
+      const held = await store.find(task.point);
+      if (held.kind === "broken") say(`${held.why}: it is measured again`);
+      if (held.kind === "other") {
+        say(`${nameOf(task.point)} was measured under other parameters: it is measured again`);
+      }
+      if (held.kind !== "complete") missing.push(task);
+    }
+    return missing;
+  }
+
+  /** Measures and stores; returns why that failed. */
+  async #attempt(task: Task): Promise<string | undefined> {
+    const { store, commit, network } = this.#options;
+    const { point } = task;
+    try {
+      const outcome = await withPatience(this.#measure(task), point.loadS + PATIENCE_S);
+      checkOutcome(outcome);
+      if (this.#isEnded) return undefined;
+      await store.save({
+        ...outcome,
+        point,
+        measuredAt: new Date().toISOString(),
+        commit,
+        network,
+      });
+      return undefined;
+    } catch (error) {
+      await this.#close();
+      return (error as Error).message.trimEnd();
+    }
+  }
+
+  async #measure({ experiment, point }: Task): Promise<Outcome> {
+    if (this.#open?.experiment !== experiment) {
+      await this.#close();
+      this.#resources = new Resources();
+      this.#open = { experiment, resources: this.#resources };
+    }
+    const open = this.#open;
+    const say = (line: string): void => this.#options.say(`    ${line}`);
+    open.measure ??= await experiment.open({ resources: open.resources, say });
+    return open.measure(point, createPrng(point.seed).next);
+  }
+
+  async #close(): Promise<void> {
+    const open = this.#open;
+    this.#open = undefined;
+    await open?.resources.release();
+  }
+}
+
+/** @throws Error for an outcome that shows nothing */
+function checkOutcome({ samples, totals = {} }: Outcome): void {
+  const isGood = samples.some(({ status }) => status >= 200 && status < 300);
+  if (isGood || (samples.length === 0 && Object.keys(totals).length > 0)) return;
+  const [first] = samples;
+  throw new Error(
+    first === undefined
+      ? "it gave no samples"
+      : `none of ${samples.length} requests succeeded; status of the first: ${first.status}`,
+  );
+}
+
+async function withPatience<T>(work: Promise<T>, seconds: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not done after ${seconds} s`)), seconds * 1000);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,159 @@
+import { ms, perS, size, times } from "../numbers.js";
+import { FIGURE_4, SIZES_BYTES } from "../paper/prototype.js";
+import {
+  delayOfReplication,
+  medianOfPassing,
+  movingAverage,
+  OFFERED_RATES,
+  PHASES,
+  replicated,
+  smartCity,
+  throughput,
+  VARIANTS,
+  type EntryFunction,
+  type Place,
+} from "../results/by-figure.js";
+import type { ResultSet } from "../results/result-set.js";
+
+/** What the project set out to reach, and what it reached. */
+export interface TargetRow {
+  readonly work: string;
+  readonly target: string;
+  /** `undefined`: not measured. */
+  readonly reached?: { readonly ours: string; readonly holds: boolean };
+}
+
+const PEER_ONE_WAY_MS = 10;
+
+/** All targets that these experiments can decide; those against other platforms are `npm run peers`'. */
+export function targetsOf(results: ResultSet): TargetRow[] {
+  return [
+    ...VARIANTS.map((variant) =>
+      atMost(
+        `Figure 3, edge, ${variant}: median beyond the network`,
+        1.5,
+        movingAverage(results, "edge", variant)?.beyondP50Ms,
+      ),
+    ),
+    ...VARIANTS.map((variant, at) =>
+      atMost(
+        `Figure 3, cloud, ${variant}: median`,
+        [210, 160, 110][at] as number,
+        movingAverage(results, "cloud", variant)?.pool.quantile(0.5),
+      ),
+    ),
+    ...(["read", "write"] as const).flatMap((operation) => [
+      unlimitedThroughput(results, operation),
+      limitedThroughput(results, operation),
+    ]),
+    ...PHASES.flatMap((phase) =>
+      (["write", "read"] as const).map((series) =>
+        atMost(
+          `Figure 6, replicated ${series}, phases ${phase}: median beyond the network`,
+          1,
+          replicated(results, "replicated", phase, series)?.beyondP50Ms,
+        ),
+      ),
+    ),
+    ...([0.5, 0.99] as const).map((share) => {
+      const lag = delayOfReplication(results, "replicated", "random", "lag");
+      return atMost(
+        `Figure 6c, random phases: lag beyond the one-way delay of ${PEER_ONE_WAY_MS} ms, p${share * 100}`,
+        share === 0.5 ? 2 : 10,
+        lag && lag.quantile(share) - PEER_ONE_WAY_MS,
+      );
+    }),
+    ...smartCityTargets(results, "edge", {
+      objectrecognition: 8,
+      trafficsensorfilter: 5,
+      weathersensorfilter: 3,
+    }),
+    ...smartCityTargets(results, "cloud", { objectrecognition: 115, trafficsensorfilter: 110 }),
+  ];
+}
+
+function smartCityTargets(
+  results: ResultSet,
+  store: Place,
+  limitsMs: Partial<Record<EntryFunction, number>>,
+): TargetRow[] {
+  return Object.entries(limitsMs).flatMap(([name, limitMs]) =>
+    OFFERED_RATES.map((rate) => {
+      const entry = name as EntryFunction;
+      const pool = smartCity(results, store, rate, entry, "in-function");
+      return atMost(
+        `Figure 8, store: ${store}, ${rate}/s, ${name}: median in the function, of what passes`,
+        limitMs,
+        pool?.quantile(medianOfPassing(entry)),
+      );
+    }),
+  );
+}
+
+/** Unlimited client link: against the prototype, at the size where we are worst. */
+function unlimitedThroughput(results: ResultSet, operation: "read" | "write"): TargetRow {
+  return worst(
+    `Figure 4, edge, ${operation}s, client link unlimited: requests/s ÷ the prototype's, at the worst size`,
+    "≥ 10 ×",
+    10,
+    SIZES_BYTES.map((bytes, at) => {
+      const ours = throughput(results, { operation, data: "edge", bytes, clientLink: "unlimited" });
+      const prototypePerS = FIGURE_4[operation].edge[at] as number;
+      return (
+        ours && {
+          bytes,
+          ratio: ours.rate.perS / prototypePerS,
+          note: `${perS(ours.rate.perS)}, prototype ${perS(prototypePerS)}`,
+        }
+      );
+    }),
+  );
+}
+
+/** Over 10 Mb/s: against the lower of ten times the prototype and 0.8 of a bare server over that link. */
+function limitedThroughput(results: ResultSet, operation: "read" | "write"): TargetRow {
+  return worst(
+    `Figure 4, edge, ${operation}s, 10 Mb/s: requests/s ÷ the lower of 10 × the prototype's and 0.8 × a bare server's, at the worst size`,
+    "≥ 1 ×",
+    1,
+    SIZES_BYTES.map((bytes, at) => {
+      const ours = throughput(results, { operation, data: "edge", bytes, clientLink: "10mbit" });
+      if (ours?.floorPerS === undefined) return undefined;
+      const neededPerS = Math.min(
+        10 * (FIGURE_4[operation].edge[at] as number),
+        0.8 * ours.floorPerS,
+      );
+      return {
+        bytes,
+        ratio: ours.rate.perS / neededPerS,
+        note: `${perS(ours.rate.perS)}, needed ${perS(neededPerS)}`,
+      };
+    }),
+  );
+}
+
+interface Ratio {
+  readonly bytes: number;
+  readonly ratio: number;
+  readonly note: string;
+}
+
+/** A target for every size; not measured if one size is not. */
+function worst(
+  work: string,
+  target: string,
+  limit: number,
+  ratios: readonly (Ratio | undefined)[],
+): TargetRow {
+  const known = ratios.filter((ratio) => ratio !== undefined);
+  const [least] = [...known].sort((a, b) => a.ratio - b.ratio);
+  if (known.length < ratios.length || least === undefined) return { work, target };
+  const ours = `${times(least.ratio)} at ${size(least.bytes)} (${least.note})`;
+  return { work, target, reached: { ours, holds: least.ratio >= limit } };
+}
+
+function atMost(work: string, limitMs: number, valueMs: number | undefined): TargetRow {
+  const target = `≤ ${limitMs} ms`;
+  if (valueMs === undefined) return { work, target };
+  return { work, target, reached: { ours: ms(valueMs), holds: valueMs <= limitMs } };
+}

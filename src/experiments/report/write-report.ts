@@ -1,0 +1,64 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import type { Machine } from "../../bench/machine.js";
+import { PaperCurves } from "../paper/curves.js";
+import type { Point, Scale } from "../results/point.js";
+import { ResultSet } from "../results/result-set.js";
+import { BrokenResultError, nameOf, type ResultStore } from "../results/store.js";
+import { htmlOf } from "./html.js";
+import { markdownOf } from "./markdown.js";
+import { reportOf } from "./report.js";
+
+/** What a report is written from. */
+export interface ReportOptions {
+  readonly store: ResultStore;
+  /** Where it is written; made if need be. */
+  readonly folder: string;
+  /** What should have been measured. */
+  readonly expected: readonly Point[];
+  /** Titles of the figures, by name. */
+  readonly titles: ReadonlyMap<string, string>;
+  readonly machine: Machine | undefined;
+  readonly scale: Scale;
+}
+
+/** What was written, and what is not in it. */
+export interface WrittenReport {
+  readonly files: readonly string[];
+  /** Names of points that are expected and not there. */
+  readonly missing: readonly string[];
+  /** Why a result that is there could not be read, one each. */
+  readonly broken: readonly string[];
+}
+
+const TITLE = "The experiments of the Enoki paper, repeated";
+
+/** Writes `index.html`, `report.md` and the plots beside it, of all results that can be read. */
+export async function writeReport(options: ReportOptions): Promise<WrittenReport> {
+  const { store, folder, expected, titles, machine, scale } = options;
+  const results = new ResultSet();
+  const broken: string[] = [];
+  const there = new Set<string>();
+  for await (const found of store.all()) {
+    if (found instanceof BrokenResultError) {
+      broken.push(found.message);
+    } else {
+      results.add(found);
+      there.add(nameOf(found.point));
+    }
+  }
+  const missing = expected.map(nameOf).filter((name) => !there.has(name));
+  const conditions = { scale, machine, expectedTotal: expected.length, missing, broken };
+  const curves = await PaperCurves.read();
+  const blocks = reportOf({ results, curves, titles, conditions });
+  await mkdir(folder, { recursive: true });
+  const html = join(folder, "index.html");
+  const markdown = join(folder, "report.md");
+  await writeFile(html, htmlOf(blocks, TITLE));
+  await writeFile(markdown, markdownOf(blocks));
+  for (const block of blocks) {
+    if (block.kind === "plot") await writeFile(join(folder, `${block.file}.svg`), block.svg);
+  }
+  return { files: [html, markdown], missing, broken };
+}
