@@ -8,7 +8,8 @@ import { samplesFromCsv, samplesToCsv } from "./samples-csv.js";
 /** Files of another format are not read. */
 const FORMAT = 1;
 const NAME = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
-const DESCRIPTION = /^[a-z0-9-]+\.json$/;
+/** Other files in the folder are none of a result. */
+const DESCRIPTION = /^[a-z0-9-]+-r\d+\.json$/;
 
 /** What a folder holds of a point. `other` = it was measured, but not as it is asked for now. */
 export type Held =

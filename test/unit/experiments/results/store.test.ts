@@ -110,9 +110,10 @@ describe("what is broken", () => {
     expect((await store.find(POINT)).kind).toBe("complete");
   });
 
-  test("what an interrupted save left is no result", async () => {
+  test("neither what an interrupted save left nor another file is a result", async () => {
     await writeFile(join(folder, "3-edge-awaited-r2.csv"), "series,at_ms,value_ms,status\n");
     await writeFile(join(folder, "3-edge-awaited-r3.json.partial"), "{");
+    await writeFile(join(folder, "machine.json"), "{}");
     expect(await all()).toHaveLength(1);
   });
 });
