@@ -43,7 +43,7 @@ export class RemainingTime {
 export function lengthText(seconds: number): string {
   if (seconds >= 2 * 3600) return `${(seconds / 3600).toFixed(1)} h`;
   if (seconds >= 120) return `${Math.round(seconds / 60)} min`;
-  return `${Math.round(seconds)} s`;
+  return `${seconds < 10 ? Number(seconds.toFixed(1)) : Math.round(seconds)} s`;
 }
 
 /** A size on disk for people, such as `1.2 GB`, `30 MB`. */

@@ -57,9 +57,10 @@ export class Measuring {
       if (why !== undefined) failures.push({ point: task.point, why });
       const tookS = (performance.now() - startMs) / 1000;
       remaining.took(task.point, tookS);
-      const left = lengthText(remaining.of(missing.slice(index + 1)));
+      const leftS = remaining.of(missing.slice(index + 1));
+      const left = leftS > 0 ? `, about ${lengthText(leftS)} left` : "";
       const end = why === undefined ? "took" : `FAILED: ${why}; took`;
-      say(`${label}: ${end} ${lengthText(tookS)}, about ${left} left`);
+      say(`${label}: ${end} ${lengthText(tookS)}${left}`);
     }
     await this.#close();
     return failures;

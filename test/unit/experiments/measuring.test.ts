@@ -176,6 +176,7 @@ describe("expectations", () => {
   });
 
   test.each([
+    [0.3, "0.3 s"],
     [40, "40 s"],
     [119.6, "120 s"],
     [130, "2 min"],
