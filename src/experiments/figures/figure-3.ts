@@ -41,6 +41,7 @@ const WARM_WORKERS = 4;
 export const FIGURE_3: Experiment = {
   figure: "3",
   title: "Moving average with its data at the edge and in the cloud",
+  samplesPerS: 20,
   points: (scale) => repeated("3", EXTENT[scale], settings()),
   open: async ({ resources }) => {
     const testbed = await Testbed.open({ resources, edges: 1 });
