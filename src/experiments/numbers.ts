@@ -1,5 +1,6 @@
 /** Milliseconds as text. */
 export function ms(value: number): string {
+  if (value === 0) return "0 ms";
   const size = Math.abs(value);
   const digits = size >= 100 ? 0 : size >= 10 ? 1 : 2;
   return `${value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })} ms`;

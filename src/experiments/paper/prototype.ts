@@ -55,15 +55,15 @@ export const FIGURE_6 = {
 
 /** Figure 8: inside of the entry functions, requests that pass their filter, by where the store lay. */
 export const FIGURE_8 = {
-  objectrecognition: {
+  object: {
     edge: { p50Ms: 318.1, p95Ms: 323.6, p99Ms: 328.3 },
     cloud: { p50Ms: 1018, p95Ms: 1216, p99Ms: 1296 },
   },
-  trafficsensorfilter: {
+  traffic: {
     edge: { p50Ms: 112.5, p95Ms: 117.6, p99Ms: 122.3 },
     cloud: { p50Ms: 841.2, p95Ms: 1007, p99Ms: 1071 },
   },
-  weathersensorfilter: {
+  weather: {
     edge: { p50Ms: 101.4, p95Ms: 101.8, p99Ms: 102.1 },
     cloud: { p50Ms: 101.5, p95Ms: 101.8, p99Ms: 102 },
   },

@@ -17,6 +17,8 @@ export interface Statement {
   readonly says: string;
   /** The paper's number. */
   readonly paper: string;
+  /** Where it is decided, if not by these experiments. */
+  readonly elsewhere?: string;
   /** `undefined`: what it needs was not measured. */
   find(results: ResultSet): Finding | undefined;
 }

@@ -1,14 +1,8 @@
-import { FIGURE_8 } from "./prototype.js";
 import { ms } from "../numbers.js";
-import type { Finding, Statement } from "./statement.js";
-import {
-  medianOfPassing,
-  smartCity,
-  type EntryFunction,
-  type Place,
-} from "../results/by-figure.js";
-import type { Pool } from "../results/pool.js";
+import { smartCity, type CityRequests, type Kind, type Place } from "../results/by-figure.js";
 import type { ResultSet } from "../results/result-set.js";
+import { FIGURE_8 } from "./prototype.js";
+import type { Finding, Statement } from "./statement.js";
 
 const CLOUD_TRIP_MS = 50;
 
@@ -19,8 +13,8 @@ export const APPLICATION: readonly Statement[] = [
     says: "The place of the store does not matter to the weather sensor filter",
     paper: "101.5 − 101.4 = 0.1 ms",
     find(results) {
-      const edge = passingP50(results, "edge", "weathersensorfilter");
-      const cloud = passingP50(results, "cloud", "weathersensorfilter");
+      const edge = p50(results, "edge", "weather");
+      const cloud = p50(results, "cloud", "weather");
       if (edge === undefined || cloud === undefined) return undefined;
       return {
         ours: `${ms(cloud)} − ${ms(edge)} = ${ms(cloud - edge)}`,
@@ -34,9 +28,9 @@ export const APPLICATION: readonly Statement[] = [
     says: "As half of its events are filtered, its latency is bimodal",
     paper: "half at 0.1 ms, half at 101 ms",
     find(results) {
-      const pool = inFunction(results, "edge", "weathersensorfilter");
-      if (pool === undefined) return undefined;
-      const [fast, slow] = [pool.quantile(0.25), pool.quantile(0.75)];
+      const all = city(results, "edge", "weather")?.all;
+      if (all === undefined) return undefined;
+      const [fast, slow] = [all.quantile(0.25), all.quantile(0.75)];
       return {
         ours: `half at ${ms(fast)}, half at ${ms(slow)}`,
         holds: slow >= 2 * fast,
@@ -47,39 +41,35 @@ export const APPLICATION: readonly Statement[] = [
   {
     place: "§5, Figure 8b",
     says: "Requests that pass the traffic sensor filter are significantly slower with the store in the cloud",
-    paper: passingText("trafficsensorfilter"),
-    find: (results) => slower(results, "trafficsensorfilter"),
+    paper: publishedText("traffic"),
+    find: (results) => slower(results, "traffic"),
   },
   {
     place: "§5, Figure 8c",
     says: "So are those of object recognition",
-    paper: passingText("objectrecognition"),
-    find: (results) => slower(results, "objectrecognition"),
+    paper: publishedText("object"),
+    find: (results) => slower(results, "object"),
   },
   {
     place: "Figure 8",
     says: "What depends on data only indirectly, further down its calls, is faster with local data",
     paper: "all three entry functions keep no data; two depend on some",
     find(results) {
-      const names = ["trafficsensorfilter", "objectrecognition"] as const;
-      const pairs = names.map((name) => [
-        clientP50(results, "edge", name),
-        clientP50(results, "cloud", name),
-      ]);
-      if (pairs.flat().includes(undefined)) return undefined;
-      const known = pairs as [number, number][];
+      const traffic = clientText(results, "traffic");
+      const object = clientText(results, "object");
+      if (traffic === undefined || object === undefined) return undefined;
       return {
-        ours: known.map(([edge, cloud]) => `${ms(edge)} instead of ${ms(cloud)}`).join(", "),
-        holds: known.every(([edge, cloud]) => edge < cloud),
-        why: "medians as the client sees them, traffic (what passes) and object",
+        ours: `traffic ${traffic.text}, object ${object.text}`,
+        holds: traffic.isFaster && object.isFaster,
+        why: "medians as the client sees them, of what passes",
       };
     },
   },
 ];
 
-function slower(results: ResultSet, name: EntryFunction): Finding | undefined {
-  const edge = passingP50(results, "edge", name);
-  const cloud = passingP50(results, "cloud", name);
+function slower(results: ResultSet, kind: Kind): Finding | undefined {
+  const edge = p50(results, "edge", kind);
+  const cloud = p50(results, "cloud", kind);
   if (edge === undefined || cloud === undefined) return undefined;
   return {
     ours: `${ms(edge)} at the edge, ${ms(cloud)} in the cloud`,
@@ -88,19 +78,25 @@ function slower(results: ResultSet, name: EntryFunction): Finding | undefined {
   };
 }
 
-function passingText(name: EntryFunction): string {
-  const { edge, cloud } = FIGURE_8[name];
+function clientText(
+  results: ResultSet,
+  kind: Kind,
+): { readonly text: string; readonly isFaster: boolean } | undefined {
+  const edge = city(results, "edge", kind)?.client.pool.quantile(0.5);
+  const cloud = city(results, "cloud", kind)?.client.pool.quantile(0.5);
+  if (edge === undefined || cloud === undefined) return undefined;
+  return { text: `${ms(edge)} instead of ${ms(cloud)}`, isFaster: edge < cloud };
+}
+
+function publishedText(kind: Kind): string {
+  const { edge, cloud } = FIGURE_8[kind];
   return `${ms(edge.p50Ms)} at the edge, ${ms(cloud.p50Ms)} in the cloud`;
 }
 
-function inFunction(results: ResultSet, store: Place, name: EntryFunction): Pool | undefined {
-  return smartCity(results, store, 5, name, "in-function");
+function p50(results: ResultSet, store: Place, kind: Kind): number | undefined {
+  return city(results, store, kind)?.passing.quantile(0.5);
 }
 
-function passingP50(results: ResultSet, store: Place, name: EntryFunction): number | undefined {
-  return inFunction(results, store, name)?.quantile(medianOfPassing(name));
-}
-
-function clientP50(results: ResultSet, store: Place, name: EntryFunction): number | undefined {
-  return smartCity(results, store, 5, name, "client")?.quantile(medianOfPassing(name));
+function city(results: ResultSet, store: Place, kind: Kind): CityRequests | undefined {
+  return smartCity(results, { store, arrivals: "steady", plan: "get and set" }, kind);
 }

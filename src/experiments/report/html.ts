@@ -3,7 +3,7 @@ import { escapeXml } from "./plot/text.js";
 
 const STYLE = `
 body { font: 16px/1.5 system-ui, "Segoe UI", Helvetica, Arial, sans-serif; color: #1a1a1a; background: #fff;
-  max-width: 1000px; margin: 0 auto; padding: 24px 16px 64px; }
+  max-width: 1200px; margin: 0 auto; padding: 24px 16px 64px; }
 h1 { font-size: 28px; line-height: 1.2; } h2 { font-size: 22px; margin-top: 48px; }
 h3 { font-size: 17px; margin-top: 28px; }
 nav a { margin-right: 14px; white-space: nowrap; }
@@ -72,9 +72,11 @@ function htmlTable({ head, rows, texts = [] }: Table): string {
   );
 }
 
-/** Text with its code marked. */
+/** Text with its code marked, and with units that stay with their numbers. */
 function inline(content: string): string {
-  return escapeXml(content).replaceAll(/`([^`]+)`/g, "<code>$1</code>");
+  return escapeXml(content)
+    .replaceAll(/(?<=\d) (?=(?:ms|MB\/s|Mb\/s|kB|MB|B|s|×|%)(?!\w))/g, "\u00A0")
+    .replaceAll(/`([^`]+)`/g, "<code>$1</code>");
 }
 
 function anchorOf(heading: string): string {

@@ -16,7 +16,7 @@ function markdownBlock(block: Block): string {
     case "table":
       return markdownTable(block);
     case "plot":
-      return `![${block.caption}](${block.file}.svg)\n\n${block.caption}`;
+      return `![${block.caption.split(": ", 1)[0] ?? ""}](${block.file}.svg)\n\n${block.caption}`;
   }
 }
 

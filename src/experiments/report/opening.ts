@@ -32,8 +32,8 @@ export function opening(results: ResultSet, conditions: Conditions): Block[] {
     { kind: "list", items: conditionsOf(results, conditions) },
     heading(2, "Statements of the paper"),
     text(
-      "Every statement of the paper's result sections and of the texts below its figures, whether it holds for the " +
-        "prototype's numbers or not, with our number beside it.",
+      "Every statement of the paper's result sections and of the texts below its figures: the number that the paper or " +
+        "the prototype's runs give, ours, whether the statement holds for ours, and why.",
     ),
     statementsTable(results),
     heading(2, "Targets of this project"),
@@ -108,8 +108,9 @@ function statementsTable(results: ResultSet): Table {
     head: ["where", "the paper says", "paper", "ours", "", "why"],
     texts: ["the paper says", "paper", "ours", "", "why"],
     rows: STATEMENTS.map((statement) => {
-      const { place, says, paper } = statement;
+      const { place, says, paper, elsewhere } = statement;
       const found = statement.find(results);
+      if (elsewhere !== undefined) return [place, says, paper, NOTHING, "not here", elsewhere];
       if (found === undefined) return [place, says, paper, NOTHING, "not measured", ""];
       return [place, says, paper, found.ours, found.holds ? "holds" : "DOES NOT HOLD", found.why];
     }),

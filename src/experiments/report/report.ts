@@ -6,7 +6,10 @@ import { figure3 } from "./figures/figure-3.js";
 import { figure4 } from "./figures/figure-4.js";
 import { figure6 } from "./figures/figure-6.js";
 import { figure8 } from "./figures/figure-8.js";
+import { edges } from "./figures/edges.js";
+import { lostUpdates } from "./figures/lost-updates.js";
 import { otherFigure } from "./figures/other-figure.js";
+import { partition } from "./figures/partition.js";
 import { method, opening, type Conditions } from "./opening.js";
 
 /** What the report is made of. */
@@ -20,21 +23,24 @@ export interface ReportInput {
 
 type Section = (results: ResultSet, curves: PaperCurves) => Block[];
 
-/** The paper's figures stand in the report also where nothing was measured. */
-const SECTIONS: ReadonlyMap<string, { readonly title: string; readonly section: Section }> =
-  new Map([
-    ["3", { title: "Figure 3: one function with state", section: figure3 }],
-    ["4", { title: "Figure 4: throughput", section: figure4 }],
-    ["6", { title: "Figure 6: replication", section: figure6 }],
-    ["8", { title: "Figure 8: an application of eight functions", section: figure8 }],
-  ]);
+/** These figures stand in the report also where nothing was measured. */
+const SECTIONS: readonly (readonly [figure: string, title: string, section: Section])[] = [
+  ["3", "Figure 3: one function with state", figure3],
+  ["4", "Figure 4: throughput", figure4],
+  ["6", "Figure 6: replication", figure6],
+  ["8", "Figure 8: an application of eight functions", figure8],
+  ["partition", "Beyond the paper: cut off in the middle", partition],
+  ["lost-updates", "Beyond the paper: lost updates", lostUpdates],
+  ["edges", "Beyond the paper: the number of edges", edges],
+];
 
 /** The whole report, from results to its blocks. */
 export function reportOf({ results, curves, titles, conditions }: ReportInput): Block[] {
-  const others = [...titles].filter(([figure]) => !SECTIONS.has(figure));
+  const known = new Set(SECTIONS.map(([figure]) => figure));
+  const others = [...titles].filter(([figure]) => !known.has(figure));
   return [
     ...opening(results, conditions),
-    ...[...SECTIONS].flatMap(([figure, { title, section }]) => [
+    ...SECTIONS.flatMap(([figure, title, section]) => [
       heading(2, title),
       ...section(results, curves),
       text(effortText(results.effort(figure))),

@@ -6,6 +6,7 @@ import { PaperCurves } from "../paper/curves.js";
 import type { Point, Scale } from "../results/point.js";
 import { ResultSet } from "../results/result-set.js";
 import { BrokenResultError, nameOf, type ResultStore } from "../results/store.js";
+import { thirdsOf } from "../results/thirds.js";
 import { htmlOf } from "./html.js";
 import { markdownOf } from "./markdown.js";
 import { reportOf } from "./report.js";
@@ -45,6 +46,8 @@ export async function writeReport(options: ReportOptions): Promise<WrittenReport
       broken.push(found.message);
     } else {
       results.add(found);
+      if (found.point.figure === "partition")
+        thirdsOf(found).forEach((third) => results.add(third));
       there.add(nameOf(found.point));
     }
   }

@@ -9,8 +9,11 @@ import type { PooledPoint, Rate, ResultSet } from "./result-set.js";
  * |---|---|---|
  * | `3` | `data`, `variant` | `call`, `floor` |
  * | `4` | `operation`, `sizeBytes`, `data`, `clientLink` | `call`, `floor` |
- * | `6` | `placement`, `phase` | `write`, `read`, `staleness`, `lag`, `floor-write`, `floor-read` |
- * | `8` | `store`, `rate` | `client-FUNCTION`, `in-function-FUNCTION` |
+ * | `6` | `data`, `phase` | `write`, `read`, `staleness`, `lag`, `floor-write`, `floor-read` |
+ * | `8` | `store`, `arrivals`, `plan` | `KIND`, `filtered-KIND`, `in-function-…` of both, `floor-KIND` |
+| `edges` | `edges` | as `6` |
+| `lost-updates` | `way`, `nodes` | `call`; totals `calls`, `kept`, `lost` |
+| `partition` | `work`, `data` or `store` | as `6` or `8` |
  *
  * A series that begins with `floor` is a bare echo of the same size over the same links.
  */
@@ -25,10 +28,14 @@ export type ClientLink = "10mbit" | "unlimited";
 export type Placement = "cloud" | "peer" | "replicated";
 /** How writer and reader of Figure 6 tick: together, as the paper ran it, or not. */
 export type Phase = "locked" | "random";
-/** The entry functions of Figure 8. */
-export type EntryFunction = "weathersensorfilter" | "trafficsensorfilter" | "objectrecognition";
-/** Requests a second of Figure 8: as the paper says, and as its generator ran. */
-export type OfferedRate = 5 | 33;
+/** What the requests of Figure 8 are about, and so which function they enter by. */
+export type Kind = "weather" | "traffic" | "object";
+/** A deployment and a load of Figure 8. `steady` = 5 requests/s, as the paper says; `generator` = about 33, as it ran. */
+export type City = {
+  readonly store: Place;
+  readonly arrivals: "steady" | "generator";
+  readonly plan: "get and set" | "update";
+};
 
 export const VARIANTS: readonly Variant[] = [
   "python-awaited",
@@ -39,12 +46,12 @@ export const PLACES: readonly Place[] = ["edge", "cloud"];
 export const CLIENT_LINKS: readonly ClientLink[] = ["10mbit", "unlimited"];
 export const PLACEMENTS: readonly Placement[] = ["cloud", "peer", "replicated"];
 export const PHASES: readonly Phase[] = ["locked", "random"];
-export const ENTRY_FUNCTIONS: readonly EntryFunction[] = [
-  "weathersensorfilter",
-  "trafficsensorfilter",
-  "objectrecognition",
-];
-export const OFFERED_RATES: readonly OfferedRate[] = [5, 33];
+export const KINDS: readonly Kind[] = ["weather", "traffic", "object"];
+export const CITIES: readonly City[] = (["steady", "generator"] as const).flatMap((arrivals) => [
+  { store: "edge", arrivals, plan: "get and set" },
+  { store: "cloud", arrivals, plan: "get and set" },
+  { store: "cloud", arrivals, plan: "update" },
+]);
 
 /** The requests of a point beside its floor. */
 export interface AboveFloor {
@@ -101,7 +108,7 @@ export function replicated(
   phase: Phase,
   series: "write" | "read",
 ): AboveFloor | undefined {
-  return aboveFloor(results.point("6", { placement, phase }), series, `floor-${series}`);
+  return aboveFloor(results.point("6", { data: placement, phase }), series, `floor-${series}`);
 }
 
 /** Figure 6c: staleness of reads, or how long after a write's answer it was visible on the other node. */
@@ -111,26 +118,26 @@ export function delayOfReplication(
   phase: Phase,
   series: "staleness" | "lag",
 ): Pool | undefined {
-  return results.point("6", { placement, phase })?.pool(series);
+  return results.point("6", { data: placement, phase })?.pool(series);
 }
 
-/** Figure 8: all requests of an entry function, those that its filter ends included. */
-export function smartCity(
-  results: ResultSet,
-  store: Place,
-  rate: OfferedRate,
-  name: EntryFunction,
-  seenFrom: "client" | "in-function",
-): Pool | undefined {
-  return results.point("8", { store, rate })?.pool(`${seenFrom}-${name}`);
+/** Figure 8: requests of one kind. */
+export interface CityRequests {
+  /** Inside of the entry function, of what passes its filter. */
+  readonly passing: Pool;
+  /** Inside of the entry function, of what its filter ends too. */
+  readonly all: Pool;
+  /** As the client sees it, of what passes the filter. */
+  readonly client: AboveFloor;
 }
 
-/**
- * The share of all requests at which the median of those lies that pass their filter. Half of them pass the
- * filters, and they are the slower half.
- */
-export function medianOfPassing(name: EntryFunction): number {
-  return name === "objectrecognition" ? 0.5 : 0.75;
+/** Figure 8: requests of one kind. */
+export function smartCity(results: ResultSet, city: City, kind: Kind): CityRequests | undefined {
+  const point = results.point("8", city);
+  const passing = point?.pool(`in-function-${kind}`);
+  const all = point?.pool(`in-function-${kind}`, `in-function-filtered-${kind}`);
+  const client = aboveFloor(point, kind, `floor-${kind}`);
+  return passing && all && client && { passing, all, client };
 }
 
 function aboveFloor(

@@ -29,13 +29,7 @@ export class Pool {
   /** `repeats`: the values of each, in rising order. */
   constructor(repeats: readonly Float64Array[]) {
     this.#repeats = repeats;
-    this.valuesMs = new Float64Array(repeats.reduce((total, { length }) => total + length, 0));
-    let filled = 0;
-    for (const values of repeats) {
-      this.valuesMs.set(values, filled);
-      filled += values.length;
-    }
-    this.valuesMs.sort();
+    this.valuesMs = mergeSorted(repeats);
   }
 
   /** The value at that share of all, by nearest rank; `NaN` of nothing. */
@@ -92,6 +86,17 @@ export class Pool {
     }
     return repeatOf;
   }
+}
+
+/** All values of several arrays in rising order. */
+export function mergeSorted(arrays: readonly Float64Array[]): Float64Array {
+  const all = new Float64Array(arrays.reduce((total, { length }) => total + length, 0));
+  let filled = 0;
+  for (const values of arrays) {
+    all.set(values, filled);
+    filled += values.length;
+  }
+  return all.sort();
 }
 
 /** Mean of a value that each repeat gives once, with Student's 95 % interval; one repeat has none. */

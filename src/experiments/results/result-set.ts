@@ -1,4 +1,4 @@
-import { meanOf, Pool, type Interval } from "./pool.js";
+import { meanOf, mergeSorted, Pool, type Interval } from "./pool.js";
 import type { Point, Result } from "./point.js";
 import { isRequestSeries, seriesOf, type Series } from "./series.js";
 
@@ -18,6 +18,8 @@ export interface Effort {
   readonly requestsTotal: number;
   readonly errorsTotal: number;
 }
+
+const NO_VALUES = new Float64Array();
 
 interface Run {
   readonly point: Point;
@@ -48,14 +50,18 @@ export class PooledPoint {
     this.#pools.clear();
   }
 
-  /** Successful values of a series within the window, of all repeats; `undefined` if there are none. */
-  pool(series: string): Pool | undefined {
-    if (!this.#pools.has(series)) {
-      const repeats = this.#of(series).map(({ valuesMs }) => valuesMs);
+  /** Successful values of these series within the window, of all repeats; `undefined` if there are none. */
+  pool(...names: readonly string[]): Pool | undefined {
+    const key = names.join(" ");
+    if (!this.#pools.has(key)) {
+      const repeats = this.#runs.map(({ series }) => {
+        const some = names.map((name) => series.get(name)?.valuesMs ?? NO_VALUES);
+        return some.length === 1 ? (some[0] as Float64Array) : mergeSorted(some);
+      });
       const pool = new Pool(repeats.filter(({ length }) => length > 0));
-      this.#pools.set(series, pool.valuesMs.length > 0 ? pool : undefined);
+      this.#pools.set(key, pool.valuesMs.length > 0 ? pool : undefined);
     }
-    return this.#pools.get(series);
+    return this.#pools.get(key);
   }
 
   /** How many of a series succeeded and ended a second; `undefined` if it was not measured. */
@@ -81,6 +87,15 @@ export class PooledPoint {
     return [...new Set(this.#runs.flatMap(({ series }) => [...series.keys()]))];
   }
 
+  /** How many requests of a series were sent, and how many of them failed, over the whole load. */
+  requests(series: string): { readonly total: number; readonly errors: number } {
+    const all = this.#of(series);
+    return {
+      total: sum(all.map(({ samplesTotal }) => samplesTotal)),
+      errors: sum(all.map(({ errorsTotal }) => errorsTotal)),
+    };
+  }
+
   /** What was done for it. */
   get effort(): Effort {
     const requests = this.#runs.flatMap(({ series }) =>
@@ -92,11 +107,6 @@ export class PooledPoint {
       requestsTotal: sum(requests.map(({ samplesTotal }) => samplesTotal)),
       errorsTotal: sum(requests.map(({ errorsTotal }) => errorsTotal)),
     };
-  }
-
-  /** Lengths of the load, each once. */
-  get loadsS(): number[] {
-    return [...new Set(this.#runs.map(({ point }) => point.loadS))];
   }
 
   #of(series: string): Series[] {

@@ -2,12 +2,14 @@ import { createPrng } from "../../../src/base/prng.js";
 import { SIZES_BYTES } from "../../../src/experiments/paper/prototype.js";
 import {
   CLIENT_LINKS,
-  ENTRY_FUNCTIONS,
-  OFFERED_RATES,
+  CITIES,
+  KINDS,
   PHASES,
   PLACEMENTS,
   PLACES,
   VARIANTS,
+  type Place,
+  type Placement,
 } from "../../../src/experiments/results/by-figure.js";
 import type { Point, Result, Sample } from "../../../src/experiments/results/point.js";
 
@@ -77,44 +79,69 @@ function figure4(): Result[] {
 }
 
 function figure6(): Result[] {
-  const readMs = { replicated: 4.4, peer: 24.5, cloud: 54.6 };
-  return PLACEMENTS.flatMap((placement) =>
+  return PLACEMENTS.flatMap((data) =>
     PHASES.map((phase) => ({
-      ...result("6", `${placement}-${phase}`, { placement, phase }),
-      samples: [
-        ...samples("write", placement === "cloud" ? 54 : 4.5),
-        ...samples("floor-write", 4),
-        ...samples("read", readMs[placement]),
-        ...samples("floor-read", 4),
-        ...samples("staleness", placement !== "replicated" ? 0 : phase === "locked" ? 2 : 0.5),
-        ...(placement === "replicated" ? samples("lag", 10.6) : []),
-      ],
+      ...result("6", `${data}-${phase}`, { data, phase }),
+      samples: replicationSamples(data, phase === "locked" ? 2 : 0.5),
     })),
   );
+}
+
+function replicationSamples(data: Placement, staleMs: number): Sample[] {
+  const readMs = { replicated: 4.4, peer: 24.5, cloud: 54.6 };
+  return [
+    ...samples("write", data === "cloud" ? 54 : 4.5),
+    ...samples("floor-write", 4),
+    ...samples("read", readMs[data]),
+    ...samples("floor-read", 4),
+    ...samples("staleness", data === "replicated" ? staleMs : 0),
+    ...(data === "replicated" ? samples("lag", 10.6) : []),
+  ];
 }
 
 function figure8(): Result[] {
-  const passingMs = { weathersensorfilter: 1, trafficsensorfilter: 3, objectrecognition: 5 };
-  return PLACES.flatMap((store) =>
-    OFFERED_RATES.map((rate) => ({
-      ...result("8", `${store}-${rate}`, { store, rate }),
-      samples: ENTRY_FUNCTIONS.flatMap((name) => {
-        const isSlow = store === "cloud" && name !== "weathersensorfilter";
-        const ms = passingMs[name] + (isSlow ? 100 : 0);
-        const filtered = name === "objectrecognition" ? ms : 0.2;
-        return [
-          ...samples(`client-${name}`, ms + 4),
-          ...samples(`in-function-${name}`, filtered),
-          ...samples(`in-function-${name}`, ms),
-        ];
-      }),
-    })),
-  );
+  return CITIES.map((city) => ({
+    ...result("8", `${city.store}-${city.arrivals}-${city.plan.replaceAll(" ", "-")}`, { ...city }),
+    samples: citySamples(city.store, city.plan === "update" ? 50 : 100),
+  }));
+}
+
+function citySamples(store: Place, farMs: number): Sample[] {
+  const passingMs = { weather: 1, traffic: 3, object: 5 };
+  return KINDS.flatMap((kind) => {
+    const ms = passingMs[kind] + (store === "cloud" && kind !== "weather" ? farMs : 0);
+    const filtered =
+      kind === "object"
+        ? []
+        : [...samples(`filtered-${kind}`, 4.2), ...samples(`in-function-filtered-${kind}`, 0.2)];
+    return [
+      ...samples(kind, ms + 4),
+      ...samples(`in-function-${kind}`, ms),
+      ...samples(`floor-${kind}`, 4),
+      ...filtered,
+    ];
+  });
 }
 
 function beyond(): Result[] {
-  return ["set", "update"].map((how) => ({
-    ...result("beyond", `lost-${how}`, { how }),
-    totals: { written: 1000, lost: how === "set" ? 712 : 0 },
-  }));
+  return [
+    {
+      ...result("partition", "replication-peer", { work: "replication", data: "peer" }),
+      samples: replicationSamples("peer", 0),
+    },
+    {
+      ...result("partition", "city-cloud", { work: "smart city", store: "cloud" }),
+      samples: citySamples("cloud", 100),
+    },
+    ...["get-set", "update", "counter"].map((way) => ({
+      ...result("lost-updates", `${way}-3`, { way, nodes: 3 }),
+      samples: samples("call", 5),
+      totals: { calls: 57, kept: way === "get-set" ? 20 : 57, lost: way === "get-set" ? 37 : 0 },
+    })),
+    ...[1, 2, 16].map((edges) => ({
+      ...result("edges", `edges-${edges}`, { edges }),
+      samples: replicationSamples(edges === 1 ? "peer" : "replicated", 1),
+    })),
+    { ...result("new", "set", { how: "set" }), totals: { written: 1000, lost: 712 } },
+  ];
 }

@@ -8,6 +8,8 @@ export interface Axis {
 }
 
 const TICKS_ABOUT = 6;
+/** With fewer decades there are ticks within them. */
+const FINE_DECADES = 3;
 
 /** Even steps from 0 or `least` to at least `greatest`, which is greater. */
 export function linearAxis(least: number, greatest: number): Axis {
@@ -27,9 +29,13 @@ export function logAxis(least: number, greatest: number): Axis {
   const first = exact(10 ** lowest);
   const last = Math.max(exact(end * decade), first * 10);
   const decades = Math.floor(Math.log10(last / first) + 1e-9);
+  const factors = decades < FINE_DECADES ? [1, 2, 5] : [1];
+  const ticks = Array.from({ length: decades + 1 }, (_, at) => 10 ** (lowest + at)).flatMap(
+    (power) => factors.map((factor) => exact(factor * power)),
+  );
   return {
     place: (value) => Math.log10(value / first) / Math.log10(last / first),
-    ticks: Array.from({ length: decades + 1 }, (_, at) => exact(10 ** (lowest + at))),
+    ticks: ticks.filter((tick) => tick <= last),
     first,
     last,
   };

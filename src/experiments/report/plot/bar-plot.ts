@@ -49,7 +49,9 @@ export function barPlot({ id, title, xLabel, yLabel, groups, series }: BarPlot):
     xTicks: groups.map((label, at) => ({ place: (at + 0.5) / groups.length, label })),
     hasVerticalLines: false,
     legend: series.map(({ label, style }, at) => ({ label, style, fill: fillOf(style, id, at) })),
-    definitions: series.map(({ style }, at) => hatch(hatchId(id, at), style)).join(""),
+    definitions: series
+      .map(({ style }, at) => hatch(hatchId(id, at), style, at % 2 === 0 ? 45 : -45))
+      .join(""),
   };
   return canvas(surround, (area) =>
     series.map((one, at) => drawSeries(one, at, series.length, y, area, id)).join("\n"),
@@ -104,10 +106,10 @@ function hatchId(id: string, index: number): string {
   return `${id}-hatch-${index}`;
 }
 
-function hatch(id: string, { colour }: Style): string {
+function hatch(id: string, { colour }: Style, angle: number): string {
   return (
     `<pattern id="${id}" width="6" height="6" patternUnits="userSpaceOnUse" ` +
-    `patternTransform="rotate(45)"><rect width="6" height="6" fill="#ffffff"/>` +
+    `patternTransform="rotate(${angle})"><rect width="6" height="6" fill="#ffffff"/>` +
     `<path d="M0 0V6" stroke="${colour}" stroke-width="3"/></pattern>`
   );
 }

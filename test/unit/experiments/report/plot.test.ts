@@ -19,7 +19,8 @@ describe("axes", () => {
   test.each([
     [0.00005, 21, 50, "0.00001 0.0001 0.001 0.01 0.1 1 10"],
     [1, 1000, 1000, "1 10 100 1,000"],
-    [3, 4, 10, "1 10"],
+    [3, 4, 10, "1 2 5 10"],
+    [3, 40, 50, "1 2 5 10 20 50"],
     [0.2, 1224, 2000, "0.1 1 10 100 1,000"],
   ])("logarithmic from %d to %d ends at %d and has ticks %s", (least, greatest, end, ticks) => {
     const axis = logAxis(least, greatest);
