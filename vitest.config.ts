@@ -1,9 +1,27 @@
+import { execFileSync } from "node:child_process";
 import { availableParallelism } from "node:os";
+import { delimiter } from "node:path";
 
 import { defineConfig } from "vitest/config";
 
 /** All processors: by default one is left idle, which on a small machine is half of it. */
 const maxWorkers = availableParallelism();
+
+/**
+ * The search path with Python's own folder in front: where `python3` is a script that looks for the right
+ * Python (pyenv does so), each of the hundreds of nodes that tests start would run it again.
+ */
+const PATH = [pythonDir(), process.env["PATH"]].filter(Boolean).join(delimiter);
+
+function pythonDir(): string | undefined {
+  const code = "import os, sys; print(os.path.dirname(os.path.realpath(sys.executable)))";
+  try {
+    return execFileSync("python3", ["-I", "-S", "-c", code], { encoding: "utf8" }).trim();
+  } catch {
+    // What needs Python says itself that there is none.
+    return undefined;
+  }
+}
 
 /** Three projects: `fast` needs nothing but Node; `system` starts real processes; `docs` checks the pages. */
 export default defineConfig({
@@ -15,8 +33,6 @@ export default defineConfig({
           include: ["test/{unit,property}/**/*.test.ts"],
           testTimeout: 30_000,
           maxWorkers,
-          // A process per file takes longer than most files; what replaces modules is a system test.
-          isolate: false,
         },
       },
       {
@@ -25,7 +41,9 @@ export default defineConfig({
           include: ["test/integration/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          // They wait more than they compute: for nodes, timeouts, disks.
+          maxWorkers,
+          env: { PATH },
         },
       },
       {

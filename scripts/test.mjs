@@ -1,10 +1,10 @@
 // Runs every test that this machine can run, and says what it could not run and why.
 // With STRICT_TESTS=1 (continuous integration) a skipped test is a failure.
 // The last line is `N passed, N failed, N skipped`.
-import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 
 const isStrict = process.env.STRICT_TESTS === "1";
 const TOOLS = {
@@ -27,58 +27,104 @@ const STAGES = [
   ["--project", "fast", "--project", "docs"],
   ["--project", "system"],
 ];
+/** No file of tests takes that long: a runner from which nothing comes any more is stuck. */
+const SILENT_MAX_MS = 15 * 60_000;
+const RUNS_MAX = 3;
+const SLOWEST_SHOWN = 12;
+const VITEST = "node_modules/vitest/vitest.mjs";
 
 const missing = Object.keys(TOOLS).filter((tool) => !isThere(tool));
 for (const tool of missing) console.log(`missing: ${tool}, used for ${TOOLS[tool]}`);
 if (missing.length > 0) console.log("to get them: npm run setup\n");
 
 const scratch = mkdtempSync(join(tmpdir(), "enoki-test-"));
-const sum = { passed: 0, failed: 0, skipped: 0 };
+const linesFile = join(scratch, "lines");
+writeFileSync(linesFile, "");
 let isRed = false;
-for (const [index, stage] of STAGES.entries()) {
-  const report = join(scratch, `report-${index}.json`);
-  const code = await runVitest([...stage, ...process.argv.slice(2)], report);
-  const counts = readReport(report);
-  isRed ||= code !== 0;
-  for (const key of Object.keys(sum)) sum[key] += counts[key];
+for (const stage of STAGES) {
+  if (!(await runStage([...stage, ...process.argv.slice(2)]))) isRed = true;
 }
+const files = endedFiles();
 rmSync(scratch, { recursive: true, force: true });
+
+const sum = { passed: 0, failed: 0, skipped: 0 };
+for (const { counts, skipped } of files) {
+  for (const key of Object.keys(sum)) sum[key] += counts[key];
+  for (const name of skipped) console.log(`skipped: ${name}`);
+}
+console.log("the slowest files:");
+for (const { file, ms } of files.sort((a, b) => b.ms - a.ms).slice(0, SLOWEST_SHOWN)) {
+  console.log(`${(ms / 1000).toFixed(0).padStart(5)} s  ${file}`);
+}
 if (isStrict && sum.skipped > 0) console.log("skipped tests count as failures here");
 isRed ||= sum.failed > 0 || (isStrict && sum.skipped > 0);
 console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`);
 process.exit(isRed ? 1 : 0);
 
-function runVitest(args, report) {
+/** Runs a stage to its end; true if all is well. */
+async function runStage(args) {
+  let todo = [];
+  for (let run = 1; run <= RUNS_MAX; run++) {
+    const code = await runVitest([...args, ...todo]);
+    if (code !== "stuck") return code === 0;
+    // why again: a worker of vitest may end its file and not say so, or be stuck before its first
+    // test; a test that waits has a timeout of its own. What never ends fails below.
+    const ended = new Set(endedFiles().map(({ file }) => file));
+    todo = filesOf(args).filter((file) => !ended.has(file));
+    console.log(`the runner is stuck; not ended (run ${run} of ${RUNS_MAX}):`);
+    for (const file of todo) console.log(`  ${file}`);
+    if (todo.length === 0) return true;
+  }
+  return false;
+}
+
+/** Resolves with the exit code, or `stuck` if it had to be ended. */
+function runVitest(args) {
   const vitest = spawn(
     process.execPath,
     [
-      "node_modules/vitest/vitest.mjs",
+      VITEST,
       "run",
       "--passWithNoTests",
       "--reporter=default",
-      "--reporter=json",
-      `--outputFile.json=${report}`,
+      "--reporter=./scripts/test-lines.mjs",
       ...args,
     ],
-    { stdio: "inherit" },
+    // A group of its own, so that its workers end with it.
+    { stdio: "inherit", detached: true, env: { ...process.env, TEST_LINES: linesFile } },
   );
-  return new Promise((resolve) => vitest.on("close", resolve));
+  const end = () => process.kill(-vitest.pid, "SIGKILL");
+  const interrupted = () => {
+    end();
+    process.exit(130);
+  };
+  process.on("SIGINT", interrupted).on("SIGTERM", interrupted);
+  const startMs = Date.now();
+  let isStuck = false;
+  const watch = setInterval(() => {
+    const lastMs = Math.max(startMs, statSync(linesFile).mtimeMs);
+    if (Date.now() - lastMs < SILENT_MAX_MS) return;
+    isStuck = true;
+    end();
+  }, 1000);
+  return new Promise((resolve) =>
+    vitest.on("close", (code) => {
+      clearInterval(watch);
+      process.off("SIGINT", interrupted).off("SIGTERM", interrupted);
+      resolve(isStuck ? "stuck" : code);
+    }),
+  );
 }
 
-function readReport(report) {
-  try {
-    const json = JSON.parse(readFileSync(report, "utf8"));
-    const skipped = (json.numPendingTests ?? 0) + (json.numTodoTests ?? 0);
-    for (const file of json.testResults) {
-      for (const test of file.assertionResults) {
-        const isSkipped = ["pending", "skipped", "todo"].includes(test.status);
-        if (isSkipped) console.log(`skipped: ${test.fullName}`);
-      }
-    }
-    return { passed: json.numPassedTests, failed: json.numFailedTests, skipped };
-  } catch {
-    return { passed: 0, failed: 1, skipped: 0 };
-  }
+function endedFiles() {
+  const lines = readFileSync(linesFile, "utf8").split("\n").slice(0, -1);
+  return lines.map((line) => JSON.parse(line));
+}
+
+/** The files of tests that a run with these arguments has. */
+function filesOf(args) {
+  const output = execFileSync(process.execPath, [VITEST, "list", "--filesOnly", "--json", ...args]);
+  return JSON.parse(output.toString()).map(({ file }) => relative(process.cwd(), file));
 }
 
 function isThere(tool) {

@@ -1,6 +1,6 @@
 import { Command, CommanderError } from "commander";
 
-import { packageVersion } from "../node/package-version.js";
+import { packageVersion } from "../installation/package-files.js";
 import type { Cli } from "./command.js";
 import { addCertsCommand } from "./commands/certs.js";
 import { addDeployCommand } from "./commands/deploy.js";

@@ -1,9 +1,9 @@
 import { relative } from "node:path";
 
+import { packageFile } from "../installation/package-files.js";
 import { connect, type Client } from "../client/index.js";
 import { loadConfig } from "../node/config.js";
 import { serve } from "../node/serve.js";
-import { example } from "./example.js";
 import { Progress } from "./progress.js";
 import { expectedAverage, loadReadings, type Reading } from "./readings.js";
 import { percentile, printTable } from "./table.js";
@@ -42,10 +42,10 @@ export async function showOneNode(dataDir: string): Promise<void> {
     const client = connect(ready.admin ?? "");
     for (const runtime of RUNTIMES) {
       const startMs = performance.now();
-      await client.functions.deploy(runtime.name, example(runtime.source));
+      await client.functions.deploy(runtime.name, packageFile(`examples/${runtime.source}`));
       console.log(`  deployed ${runtime.name} in ${Math.round(performance.now() - startMs)} ms`);
     }
-    const readings = await loadReadings(example("weather/seattle-weather.csv"));
+    const readings = await loadReadings(packageFile("examples/weather/seattle-weather.csv"));
     console.log(
       `\nStreaming ${readings.length} days of Seattle's weather into each, one reading at a time`,
     );

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 
+import { packageFile } from "../installation/package-files.js";
 import { connect, type Client } from "../client/index.js";
 import { parseKeygroupName } from "../core/ids.js";
 import { loadConfig } from "../node/config.js";
 import { serve, type ServingNode } from "../node/serve.js";
-import { example } from "./example.js";
 import { loadReadings, type Reading } from "./readings.js";
 import { Relay } from "./relay.js";
 import { percentile, printTable } from "./table.js";
@@ -91,7 +91,7 @@ class ThreeNodes {
   }
 
   static async start(dataDir: string): Promise<ThreeNodes> {
-    const readings = await loadReadings(example("weather/seattle-weather.csv"));
+    const readings = await loadReadings(packageFile("examples/weather/seattle-weather.csv"));
     const config = await loadConfig({
       flags: { nodes: NODES.join(","), dataDir, functionPort: "0", adminPort: "0" },
       env: {},
@@ -114,7 +114,7 @@ class ThreeNodes {
   async deploy(): Promise<void> {
     for (const node of NODES) {
       const startMs = performance.now();
-      await this.#clients[node].functions.deploy(FUNCTION, example(FUNCTION));
+      await this.#clients[node].functions.deploy(FUNCTION, packageFile(`examples/${FUNCTION}`));
       console.log(
         `  deployed ${FUNCTION} on ${node} in ${Math.round(performance.now() - startMs)} ms`,
       );

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import type { Deploy } from "../cluster/function-changes.js";
 import type { RevisionRecord } from "../cluster/records.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { parseDurationMs } from "../base/duration.js";
 import { parseSizeBytes } from "../base/size.js";

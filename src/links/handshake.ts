@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { parseNodeName, type NodeName } from "../core/ids.js";
 import type { Clock } from "../ports/clock.js";

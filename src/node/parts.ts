@@ -3,8 +3,8 @@
 import { mkdir, rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 
+import { packageFile } from "../installation/package-files.js";
 import type { Deployment } from "../deployment/deployment.js";
 import type { EnokiError } from "../core/errors.js";
 import type { KeygroupName, NodeName } from "../core/ids.js";
@@ -136,8 +136,8 @@ async function openAll(
   const launcher = await createLauncher({
     runDir: join(dataDir, "run"),
     guests: {
-      nodeMain: fileURLToPath(new URL("../guest/main.cjs", import.meta.url)),
-      pythonDir: fileURLToPath(new URL("../../guest/python", import.meta.url)),
+      nodeMain: packageFile("dist/guest/main.cjs"),
+      pythonDir: packageFile("guest/python"),
     },
     logger,
     guardian,

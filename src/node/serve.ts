@@ -10,7 +10,7 @@ import { createCollector, releaseIdleMemory } from "./idle-memory.js";
 import { createLogger, type LogSink } from "./logger.js";
 import { NODE_DEFAULTS, type NodeSettings } from "./node-settings.js";
 import { EnokiNode } from "./node.js";
-import { packageVersion } from "./package-version.js";
+import { packageVersion } from "../installation/package-files.js";
 
 /** What a started node tells: the ready line of `enoki up --json`. */
 export interface ReadyNode {

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { parseNodeName } from "../core/ids.js";
 import { isLabel } from "../core/labels.js";

@@ -1,22 +1,22 @@
 import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 
 import { closest } from "../../base/closest.js";
+import { packageFile } from "../../installation/package-files.js";
 import { EnokiError } from "../../core/errors.js";
 import { addCommand, type Cli } from "../command.js";
 import { nameFromPath } from "../deploying.js";
 import { write } from "../io.js";
 
-const TEMPLATES_DIR = fileURLToPath(new URL("../../../templates/", import.meta.url));
+const TEMPLATES_DIR = packageFile("templates");
 
 /**
  * Stands in the templates for where an editor finds the types of `enoki`: in this installation. A
  * function has no package of that name to install.
  */
 const TYPES_PLACEHOLDER = "ENOKI_TYPES";
-const TYPES_PATH = fileURLToPath(new URL("../../../dist/index.d.ts", import.meta.url));
+const TYPES_PATH = packageFile("dist/index.d.ts");
 
 /** Stands in the templates for the name that the function will get. */
 const NAME_PLACEHOLDER = "FUNCTION_NAME";

@@ -1,8 +1,8 @@
 import { fork } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 
+import { packageFile } from "../../installation/package-files.js";
 import { EnokiError, isErrorCode } from "../../core/errors.js";
 import type { Logger } from "../../ports/logger.js";
 import type { ArtefactStore } from "../artefacts.js";
@@ -10,6 +10,8 @@ import { type BuildTarget, builtFor } from "../build-target.js";
 import type { BuildStep } from "../deployer.js";
 import type { SourceRequest } from "./build-step.js";
 import type { WorkerAnswer } from "./build-worker.js";
+
+const BUILD_WORKER = packageFile("dist/functions/build/build-worker.js");
 
 /** What builds in processes of their own need from the node. */
 export interface BuildProcessOptions {
@@ -49,7 +51,7 @@ async function runWorker(
   { logger, signal }: BuildProcessOptions,
 ): Promise<Built> {
   if (signal.aborted) throw new EnokiError("ENOKI_DRAINING");
-  const worker = fork(fileURLToPath(new URL("./build-worker.js", import.meta.url)), [], {
+  const worker = fork(BUILD_WORKER, [], {
     stdio: ["ignore", "ignore", "inherit", "ipc"],
     execArgv: [],
   });

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { EnokiError, isErrorCode } from "../../core/errors.js";
 import { parseInvocationId, type InvocationId } from "../../core/ids.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import type { Role } from "../../core/rights.js";
 import type { AdminRoute, BodyDescription, RouteAccess } from "./route.js";

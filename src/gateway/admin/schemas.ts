@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { LIMITS } from "../../core/limits.js";
 import { RIGHTS } from "../../core/rights.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** What is shown of the secrets of a function. */
 export const secretNamesSchema = z.array(z.string()).describe("The names of its secrets");

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { EnokiError, type ErrorCode } from "../../core/errors.js";
 import { parseFunctionName, type FunctionName } from "../../core/ids.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** What calls a function by itself, as a deploy says it. */
 export const triggerSchema = z

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { EnokiError } from "../../core/errors.js";
 import { type KeygroupName, type NodeName, parseKeygroupName } from "../../core/ids.js";

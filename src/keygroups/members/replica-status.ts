@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { ByteReader } from "../../core/codec.js";
 import { EnokiError } from "../../core/errors.js";

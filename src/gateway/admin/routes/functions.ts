@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { parseFunctionName, parseNodeName } from "../../../core/ids.js";
 import { flagField, integerField, timerField } from "../../../input/fields.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import type { Grant, Grantee } from "../../../cluster/records.js";
 import { EnokiError } from "../../../core/errors.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { parseFunctionName, parseInvocationId } from "../../../core/ids.js";
 import { integerField } from "../../../input/fields.js";

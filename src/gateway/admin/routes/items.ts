@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { EnokiError } from "../../../core/errors.js";
 import { LIMITS } from "../../../core/limits.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { parseKeygroupName, type KeygroupName } from "../../../core/ids.js";
 import { parsePlacement } from "../../../input/placement.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { compareBytes } from "../../../base/bytes.js";
 import { EnokiError } from "../../../core/errors.js";

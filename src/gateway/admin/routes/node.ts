@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import { text, json } from "../responses.js";
 import { route, type AdminRoute } from "../route.js";

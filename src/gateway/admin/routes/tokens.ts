@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 import type { TokenRecord } from "../../../cluster/records.js";
 import { ROLES } from "../../../core/rights.js";
