@@ -31,7 +31,7 @@ test.skipIf(!hasTools).each(PAGES)(
     if (isUpdate) await writeFile(join(PROJECT_DIR, path), got);
     else expect(got).toBe(shown);
   },
-  120_000,
+  300_000,
 );
 
 describe("the check", () => {

@@ -107,7 +107,8 @@ test("a bomb that declares little is stopped when it swells", async () => {
     code: "ENOKI_INVALID_ARCHIVE",
     message: expect.stringContaining("bomb") as string,
   });
-  expect((await stat(join(dir, "bomb"))).size).toBeLessThanOrEqual(10);
+  const { size } = await stat(join(dir, "bomb")).catch(() => ({ size: 0 }));
+  expect(size).toBeLessThanOrEqual(10);
 });
 
 test("too many files are refused", async () => {

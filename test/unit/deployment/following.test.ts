@@ -8,6 +8,7 @@ import {
   MACHINE,
 } from "../../helpers/deployment-cluster.js";
 import { codeOf } from "../../helpers/directories.js";
+import { eventually } from "../../helpers/eventually.js";
 
 const fn = parseFunctionName("weather");
 const [edge1, edge3] = [parseNodeName("edge1"), parseNodeName("edge3")];
@@ -47,7 +48,7 @@ test("what is deployed to all nodes is built once and serves on all of them", as
     await serves(other, "first");
     expect(other.builds).toEqual([]);
     expect(other.local.recordOf(fn)).toEqual(one.local.recordOf(fn));
-    await vi.waitFor(async () => expect(await other.store.list()).toHaveLength(2));
+    await eventually(async () => expect(await other.store.list()).toHaveLength(2));
     for (const hash of await other.store.list()) expect(await other.store.verify(hash)).toEqual([]);
   }
   await shows(one, ["edge1 ready 1", "edge2 ready 1", "edge3 ready 1"]);
@@ -160,7 +161,7 @@ test("without naming a deploy fails at once and changes nothing; nodes go on, al
   await deployText(one, fn, "kept", { isAll: true });
   await shows(one, ["edge1 ready 1", "edge2 ready 1"]);
   cluster.directories.service.setReachable(false);
-  await vi.waitFor(() => expect(one.directory.isReachable).toBe(false));
+  await eventually(() => expect(one.directory.isReachable).toBe(false));
   expect(await codeOf(deployText(one, fn, "new"))).toBe("ENOKI_NAMING_UNAVAILABLE");
   expect(await codeOf(one.deployment.functions.rollback(fn, 1))).toBe("ENOKI_NAMING_UNAVAILABLE");
   expect(await codeOf(one.deployment.functions.remove(fn, { deleteData: false }))).toBe(
@@ -172,7 +173,7 @@ test("without naming a deploy fails at once and changes nothing; nodes go on, al
   const again = await cluster.add("edge2", {}, { storage, dir });
   expect(again.serving(fn)).toBe("kept");
   cluster.directories.service.setReachable(true);
-  await vi.waitFor(() => expect(one.directory.isReachable).toBe(true));
+  await eventually(() => expect(one.directory.isReachable).toBe(true));
   await deployText(one, fn, "new");
   await serves(again, "new");
 });
@@ -198,7 +199,7 @@ test("a removed function goes from all nodes with its code, and its numbers do n
   await two.deployment.functions.remove(fn, { deleteData: false });
   await serves(one, undefined);
   expect(two.serving(fn)).toBeUndefined();
-  await vi.waitFor(async () => expect(await one.store.list()).toEqual([]));
+  await eventually(async () => expect(await one.store.list()).toEqual([]));
   expect(await codeOf(two.deployment.functions.remove(fn, { deleteData: false }))).not.toBe(
     "it did not fail",
   );
@@ -212,9 +213,9 @@ test("a deploy during a slow load of another one wins, and the slow one never se
   const held = new Promise<void>((resolve) => (release = resolve));
   two.local.loading = () => held;
   await deployText(one, fn, "first", { isAll: true });
-  await vi.waitFor(() => expect(two.local.loads).toEqual(["weather 1"]));
+  await eventually(() => expect(two.local.loads).toEqual(["weather 1"]));
   await deployText(one, fn, "second");
-  await vi.waitFor(() => expect(two.directory.view.function(fn)?.current).toBe(2));
+  await eventually(() => expect(two.directory.view.function(fn)?.current).toBe(2));
   two.local.loading = async () => {};
   release();
   await serves(two, "second");

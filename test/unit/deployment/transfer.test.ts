@@ -19,6 +19,7 @@ import {
 } from "../../helpers/deployment-cluster.js";
 import { codeOf } from "../../helpers/directories.js";
 import { temporaryFolder } from "../../helpers/temporary-folder.js";
+import { eventually } from "../../helpers/eventually.js";
 
 const fn = parseFunctionName("weather");
 const edge1 = parseNodeName("edge1");
@@ -92,7 +93,7 @@ test("files that do not have their hash are never used; the right ones are taken
   await chmod(file, 0o644);
   await writeFile(file, "genuinE");
   const two = await cluster.add("edge2");
-  await vi.waitFor(() => expect(reasonOf(two, "edge2")).toContain("another content of code/fn.py"));
+  await eventually(() => expect(reasonOf(two, "edge2")).toContain("another content of code/fn.py"));
   expect(reasonOf(two, "edge2")).toMatch(/^pending ENOKI_PEER_UNREACHABLE/);
   expect(two.serving(fn)).toBeUndefined();
   expect(await two.store.list()).toEqual([]);
@@ -113,11 +114,11 @@ test("a full disk is told, leaves nothing behind, and ends by itself", async () 
     }),
   });
   await deployText(one, fn, "much", { isAll: true });
-  await vi.waitFor(() => expect(reasonOf(one, "edge2")).toMatch(/^failed ENOKI_DISK_FULL/));
+  await eventually(() => expect(reasonOf(one, "edge2")).toMatch(/^failed ENOKI_DISK_FULL/));
   expect(await two.store.list()).toEqual([]);
   isFull = false;
   await serves(two, "much");
-  await vi.waitFor(() => expect(reasonOf(one, "edge2")).toBe("ready undefined"));
+  await eventually(() => expect(reasonOf(one, "edge2")).toBe("ready undefined"));
 });
 
 test("code is given only to nodes that the function's record names, and only its own", async () => {

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, createConnection, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { FRAME, FrameReader, FrameWriter, OPERATION } from "../../../src/channel/frames.js";
 import { encodeGetReply } from "../../../src/channel/replies.js";
@@ -20,6 +20,7 @@ import type { GuestExit } from "../../../src/ports/runtime.js";
 import { createTurn } from "../../../src/ports/turn.js";
 import type { Call } from "../../../src/functions/call.js";
 import { makeCall } from "./calls.js";
+import { eventually } from "../../helpers/eventually.js";
 
 /** An instance whose guest is the test: it holds the other end of the channel. */
 class Bench {
@@ -73,7 +74,7 @@ class Bench {
     await this.load(1, 100);
     const { id } = this.start(true);
     this.frames.frame(FRAME.result, id, Buffer.alloc(8));
-    await vi.waitFor(() => expect(this.instance.hasRoomAhead).toBe(true));
+    await eventually(() => expect(this.instance.hasRoomAhead).toBe(true));
     this.#started = 0;
     this.#generation += 1;
   }
@@ -139,13 +140,13 @@ describe("calls given ahead", () => {
     await bench.loadSerial();
     const before = bench.instance.writesTotal;
     const [first, second, third] = [bench.start(), bench.start(), bench.start()];
-    await vi.waitFor(() => expect(bench.instance.writesTotal).toBeGreaterThan(before));
+    await eventually(() => expect(bench.instance.writesTotal).toBeGreaterThan(before));
     expect(bench.instance.writesTotal - before, "they share a write").toBe(1);
     expect([first, second, third].map(({ call }) => call.isStarted)).toEqual([true, false, false]);
     expect([bench.instance.running, bench.instance.ahead]).toEqual([3, 2]);
     bench.frames.frame(FRAME.returned, third.id);
     bench.frames.frame(FRAME.result, first.id, Buffer.alloc(8));
-    await vi.waitFor(() => expect(first.outcome()).toMatchObject({ status: 200 }));
+    await eventually(() => expect(first.outcome()).toMatchObject({ status: 200 }));
     expect(bench.returned).toEqual([third.call]);
     expect([second.call.isStarted, third.call.isStarted]).toEqual([true, false]);
     expect(bench.instance.hasRoomAhead, "it was too slow for that").toBe(false);
@@ -160,11 +161,11 @@ describe("calls given ahead", () => {
       reader.push(chunk, (type) => got.push(type === FRAME.invoke ? "call" : "reply")),
     );
     // What it was loaded with.
-    await vi.waitFor(() => expect(got.splice(0)).not.toEqual([]));
+    await eventually(() => expect(got.splice(0)).not.toEqual([]));
     const first = bench.start();
-    await vi.waitFor(() => expect(got).toEqual(["call"]));
+    await eventually(() => expect(got).toEqual(["call"]));
     bench.start();
-    await vi.waitFor(() => expect(got).toEqual(["call", "call"]));
+    await eventually(() => expect(got).toEqual(["call", "call"]));
     bench.start();
     const before = bench.instance.writesTotal;
     await new Promise((resolve) => setImmediate(resolve));
@@ -174,11 +175,11 @@ describe("calls given ahead", () => {
     bench.frames.u8(OPERATION.get);
     bench.frames.text("key");
     bench.frames.end();
-    await vi.waitFor(() => expect(got).toEqual(["call", "call", "call", "reply"]));
+    await eventually(() => expect(got).toEqual(["call", "call", "call", "reply"]));
     expect(bench.instance.writesTotal, "in one write").toBe(before + 1);
     bench.start();
     bench.frames.frame(FRAME.result, first.id, Buffer.alloc(8));
-    await vi.waitFor(() => expect(got.slice(4)).toEqual(["call"]));
+    await eventually(() => expect(got.slice(4)).toEqual(["call"]));
   });
 
   test("go back when the process dies, while the one that ran is lost", async () => {
@@ -186,7 +187,7 @@ describe("calls given ahead", () => {
     await bench.loadSerial();
     const [first, second] = [bench.start(), bench.start()];
     await bench.instance.kill("a test");
-    await vi.waitFor(() => expect(codeOf(first.outcome())).toBe("ENOKI_INSTANCE_DIED"));
+    await eventually(() => expect(codeOf(first.outcome())).toBe("ENOKI_INSTANCE_DIED"));
     expect(bench.returned).toEqual([second.call]);
     expect(second.outcome()).toBeUndefined();
   });
@@ -198,7 +199,7 @@ describe("calls given ahead", () => {
     second.call.abandon(new EnokiError("ENOKI_TIMEOUT"));
     bench.frames.frame(FRAME.failed, second.id, JSON.stringify({ message: "gone" }));
     bench.frames.frame(FRAME.result, first.id, Buffer.alloc(8));
-    await vi.waitFor(() => expect(first.outcome()).toMatchObject({ status: 200 }));
+    await eventually(() => expect(first.outcome()).toMatchObject({ status: 200 }));
     expect(bench.instance.running).toBe(0);
   });
 
@@ -211,15 +212,15 @@ describe("calls given ahead", () => {
     };
     expect(fill()).toBe(3);
     bench.frames.frame(FRAME.pace, 0, Buffer.of(1));
-    await vi.waitFor(() => expect(bench.instance.isSteady).toBe(true));
+    await eventually(() => expect(bench.instance.isSteady).toBe(true));
     expect(fill()).toBe(LIMITS.callsAheadMax);
     bench.frames.frame(FRAME.pace, 0, Buffer.of(0));
-    await vi.waitFor(() => expect(bench.instance.isSteady).toBe(false));
+    await eventually(() => expect(bench.instance.isSteady).toBe(false));
     const many = await openBench();
     await many.load(8, 3);
     const { id } = many.start(true);
     many.frames.frame(FRAME.returned, id);
-    await vi.waitFor(() => expect(many.lines.join()).toContain("takes none ahead"));
+    await eventually(() => expect(many.lines.join()).toContain("takes none ahead"));
   });
 });
 
@@ -236,7 +237,7 @@ describe("what a guest says of a failure", () => {
       `{"code":{},"errorType":{"toString":1},"message":${deep},"traceback":[1]}`,
     );
     bench.frames.frame(FRAME.failed, long.id, JSON.stringify({ message: "x".repeat(500_000) }));
-    await vi.waitFor(() => expect(long.outcome()).toBeDefined());
+    await eventually(() => expect(long.outcome()).toBeDefined());
     expect(odd.outcome()).toMatchObject({
       code: "ENOKI_FUNCTION_ERROR",
       message: "Error: ",
@@ -271,7 +272,7 @@ describe("what a guest says of a failure", () => {
       bench.frames.frame(FRAME.failed, id, JSON.stringify({ code }));
       return { outcome, expected: own.has(code) ? code : "ENOKI_FUNCTION_ERROR" };
     });
-    await vi.waitFor(() => expect(calls.at(-1)?.outcome()).toBeDefined());
+    await eventually(() => expect(calls.at(-1)?.outcome()).toBeDefined());
     expect(calls.map(({ outcome }) => codeOf(outcome()))).toEqual(
       calls.map(({ expected }) => expected),
     );
@@ -283,7 +284,7 @@ describe("what a guest says of a failure", () => {
     await bench.load();
     const { id, outcome } = bench.start();
     bench.frames.frame(FRAME.failed, id, "[".repeat(2_000_000));
-    await vi.waitFor(() => expect(codeOf(outcome())).toBe("ENOKI_INSTANCE_DIED"));
+    await eventually(() => expect(codeOf(outcome())).toBe("ENOKI_INSTANCE_DIED"));
     expect(bench.lines[0]).toBe("protocol error: a report of 2000000 bytes");
   });
 });
@@ -298,7 +299,7 @@ test("whatever a frame brings about ends that instance alone, and nothing more i
   const { outcome } = bench.start();
   const operation = Buffer.from([0, 0, 0, 0, 1]);
   bench.frames.frame(FRAME.operation, 1, operation);
-  await vi.waitFor(() => expect(codeOf(outcome())).toBe("ENOKI_INSTANCE_DIED"));
+  await eventually(() => expect(codeOf(outcome())).toBe("ENOKI_INSTANCE_DIED"));
   bench.frames.frame(FRAME.operation, 2, operation);
   bench.frames.frame(FRAME.log, 0, Buffer.from("\x01late"));
   bench.guest.end();
@@ -322,7 +323,7 @@ test("nothing more is served to a guest that does not read, until it does", asyn
   // The first chunk that the node reads has hundreds of them, and there are many chunks.
   for (let id = 1; id <= 20_000; id++) operations.frame(FRAME.operation, id, Buffer.alloc(30));
   operations.flush();
-  await vi.waitFor(() => expect(served).toBeGreaterThan(0));
+  await eventually(() => expect(served).toBeGreaterThan(0));
   const atRest = served;
   expect(atRest).toBeLessThanOrEqual(3);
   let readBytes = 0;
@@ -357,7 +358,7 @@ describe("READY", () => {
     await bench.load(2);
     const { outcome } = bench.start();
     bench.frames.frame(FRAME.ready, 0, JSON.stringify({ concurrency: 500 }));
-    await vi.waitFor(() => expect(codeOf(outcome())).toBe("ENOKI_INSTANCE_DIED"));
+    await eventually(() => expect(codeOf(outcome())).toBe("ENOKI_INSTANCE_DIED"));
     expect(bench.instance.concurrency).toBe(2);
     expect(bench.lines[0]).toBe("protocol error: it was loaded already");
   });
@@ -368,7 +369,7 @@ describe("READY", () => {
     bench.frames.frame(FRAME.loadFailed, 0, "{}");
     bench.frames.frame(FRAME.ready, 0, "{}");
     await expect(loaded).rejects.toMatchObject({ code: "ENOKI_LOAD_FAILED" });
-    await vi.waitFor(() => expect(bench.lines[0]).toBe("protocol error: it was loaded already"));
+    await eventually(() => expect(bench.lines[0]).toBe("protocol error: it was loaded already"));
     expect(bench.instance.hasRoom).toBe(false);
   });
 });

@@ -2,6 +2,7 @@ import { expect, test, vi } from "vitest";
 
 import { EnokiError } from "../../../src/core/errors.js";
 import { whileAllowed } from "../../../src/gateway/admin/allowed-stream.js";
+import { eventually } from "../../helpers/eventually.js";
 
 const encoder = new TextEncoder();
 
@@ -51,7 +52,7 @@ test("a line that has begun is not cut", async () => {
   };
   send("half a ");
   expect(await read()).toBe("half a ");
-  await vi.waitFor(() => expect(looks).toHaveBeenCalled());
+  await eventually(() => expect(looks).toHaveBeenCalled());
   send("line\nand another\n");
   expect([await read(), await read()]).toEqual(["line\n", LAST]);
   expect((await reader.read()).done).toBe(true);

@@ -1,10 +1,11 @@
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 
 import { parseNodeName } from "../../../src/core/ids.js";
 import type { MemoryLinkHub } from "../../../src/links/memory.js";
 import type { PeerRequests } from "../../../src/peers/requests.js";
 import type { Links } from "../../../src/ports/links.js";
 import { cloud, code, edge, MIB, never, patient, requestPair, text } from "./request-pair.js";
+import { eventuallyTrue } from "../../helpers/eventually.js";
 
 let hub: MemoryLinkHub;
 let asking: PeerRequests;
@@ -32,7 +33,7 @@ describe("what no peer may send costs it its link", () => {
     ["a credit that is cut", [0x80, 7, ...id, 1]],
   ])("%s", async (_, bytes) => {
     askingLinks.send(cloud, "control", new Uint8Array(bytes));
-    await vi.waitUntil(() => servingLinks.peers().length === 0);
+    await eventuallyTrue(() => servingLinks.peers().length === 0);
   });
 
   test("a number that is used twice, and more credit than a window", async () => {
@@ -40,11 +41,11 @@ describe("what no peer may send costs it its link", () => {
     const request = [0x80, 1, ...id, 0, 0, 2, 0, 1, 0, 0, 0];
     askingLinks.send(cloud, "control", new Uint8Array(request));
     askingLinks.send(cloud, "control", new Uint8Array(request));
-    await vi.waitUntil(() => servingLinks.peers().length === 0);
+    await eventuallyTrue(() => servingLinks.peers().length === 0);
     hub.connect(edge, cloud);
     askingLinks.send(cloud, "control", new Uint8Array(request));
     askingLinks.send(cloud, "control", new Uint8Array([0x80, 7, ...id, 1, 0, 0, 0]));
-    await vi.waitUntil(() => servingLinks.peers().length === 0);
+    await eventuallyTrue(() => servingLinks.peers().length === 0);
   });
 
   test.each([
@@ -83,7 +84,7 @@ describe("what no peer may send costs it its link", () => {
     });
     hub.connect(edge, rawName);
     const stream = asking.stream(rawName, 1, text(""), patient);
-    await vi.waitUntil(() => raw.peers().length === 0);
+    await eventuallyTrue(() => raw.peers().length === 0);
     await stream.next();
     await expect(stream.next()).rejects.toThrow(code("ENOKI_OUTCOME_UNKNOWN"));
   });

@@ -9,6 +9,7 @@ import { PeerRouter, REQUEST_MESSAGE } from "../../../src/peers/router.js";
 import type { Links } from "../../../src/ports/links.js";
 import { LinkRecorder } from "../../../src/testing/links-recorder.js";
 import { cloud, code, ECHO, edge, MIB, never, patient, requestPair, text } from "./request-pair.js";
+import { eventually, eventuallyTrue } from "../../helpers/eventually.js";
 
 let hub: MemoryLinkHub;
 let asking: PeerRequests;
@@ -67,12 +68,12 @@ describe("a request", () => {
     const answers: ((answer: Uint8Array) => void)[] = [];
     serving.serve(2, () => new Promise((resolve) => answers.push(resolve)));
     const lost = asking.request(cloud, 2, text("a"), patient);
-    await vi.waitFor(() => expect(answers).toHaveLength(1));
+    await eventually(() => expect(answers).toHaveLength(1));
     hub.cut(edge, cloud);
     await expect(lost).rejects.toThrow(code("ENOKI_OUTCOME_UNKNOWN"));
     hub.connect(edge, cloud);
     const next = asking.request(cloud, 2, text("b"), patient);
-    await vi.waitFor(() => expect(answers).toHaveLength(2));
+    await eventually(() => expect(answers).toHaveLength(2));
     answers[0]?.(text("of a"));
     await new Promise((resolve) => setImmediate(resolve));
     answers[1]?.(text("of b"));
@@ -151,7 +152,7 @@ describe("a request", () => {
     const late = asking.request(cloud, 2, text("late"), { timeoutMs: 10 });
     await expect(late).rejects.toThrow(code("ENOKI_OUTCOME_UNKNOWN"));
     const next = asking.request(cloud, 2, text("next"), patient);
-    await vi.waitUntil(() => answers.length === 2);
+    await eventuallyTrue(() => answers.length === 2);
     for (const answer of answers) answer();
     expect(await next).toEqual(text("next"));
   });
@@ -255,7 +256,7 @@ describe("a stream", () => {
       expect(piece.length).toBeGreaterThan(0);
       break;
     }
-    await vi.waitUntil(() => ended.mock.calls.length === 1);
+    await eventuallyTrue(() => ended.mock.calls.length === 1);
   });
 
   test("fails with its source's error, behind what came before", async () => {
@@ -298,7 +299,7 @@ describe("a stream", () => {
     });
     const stream = asking.stream(cloud, 2, text(""), { timeoutMs: 30 });
     await stream.next();
-    await vi.waitUntil(() => ended.mock.calls.length === 1);
+    await eventuallyTrue(() => ended.mock.calls.length === 1);
   });
 });
 
