@@ -1,8 +1,9 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
+import { runMeasuring } from "./command.js";
 import { describeMachine } from "./machine.js";
-import { parseOptions, usage, UsageError, type BenchOptions } from "./options.js";
+import { parseOptions, usage, type BenchOptions } from "./options.js";
 import { profileRow } from "./profile.js";
 import {
   jsonReport,
@@ -11,7 +12,7 @@ import {
   withMeasuredPart,
   type BenchReport,
 } from "./report.js";
-import { Resources } from "./resources.js";
+import type { Resources } from "./resources.js";
 import { verdictOf, type Isolation, type Measurement } from "./results.js";
 import type { RowContext } from "./rows/context.js";
 import { ROWS } from "./rows/rows.js";
@@ -88,31 +89,4 @@ async function findIsolations(resources: Resources): Promise<readonly Isolation[
   return ["process"];
 }
 
-/** At the first signal everything is ended in order, at the second at once. */
-function endOnSignal(resources: Resources): void {
-  let signals = 0;
-  const end = (): void => {
-    signals += 1;
-    if (signals > 1) resources.killAll();
-    void resources.release().finally(() => process.exit(130));
-  };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, end);
-}
-
-/** Says what went wrong and returns the exit code. */
-function complain(error: unknown): number {
-  const isUsage = error instanceof UsageError;
-  process.stderr.write(isUsage ? `${error.message}\n` : `${(error as Error).stack}\n`);
-  return isUsage ? 2 : 1;
-}
-
-const resources = new Resources();
-endOnSignal(resources);
-try {
-  process.exitCode = await main(resources);
-} catch (error) {
-  // why: what fails because the bench is being ended is no news.
-  if (!resources.isReleased) process.exitCode = complain(error);
-} finally {
-  await resources.release();
-}
+await runMeasuring(main);

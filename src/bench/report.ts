@@ -16,7 +16,6 @@ export interface BenchReport {
 const WHOLE_UNITS: ReadonlySet<Unit> = new Set(["MB", "updates/s", "items/s"]);
 const ROUND_TARGETS: ReadonlySet<Unit> = new Set(["GB/s", "ms"]);
 const HEADINGS = ["work", "isolation", "median (min – max)", "target", "", "in figures"];
-const BEGIN = "<!-- measured: begin; written by npm run bench -- --write-docs -->";
 const END = "<!-- measured: end -->";
 /** Others may use so much of the machine before the figures mean little. */
 const BUSY_SHARE_MAX = 0.1;
@@ -28,19 +27,30 @@ export function textTable(report: BenchReport): string {
 
 /** The same for a page. */
 export function markdownTable(report: BenchReport): string {
-  const rows = [HEADINGS, HEADINGS.map(() => "---"), ...report.measurements.map(cells)];
-  const lines = rows.map(
-    (row) => `| ${row.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`,
-  );
+  const lines = markdownRows(HEADINGS, report.measurements.map(cells));
   return [...lines, "", ...conditions(report).map((line) => `- ${line}`)].join("\n");
 }
 
-/** A page with its measured part replaced. @throws Error when the page has no markers */
-export function withMeasuredPart(page: string, markdown: string): string {
-  const begin = page.indexOf(BEGIN);
+/** The lines of a table in Markdown. */
+export function markdownRows(
+  headings: readonly string[],
+  rows: readonly (readonly string[])[],
+): string[] {
+  return [headings, headings.map(() => "---"), ...rows].map(
+    (row) => `| ${row.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`,
+  );
+}
+
+/**
+ * A page with its measured part replaced, which `npm run` that command writes. @throws Error when the
+ * page has no markers
+ */
+export function withMeasuredPart(page: string, markdown: string, command = "bench"): string {
+  const marker = `<!-- measured: begin; written by npm run ${command} -- --write-docs -->`;
+  const begin = page.indexOf(marker);
   const end = page.indexOf(END);
-  if (begin < 0 || end < begin) throw new Error(`the page lacks the lines ${BEGIN} and ${END}`);
-  return `${page.slice(0, begin + BEGIN.length)}\n\n${markdown}\n\n${page.slice(end)}`;
+  if (begin < 0 || end < begin) throw new Error(`the page lacks the lines ${marker} and ${END}`);
+  return `${page.slice(0, begin + marker.length)}\n\n${markdown}\n\n${page.slice(end)}`;
 }
 
 /** What is written as JSON: the report with its verdicts. */
@@ -79,14 +89,21 @@ function formatTarget(target: Target, unit: Unit): string {
   return `≤ ${formatNumber(target.atMost, digits)}`;
 }
 
-function formatNumber(value: number, digits: number): string {
+/** A number for people, with so many digits after the point. */
+export function formatNumber(value: number, digits: number): string {
   return value.toLocaleString("en-US", {
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
   });
 }
 
-function conditions({ machine, isQuick, rounds, runS }: BenchReport): string[] {
+/** Where, when and how a report was measured, in lines. */
+export function conditions({
+  machine,
+  isQuick,
+  rounds,
+  runS,
+}: Omit<BenchReport, "measurements">): string[] {
   const { busyShare } = machine;
   const lines = [
     `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, ${machine.kernel}`,

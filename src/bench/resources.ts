@@ -27,11 +27,20 @@ export class Resources {
   readonly #children = new Set<ChildProcess>();
   readonly #folders: string[] = [];
   readonly #undoings: (() => Promise<void>)[] = [];
+  readonly #scopes = new Set<Resources>();
   #isReleased = false;
 
   /** True once {@link Resources.release} was called. */
   get isReleased(): boolean {
     return this.#isReleased;
+  }
+
+  /** Resources that may be released before these are, and are released with them. */
+  scope(): Resources {
+    const scope = new Resources();
+    scope.#isReleased = this.#isReleased;
+    this.#scopes.add(scope);
+    return scope;
   }
 
   /** Makes an empty folder that lives until {@link Resources.release}. */
@@ -96,7 +105,9 @@ export class Resources {
   /** Ends every process and removes every folder. */
   async release(): Promise<void> {
     this.#isReleased = true;
-    await Promise.all([...this.#children].map((child) => this.#stop(child)));
+    const scopes = [...this.#scopes].map((scope) => scope.release());
+    const children = [...this.#children].map((child) => this.#stop(child));
+    await Promise.all([...scopes, ...children]);
     for (const undo of this.#undoings.splice(0).reverse()) await undo();
     for (const folder of this.#folders.splice(0)) {
       await rm(folder, { recursive: true, force: true, maxRetries: 3 });
@@ -105,6 +116,7 @@ export class Resources {
 
   /** Ends every process without waiting; a killed node's guardian ends what the node started. */
   killAll(): void {
+    for (const scope of this.#scopes) scope.killAll();
     for (const child of this.#children) child.kill("SIGKILL");
   }
 

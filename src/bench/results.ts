@@ -44,7 +44,11 @@ export interface Measurement {
 export type Verdict = "holds" | "misses" | "invalid";
 
 /** Compares the median with the target. */
-export function verdictOf({ value, target, invalid }: Measurement): Verdict {
+export function verdictOf({
+  value,
+  target,
+  invalid,
+}: Pick<Measurement, "value" | "target" | "invalid">): Verdict {
   if (invalid !== undefined || Number.isNaN(value.median)) return "invalid";
   const holds =
     "atLeast" in target ? value.median >= target.atLeast : value.median <= target.atMost;

@@ -7,7 +7,7 @@ const READING: RequestShape = { method: "POST", body: "21.5", contentType: "text
 const LARGE_BYTES = 1_000_000;
 
 /** The ten readings and the pointer that the moving average keeps. */
-async function storeReadings(kv: KeygroupClient): Promise<void> {
+export async function storeReadings(kv: KeygroupClient): Promise<void> {
   for (let i = 0; i < 10; i++) await kv.set(`reading/${i}`, 20 + i);
   await kv.set("latest", "9");
 }

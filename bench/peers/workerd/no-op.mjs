@@ -1,0 +1,6 @@
+/** A Worker without state. */
+export default {
+  fetch() {
+    return new Response("ok");
+  },
+};

@@ -1,0 +1,42 @@
+import { join } from "node:path";
+
+import type { Contender } from "../contender.js";
+import { startDaemon } from "../daemon.js";
+import { VALUE_BYTES, WORKS } from "../work.js";
+
+const ARCHITECTURE = process.arch === "x64" ? "64" : process.arch;
+const BINARY = `node_modules/@cloudflare/workerd-linux-${ARCHITECTURE}/bin/workerd`;
+
+/** `workerd serve` with a configuration of its own: a Worker, and one Durable Object that it calls. */
+export const WORKERD: Contender = {
+  system: "workerd",
+  title: "workerd + Durable Object",
+  durability: "relaxed",
+  isolation: "an isolate of V8 in the server's process",
+  works: WORKS,
+  async start({ resources, programs }, work) {
+    const data = await resources.makeFolder();
+    const isStateless = work === "no-op";
+    const config = join(programs, `workerd/${isStateless ? "no-op" : "state"}.capnp`);
+    const server = await startDaemon(resources, {
+      command: join(programs, BINARY),
+      args: [
+        "serve",
+        config,
+        "--socket-addr=http=127.0.0.1:0",
+        "--control-fd=1",
+        ...(isStateless ? [] : [`--directory-path=data=${data}`]),
+      ],
+    });
+    const { port } = JSON.parse(server.readyLine) as { port: number };
+    const url = `http://127.0.0.1:${port}/`;
+    if (!isStateless) await prepare(url, VALUE_BYTES[work]);
+    return { url };
+  },
+};
+
+async function prepare(url: string, valueBytes: number): Promise<void> {
+  const response = await fetch(url, { method: "PUT", body: String(valueBytes) });
+  if (!response.ok)
+    throw new Error(`workerd answered ${response.status}: ${await response.text()}`);
+}
