@@ -111,7 +111,7 @@ export function replicated(
   return aboveFloor(results.point("6", { data: placement, phase }), series, `floor-${series}`);
 }
 
-/** Figure 6c: staleness of reads, or how long after a write's answer it was visible on the other node. */
+/** Figure 6c: staleness of reads, or how long after a value was stored it was visible on the other node. */
 export function delayOfReplication(
   results: ResultSet,
   placement: Placement,

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 import { createPrng } from "../../base/prng.js";
@@ -53,6 +54,9 @@ export interface FloorRequest {
   readonly trips?: { readonly to: string; readonly count: number; readonly bytes: number };
 }
 
+const JOIN_TIMEOUT_MS = 30_000;
+const POLL_MS = 20;
+
 const CLI = fileURLToPath(new URL("../../cli/main.js", import.meta.url));
 const ECHO_SERVER = fileURLToPath(new URL("echo-server.js", import.meta.url));
 
@@ -86,6 +90,7 @@ export class Testbed {
     const names = [CLOUD, ...Array.from({ length: edges }, (_, at) => edgeName(at + 1))];
     const common = ["--naming", `etcd://127.0.0.1:${namingPort}`, ...flags];
     await Promise.all(names.map((name) => testbed.#startNode(name, common)));
+    await Promise.all(names.map((name) => testbed.#knowsAll(name, names.length)));
     return testbed;
   }
 
@@ -140,6 +145,18 @@ export class Testbed {
     const client = connect({ url: ready.admin, functionsUrl: ready.functions });
     const functionPort = Number(new URL(ready.functions).port);
     this.#nodes.set(name, { name, pid, client, functionPort });
+  }
+
+  /** Resolves once the node has heard of all others: before that it refuses to place data there. */
+  async #knowsAll(name: string, nodesTotal: number): Promise<void> {
+    const { client } = this.node(name);
+    const endMs = performance.now() + JOIN_TIMEOUT_MS;
+    for (;;) {
+      const up = (await client.nodes()).filter(({ state }) => state === "up");
+      if (up.length === nodesTotal) return;
+      if (performance.now() > endMs) throw new Error(`${name} knows ${up.length} nodes only`);
+      await delay(POLL_MS);
+    }
   }
 
   async #reach(service: string, directPort: number, place = service): Promise<Reached> {

@@ -34,8 +34,8 @@ export function figure6(results: ResultSet, curves: PaperCurves): Block[] {
       "One client writes an item at one edge 10 times a second and reads it at the other edge as often. The data lie " +
         "in the cloud, on the edge that is written to, or on both. Staleness is the time from which the value read had been " +
         "overwritten, as the writer saw it, to the end of the read. In step, both ticks come together, as the " +
-        "prototype's scripts had it; at random, each tick is drawn. The lag is how long after the answer to a write it " +
-        "was first visible on the other edge.",
+        "prototype's scripts had it; at random, each tick is drawn. The lag is how long after a value " +
+        "was stored at the one edge it was visible at the other, by watches at both.",
     ),
     latencyPlot(results, curves, "write"),
     latencyTable(results, "write"),

@@ -1,0 +1,102 @@
+import { randomPhaseArrivals } from "../../load/arrivals.js";
+import { HttpCaller } from "../../load/http-caller.js";
+import { runOpen, type OpenLoad } from "../../load/open-loop.js";
+import { KINDS, type City, type Kind } from "../../results/by-figure.js";
+import type { Outcome, Point, Sample } from "../../results/point.js";
+import type { Deployment } from "../../testbed/deployment.js";
+import { CLOUD, edgeName } from "../../testbed/places.js";
+import type { Testbed } from "../../testbed/testbed.js";
+import { warmUp } from "../warm-up.js";
+import { ENTRIES } from "./application.js";
+import { bodyBytesOf, drawRequests, type CityRequest } from "./requests.js";
+
+/** A load of the smart city. */
+export interface CityRun {
+  readonly testbed: Testbed;
+  readonly point: Point;
+  readonly random: () => number;
+  readonly functions: readonly Deployment[];
+  /** Where the plan of movements lies. */
+  readonly store: City["store"];
+  readonly arrivals: City["arrivals"];
+  /** What happens meanwhile. */
+  readonly meanwhile?: () => Promise<void>;
+}
+
+const EDGE = edgeName(1);
+const FLOOR_RATE_PER_S = 1;
+const ANSWER_BYTES = 60;
+const TRIP_BYTES = 100;
+const JSON_TYPE = { "content-type": "application/json" };
+const WARM_CALLS = 8;
+
+/**
+ * Deploys the city, loads it and removes it. Series, for each kind of request: its name for the latency
+ * of requests that pass their filter, `filtered-…` for those that do not, `in-function-…` for the time
+ * inside of the function, and `floor-…`.
+ */
+export async function runCity(run: CityRun): Promise<Outcome> {
+  const { testbed, point, random, functions, arrivals, meanwhile } = run;
+  await Promise.all(functions.map((deployment) => testbed.deploy(deployment)));
+  const { clientPort } = await testbed.functionPorts(EDGE);
+  const caller = new HttpCaller({ port: clientPort, connections: "fresh" });
+  const call = ({ kind, body }: CityRequest) =>
+    caller.call({ method: "POST", path: `/${ENTRIES[kind]}`, body, headers: JSON_TYPE });
+  const requests = drawRequests({ arrivals, loadS: point.loadS, random });
+  for (const kind of KINDS) {
+    const passing = requests.find((one) => one.kind === kind && !one.isFiltered);
+    if (passing) await warmUp({ workers: 2, calls: WARM_CALLS, call: () => call(passing) });
+  }
+  const inFunction: Sample[] = [];
+  const load: OpenLoad[] = groups(requests).map(([series, ofSeries]) => ({
+    series,
+    arrivalsMs: ofSeries.map(({ atMs }) => atMs),
+    send: async (n) => {
+      const request = ofSeries[n] as CityRequest;
+      const { status, body } = await call(request);
+      if (status === 200) inFunction.push(inFunctionOf(series, request.atMs, body));
+      return status;
+    },
+  }));
+  const floors = await Promise.all(KINDS.map((kind) => floorOf(run, kind)));
+  const [samples] = await Promise.all([runOpen([...load, ...floors]), meanwhile?.()]);
+  caller.close();
+  await Promise.all(functions.map((deployment) => testbed.remove(deployment)));
+  return { samples: [...samples, ...inFunction] };
+}
+
+/** Requests by the series of their latency. */
+function groups(requests: readonly CityRequest[]): readonly [string, readonly CityRequest[]][] {
+  const bySeries = new Map<string, CityRequest[]>();
+  for (const request of requests) {
+    const series = request.isFiltered ? `filtered-${request.kind}` : request.kind;
+    bySeries.set(series, [...(bySeries.get(series) ?? []), request]);
+  }
+  return [...bySeries];
+}
+
+function inFunctionOf(series: string, atMs: number, body: Buffer): Sample {
+  const { inFunctionMs } = JSON.parse(body.toString()) as { readonly inFunctionMs: number };
+  return { series: `in-function-${series}`, atMs, valueMs: inFunctionMs, status: 200 };
+}
+
+/**
+ * A bare server at the edge in place of the function, asked with as many bytes; what reads and writes the
+ * plan in the cloud takes two trips.
+ */
+async function floorOf({ testbed, store, point, random }: CityRun, kind: Kind): Promise<OpenLoad> {
+  const trips = { to: CLOUD, count: 2, bytes: TRIP_BYTES };
+  const isFar = store === "cloud" && kind !== "weather";
+  const floor = await testbed.floor({
+    at: EDGE,
+    answerBytes: ANSWER_BYTES,
+    ...(isFar && { trips }),
+  });
+  const caller = new HttpCaller({ port: floor.clientPort, connections: "fresh" });
+  const body = "a".repeat(bodyBytesOf(kind));
+  return {
+    series: `floor-${kind}`,
+    arrivalsMs: randomPhaseArrivals(FLOOR_RATE_PER_S, point.loadS, random),
+    send: async () => (await caller.call({ method: "POST", path: floor.path, body })).status,
+  };
+}
