@@ -8,7 +8,7 @@ export interface Task {
 }
 
 /** Starting and stopping nodes takes about so long, until it was seen how long. */
-const AROUND_S = 8;
+const AROUND_S = 4;
 /** Of a line of CSV. */
 const SAMPLE_BYTES = 28;
 const SAMPLES_PER_S = 50;
@@ -19,23 +19,27 @@ export function expectationOf(tasks: readonly Task[]): { seconds: number; bytes:
     ({ experiment, point }) =>
       (experiment.samplesPerS ?? SAMPLES_PER_S) * point.loadS * SAMPLE_BYTES,
   );
-  return { seconds: secondsOf(tasks, AROUND_S), bytes: sum(bytes) };
+  return { seconds: new RemainingTime().of(tasks), bytes: sum(bytes) };
 }
 
 /** How long the rest of a run will take, from what its beginning took. */
 export class RemainingTime {
-  #aroundS = 0;
-  #measured = 0;
+  /** By figure: what its points took around their load. */
+  readonly #aroundS = new Map<string, number[]>();
 
   /** Learns how long a point took, everything around its load included. */
-  took(point: Point, seconds: number): void {
-    this.#aroundS += Math.max(0, seconds - point.loadS);
-    this.#measured += 1;
+  took({ figure, loadS }: Point, seconds: number): void {
+    const ofFigure = this.#aroundS.get(figure) ?? [];
+    this.#aroundS.set(figure, ofFigure);
+    ofFigure.push(Math.max(0, seconds - loadS));
   }
 
-  /** Seconds that `tasks` will take. */
+  /** Seconds that `tasks` will take; figures that were not seen yet are taken for like the others. */
   of(tasks: readonly Task[]): number {
-    return secondsOf(tasks, this.#measured > 0 ? this.#aroundS / this.#measured : AROUND_S);
+    const all = [...this.#aroundS.values()].flat();
+    return sum(
+      tasks.map(({ point }) => point.loadS + meanOf(this.#aroundS.get(point.figure) ?? all)),
+    );
   }
 }
 
@@ -53,8 +57,8 @@ export function sizeText(bytes: number): string {
     : `${Math.max(1, Math.round(bytes / 1e6))} MB`;
 }
 
-function secondsOf(tasks: readonly Task[], aroundS: number): number {
-  return sum(tasks.map(({ point }) => point.loadS + aroundS));
+function meanOf(values: readonly number[]): number {
+  return values.length > 0 ? sum(values) / values.length : AROUND_S;
 }
 
 function sum(values: readonly number[]): number {

@@ -167,12 +167,16 @@ test("ends where it is, keeps what it has and stores nothing of the point under 
 describe("expectations", () => {
   test("say how long and how much, and learn how long points take around their load", () => {
     const tasks = tasksOf({ ...good("4"), samplesPerS: 1000 }, "a", "b");
-    expect(expectationOf(tasks)).toEqual({ seconds: 18, bytes: 2 * 1000 * 28 });
+    expect(expectationOf(tasks)).toEqual({ seconds: 10, bytes: 2 * 1000 * 28 });
     const remaining = new RemainingTime();
-    expect(remaining.of(tasks)).toBe(18);
+    expect(remaining.of(tasks)).toBe(10);
     remaining.took(point("4", "a"), 4);
     remaining.took(point("4", "b"), 2);
     expect(remaining.of(tasks)).toBe(6);
+    remaining.took(point("8", "a"), 5);
+    expect(remaining.of(tasks)).toBe(6);
+    expect(remaining.of(tasksOf(good("8"), "a"))).toBe(5);
+    expect(remaining.of(tasksOf(good("3"), "a"))).toBeCloseTo(1 + (3 + 1 + 4) / 3, 9);
   });
 
   test.each([
