@@ -326,7 +326,15 @@ async function openAll(
   outbox.open(keygroups.list());
   sources = startSources({
     book: triggers,
-    starters: sourceStarters({ node, nodeStore, cluster, clock, timers: systemTimers, logger }),
+    starters: sourceStarters({
+      node,
+      nodeStore,
+      cluster,
+      secrets,
+      clock,
+      timers: systemTimers,
+      logger,
+    }),
     isHere: (trigger) =>
       functions.find(trigger.function) !== undefined && isChosen(trigger, node, cluster),
     outbox,

@@ -27,10 +27,10 @@ export function openTriggerBook(
     const record = view.function(name);
     const current = record?.isRemoved === false ? record.current : 0;
     const upTo = (record?.revisions ?? []).filter(({ number }) => number <= current);
-    const revisions = upTo.map((revision) => ({
-      triggers: tryFromRecord(revision)?.config.triggers,
-      deployedAtMs: revision.deployedAtMs,
-    }));
+    const revisions = upTo.map((revision) => {
+      const { triggers, secrets } = tryFromRecord(revision)?.config ?? {};
+      return { triggers, secrets, deployedAtMs: revision.deployedAtMs };
+    });
     book.set(name, revisions);
   };
   for (const { name } of view.functions()) look(name);
@@ -49,6 +49,7 @@ export function noteFunction(
     name,
     upTo.map(({ config, createdAtMs }) => ({
       triggers: config.triggers,
+      secrets: config.secrets,
       deployedAtMs: createdAtMs,
     })),
   );

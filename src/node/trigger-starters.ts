@@ -5,6 +5,7 @@ import type { Clock } from "../ports/clock.js";
 import type { Logger } from "../ports/logger.js";
 import type { Storage } from "../ports/storage.js";
 import type { Timers } from "../ports/timers.js";
+import type { Secrets } from "../secrets/secrets.js";
 import { chosenNode, firingNodes } from "../triggers/chosen-node.js";
 import type { FunctionTrigger } from "../triggers/trigger-book.js";
 import type {
@@ -19,6 +20,7 @@ export interface StarterPartsOptions {
   readonly node: NodeName;
   readonly nodeStore: Storage;
   readonly cluster: NodeCluster | undefined;
+  readonly secrets: Secrets;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly logger: Logger;
@@ -26,7 +28,7 @@ export interface StarterPartsOptions {
 
 /** How ticks and messages are listened to. What that takes is loaded with the first trigger of its kind. */
 export function sourceStarters(options: StarterPartsOptions): TriggerSourcesOptions["starters"] {
-  const { cluster, nodeStore } = options;
+  const { cluster, nodeStore, secrets } = options;
   const random = Math.random;
   const identityOf = (name: string): string => {
     const record = cluster?.directory.view.function(name as FunctionName);
@@ -39,7 +41,9 @@ export function sourceStarters(options: StarterPartsOptions): TriggerSourcesOpti
     }),
     mqtt: loading(async () => {
       const { startMqtt } = await import("../triggers/mqtt/mqtt-starter.js");
-      return (start) => startMqtt({ ...options, random, identityOf }, start);
+      const openSecret = (owner: FunctionName, name: string, sealed: string): string =>
+        secrets.open(owner, { [name]: sealed })[name] ?? "";
+      return (start) => startMqtt({ ...options, random, identityOf, openSecret }, start);
     }),
   };
 }

@@ -17,6 +17,8 @@ export interface FunctionTrigger {
   readonly on: string;
   readonly cause: TriggerCause;
   readonly at: TriggerPlace;
+  /** What the secret that the cause names is, sealed; absent where it names none, or one that is not there. */
+  readonly sealedSecret?: string;
   /** What came before is not the trigger's; wall clock, when the first of its revisions was deployed. */
   readonly sinceMs: number;
 }
@@ -29,6 +31,8 @@ export interface KeygroupTrigger extends FunctionTrigger {
 /** One revision, as far as triggers are concerned. */
 export interface TriggeredRevision {
   readonly triggers: readonly TriggerSetting[] | undefined;
+  /** Its secrets by name, each sealed. */
+  readonly secrets?: Readonly<Record<string, string>> | undefined;
   readonly deployedAtMs: number;
 }
 
@@ -94,7 +98,17 @@ function triggersOf(
       if (!hasIt) break;
       sinceMs = Math.min(sinceMs, deployedAtMs);
     }
-    return { id: idOf(name, showCause(on), at), function: name, on, cause, at, sinceMs };
+    const secret = cause.kind === "mqtt" ? cause.secret : undefined;
+    const sealedSecret = secret === undefined ? undefined : revisions.at(-1)?.secrets?.[secret];
+    return {
+      id: idOf(name, showCause(on), at),
+      function: name,
+      on,
+      cause,
+      at,
+      ...(sealedSecret !== undefined && { sealedSecret }),
+      sinceMs,
+    };
   });
 }
 

@@ -135,6 +135,6 @@ export class TriggerSources {
 }
 
 /** Another one means that the source must be another. */
-function keyOf({ id, sinceMs, on }: FunctionTrigger): string {
-  return `${id} ${sinceMs} ${on}`;
+function keyOf({ id, sinceMs, on, sealedSecret = "" }: FunctionTrigger): string {
+  return `${id} ${sinceMs} ${on} ${sealedSecret}`;
 }

@@ -11,8 +11,11 @@ export type TriggerCause =
   | { readonly kind: "keygroup"; readonly keygroup: KeygroupName; readonly prefix: string }
   /** A time; `schedule` has five fields, parted by one space, and its zone before them if it is not UTC. */
   | { readonly kind: "cron"; readonly schedule: string }
-  /** A message; `address` is all of it, perhaps with a password: see {@link showCause}. */
-  | { readonly kind: "mqtt"; readonly address: string };
+  /**
+   * A message; `address` is all of it, perhaps with a password: see {@link showCause}. `secret` names the
+   * function's secret that is the password.
+   */
+  | { readonly kind: "mqtt"; readonly address: string; readonly secret?: string };
 
 /** A trigger, checked: what calls the function, and on which nodes. */
 export interface Trigger {
@@ -92,8 +95,12 @@ function parseCron(on: string): TriggerCause {
 }
 
 function parseMqtt(on: string): TriggerCause {
-  naming(on, () => parseMqttAddress(on));
-  return { kind: "mqtt", address: on };
+  const { passwordSecret } = naming(on, () => parseMqttAddress(on));
+  return {
+    kind: "mqtt",
+    address: on,
+    ...(passwordSecret !== undefined && { secret: passwordSecret }),
+  };
 }
 
 /** What `parse` gives; what it refuses is told with the trigger that it belongs to. */

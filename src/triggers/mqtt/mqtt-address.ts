@@ -8,6 +8,8 @@ export interface MqttAddress {
   readonly isSecure: boolean;
   readonly user: string | undefined;
   readonly password: string | undefined;
+  /** The secret of the function that holds the password, where the address names one. */
+  readonly passwordSecret: string | undefined;
   /** The topics, with `+` and `#` as MQTT has them. */
   readonly filter: string;
 }
@@ -17,16 +19,20 @@ const SECURE_PORT = 8883;
 const FILTER_BYTES_MAX = 65_535;
 const TEXT_BYTES_MAX = 65_535;
 const SHAPE = /^(mqtts?):\/\/([^/]*)\/(.*)$/s;
+/** A password that is a secret's name: `{NAME}`. */
+const SECRET_PASSWORD = /^([^:@]*):\{([A-Za-z_]\w*)\}@/;
 
 /**
  * Reads `mqtt://[USER[:PASSWORD]@]BROKER[:PORT]/TOPIC`, or `mqtts://…`. User, password and topic are
- * percent-encoded; in the topic that is needed for `%` alone.
+ * percent-encoded; in the topic that is needed for `%` alone. `{NAME}` in place of the password is the
+ * function's secret of that name.
  * @throws EnokiError `ENOKI_INVALID_TRIGGER`, never with the password in it
  */
 export function parseMqttAddress(text: string): MqttAddress {
-  const [, scheme, authority, topic = ""] = SHAPE.exec(text) ?? [];
+  const [, scheme, authority = "", topic = ""] = SHAPE.exec(text) ?? [];
   if (scheme === undefined) throw invalid("expected mqtt://BROKER[:PORT]/TOPIC");
-  const url = parseAuthority(`${scheme}://${authority}`);
+  const passwordSecret = SECRET_PASSWORD.exec(authority)?.[2];
+  const url = parseAuthority(`${scheme}://${authority.replace(SECRET_PASSWORD, "$1:secret@")}`);
   const isSecure = scheme === "mqtts";
   const user = decoded(url.username, "the user");
   const password = decoded(url.password, "the password");
@@ -36,7 +42,8 @@ export function parseMqttAddress(text: string): MqttAddress {
     port: url.port === "" ? (isSecure ? SECURE_PORT : PORT) : Number(url.port),
     isSecure,
     user: user === "" ? undefined : user,
-    password: password === "" ? undefined : password,
+    password: password === "" || passwordSecret !== undefined ? undefined : password,
+    passwordSecret,
     filter: checkFilter(decoded(topic, "the topic")),
   };
 }
@@ -44,7 +51,7 @@ export function parseMqttAddress(text: string): MqttAddress {
 /** The address as it may be shown: without the password. Of one that is wrong more is left out. */
 export function showMqttAddress(text: string): string {
   try {
-    parseMqttAddress(text);
+    if (parseMqttAddress(text).passwordSecret !== undefined) return text;
     return text.replace(/^(mqtts?:\/\/[^:/@]*):[^/]*@/, "$1:***@");
   } catch {
     return text.replace(/^(mqtts?:\/*[^:/@]*):.*@/s, "$1:***@");

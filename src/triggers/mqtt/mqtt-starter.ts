@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 
 import { EnokiError } from "../../core/errors.js";
+import type { FunctionName } from "../../core/ids.js";
 import { LIMITS } from "../../core/limits.js";
 import type { Logger } from "../../ports/logger.js";
 import type { Timers } from "../../ports/timers.js";
@@ -14,6 +15,8 @@ export interface MqttStarterOptions {
   readonly node: string;
   /** Tells the function from others of its name elsewhere, which may use the same broker. */
   readonly identityOf: (name: string) => string;
+  /** Opens a secret of a function. @throws EnokiError `ENOKI_SECRET_UNREADABLE` */
+  readonly openSecret: (owner: FunctionName, name: string, sealed: string) => string;
   readonly timers: Timers;
   /** A number in [0, 1). */
   readonly random: () => number;
@@ -24,11 +27,21 @@ const BODY_BYTES_MAX = LIMITS.requestBodyBytesMax;
 
 /** Subscribes for one trigger on this node. */
 export function startMqtt(options: MqttStarterOptions, start: SourceStart): RunningSource {
+  try {
+    return subscribe(options, start);
+  } catch (error) {
+    if (!(error instanceof EnokiError)) throw error;
+    // It starts anew when the secret does.
+    return { failure: error, close: () => Promise.resolve() };
+  }
+}
+
+function subscribe(options: MqttStarterOptions, start: SourceStart): RunningSource {
   const { node, identityOf } = options;
   const { trigger, fire } = start;
   const { cause, at, id, function: name } = trigger;
   if (cause.kind !== "mqtt") throw new Error(`no broker: ${cause.kind}`);
-  const address = parseMqttAddress(cause.address);
+  const address = addressOf(options, start, cause.address);
   // With `one` the node that takes over goes on with the session of the one before.
   const clientId = mqttClientId([identityOf(name), id, ...(at === "every" ? [node] : [])]);
   const source = new MqttSource({
@@ -48,6 +61,23 @@ export function startMqtt(options: MqttStarterOptions, start: SourceStart): Runn
       if (isGone) void endSession(options, name, address, clientId);
     },
   };
+}
+
+/** @throws EnokiError `ENOKI_INVALID_TRIGGER`, `ENOKI_SECRET_UNREADABLE` where the password cannot be had */
+function addressOf(
+  { openSecret }: MqttStarterOptions,
+  { trigger }: SourceStart,
+  text: string,
+): MqttAddress {
+  const address = parseMqttAddress(text);
+  const { passwordSecret } = address;
+  if (passwordSecret === undefined) return address;
+  const { function: owner, sealedSecret } = trigger;
+  if (sealedSecret === undefined) {
+    const detail = `${owner} has no secret ${passwordSecret}: \`enoki secrets set\``;
+    throw new EnokiError("ENOKI_INVALID_TRIGGER", detail);
+  }
+  return { ...address, password: openSecret(owner, passwordSecret, sealedSecret) };
 }
 
 async function endSession(

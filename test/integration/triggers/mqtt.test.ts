@@ -94,6 +94,28 @@ describe.skipIf(MOSQUITTO_MISSING !== "")(`triggers mqtt://${MOSQUITTO_MISSING}`
     for (const line of lines) await called(client, line);
   });
 
+  test("a password may be a secret, which describe names and nobody shows, and is taken anew when it is set", async () => {
+    await broker.remove();
+    broker = await TestBroker.start({ user: "me", password: "right" });
+    const on = `mqtt://me:{BROKER_PASSWORD}@${broker.address}/#`;
+    const { client } = await start();
+    await deploy(client, on);
+    const failsWith = (code: string) =>
+      until(`it fails with ${code}`, async () =>
+        (await client.functions.get("counter")).failingTriggers?.some((it) => it.code === code),
+      );
+    await failsWith("ENOKI_INVALID_TRIGGER");
+    await client.secrets.change("counter", { BROKER_PASSWORD: "s3cret" });
+    await failsWith("ENOKI_MQTT_REFUSED");
+    await client.secrets.change("counter", { BROKER_PASSWORD: "right" });
+    await isSubscribed();
+    await broker.publish("a", "in");
+    await called(client, "in");
+    const info = await client.functions.get("counter");
+    expect(info).not.toHaveProperty("failingTriggers");
+    expect(info.config.triggers).toEqual([{ on, at: "one" }]);
+  });
+
   test("a broker that refuses is told in describe, without the password, and tried again", async () => {
     await broker.remove();
     broker = await TestBroker.start({ user: "me", password: "right" });

@@ -15,6 +15,8 @@ describe("an address", () => {
     ["mqtt://broker/100%25", { filter: "100%" }],
     ["mqtt://me@broker/t", { user: "me", password: undefined }],
     ["mqtt://me:a%2Fb%40c@broker/t", { user: "me", password: "a/b@c" }],
+    ["mqtt://me:{PASS_1}@broker/t", { user: "me", password: undefined, passwordSecret: "PASS_1" }],
+    ["mqtt://me:%7BPASS%7D@broker/t", { password: "{PASS}", passwordSecret: undefined }],
   ])("%s", (text, expected) => {
     expect(parseMqttAddress(text)).toMatchObject(expected);
   });
