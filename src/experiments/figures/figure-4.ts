@@ -13,7 +13,7 @@ const SIZES_BYTES = [1, 100, 1000, 10_000, 100_000, 250_000, 500_000, 750_000, 1
 
 const EXTENT: AtScale<Extent & { readonly sizesBytes: readonly number[] }> = {
   tiny: { repeats: 1, loadS: 0.3, cutS: 0, sizesBytes: [1000] },
-  short: { repeats: 3, loadS: 2.2, cutS: 0.2, sizesBytes: SIZES_BYTES },
+  short: { repeats: 3, loadS: 2, cutS: 0.2, sizesBytes: SIZES_BYTES },
   full: { repeats: 3, loadS: 150, cutS: 10, sizesBytes: SIZES_BYTES },
 };
 
