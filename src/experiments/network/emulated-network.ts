@@ -47,7 +47,7 @@ export class EmulatedNetwork {
    * let through. `target`: the port of the service, asked at each connection.
    */
   async openTo(place: string, target: () => number): Promise<number> {
-    return await this.#listen(target, place, (port) => this.#placeOf(port));
+    return await this.#listen(target, place, (client) => this.#placeOf(client));
   }
 
   /** Opens a port that leads from one place to a service of another, whoever dials it. */
@@ -75,10 +75,10 @@ export class EmulatedNetwork {
   async #listen(
     target: () => number,
     to: string,
-    fromOf: (port: number) => string | undefined,
+    fromOf: (client: Socket) => string | undefined,
   ): Promise<number> {
     const server = createServer({ allowHalfOpen: true }, (client) => {
-      const from = fromOf(client.remotePort ?? 0);
+      const from = fromOf(client);
       if (from === undefined) client.destroy();
       else this.#lead(client, from, to, target());
     });
@@ -99,8 +99,8 @@ export class EmulatedNetwork {
     this.#line(from, to).carry({ client, service }, from <= to ? "left" : "right");
   }
 
-  #placeOf(port: number): string | undefined {
-    const pid = ownerOf(port, this.#places.keys());
+  #placeOf(client: Socket): string | undefined {
+    const pid = ownerOf(client, this.#places.keys());
     return pid === undefined ? undefined : this.#places.get(pid);
   }
 

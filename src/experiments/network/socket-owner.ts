@@ -2,19 +2,39 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 /** `0100007F`: 127.0.0.1 as the kernel writes it. */
 const LOOPBACK = "0100007F";
+/** The kernel shows its table piece by piece, and a row can slip through while others come and go. */
+const LOOKS = 3;
+
+/** A connection over loopback, as the side that was dialled sees it: `Socket.remotePort`, `Socket.localPort`. */
+export interface Dialled {
+  readonly remotePort?: number | undefined;
+  readonly localPort?: number | undefined;
+}
 
 /**
- * Which of these processes holds the loopback connection that comes from `port`, by the kernel's own
- * tables; `undefined` once it is gone. A relay learns so who dials, though TLS hides what is said.
+ * Which of these processes dialled a connection, by the kernel's own tables; `undefined` if none did, or
+ * it is gone. A relay learns so who dials, though TLS hides what is said.
  */
-export function ownerOf(port: number, pids: Iterable<number>): number | undefined {
-  const local = `${LOOPBACK}:${port.toString(16).toUpperCase().padStart(4, "0")}`;
-  const rows = readFileSync("/proc/net/tcp", "latin1").split("\n");
-  const row = rows.map((line) => line.trim().split(/\s+/)).find((cells) => cells[1] === local);
-  const inode = row?.[9];
-  if (inode === undefined || inode === "0") return undefined;
+export function ownerOf(dialled: Dialled, pids: Iterable<number>): number | undefined {
+  const inode = inodeOf(dialled);
+  if (inode === undefined) return undefined;
   for (const pid of pids) if (hasSocket(pid, `socket:[${inode}]`)) return pid;
   return undefined;
+}
+
+function inodeOf({ remotePort, localPort }: Dialled): string | undefined {
+  if (remotePort === undefined || localPort === undefined) return undefined;
+  // why both ends: connections to other ports, or old ones, may come from the same port.
+  const row = new RegExp(`: ${addressOf(remotePort)} ${addressOf(localPort)}(?: +\\S+){6} +(\\d+)`);
+  for (let look = 0; look < LOOKS; look++) {
+    const inode = row.exec(readFileSync("/proc/net/tcp", "latin1"))?.[1];
+    if (inode !== undefined) return inode === "0" ? undefined : inode;
+  }
+  return undefined;
+}
+
+function addressOf(port: number): string {
+  return `${LOOPBACK}:${port.toString(16).toUpperCase().padStart(4, "0")}`;
 }
 
 function hasSocket(pid: number, name: string): boolean {

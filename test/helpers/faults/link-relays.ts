@@ -79,7 +79,7 @@ export class LinkRelays {
 
   #accept(to: string, dialled: Socket, targetPort: number): void {
     dialled.on("error", () => {});
-    const from = this.#whoDials(dialled.remotePort ?? 0);
+    const from = this.#whoDials(dialled);
     if (from === undefined || this.#cuts.has(pairOf(from, to))) {
       dialled.destroy();
       return;
@@ -103,8 +103,8 @@ export class LinkRelays {
     }
   }
 
-  #whoDials(port: number): string | undefined {
-    const pid = ownerOf(port, this.#pids.values());
+  #whoDials(dialled: Socket): string | undefined {
+    const pid = ownerOf(dialled, this.#pids.values());
     return [...this.#pids].find(([, known]) => known === pid)?.[0];
   }
 

@@ -4,9 +4,12 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { EmulatedNetwork } from "../../../src/experiments/network/emulated-network.js";
 import { type LinkShape, PAPER_LINKS } from "../../../src/experiments/network/link-shape.js";
+import { ownerOf } from "../../../src/experiments/network/socket-owner.js";
 
-/** What a loaded machine may add to a round trip, which passes through four sockets. */
-const SLACK_MS = 5;
+/** What the quickest of some round trips may take beside the link: it passes through four sockets. */
+const SLACK_MS = 3;
+/** A machine that is busy with other things is measured so often at most, until it had a quiet moment. */
+const ATTEMPTS = 15;
 
 let echo: Server;
 let network: EmulatedNetwork;
@@ -66,14 +69,20 @@ async function trip(socket: Socket, sizeBytes: number): Promise<number> {
   return performance.now() - startMs;
 }
 
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[values.length >> 1] as number;
-
 /** How long so many trips of one byte took, one after the other. */
 async function trips(socket: Socket, count: number): Promise<number[]> {
   const tripsMs: number[] = [];
   for (let n = 0; n < count; n++) tripsMs.push(await trip(socket, 1));
   return tripsMs;
+}
+
+/** The least of what is measured, until that is below the limit. */
+async function quickest(limitMs: number, measureMs: () => Promise<number>): Promise<number> {
+  let leastMs = Infinity;
+  for (let attempt = 0; attempt < ATTEMPTS && leastMs >= limitMs; attempt++) {
+    leastMs = Math.min(leastMs, await measureMs());
+  }
+  return leastMs;
 }
 
 describe("a link of an emulated network", () => {
@@ -87,7 +96,7 @@ describe("a link of an emulated network", () => {
       expect(firstMs).toBeGreaterThanOrEqual(2 * roundTripMs - 0.2);
       const tripsMs = await trips(socket, 21);
       expect(Math.min(...tripsMs)).toBeGreaterThanOrEqual(roundTripMs);
-      expect(median(tripsMs)).toBeLessThan(roundTripMs + SLACK_MS);
+      expect(Math.min(...tripsMs)).toBeLessThan(roundTripMs + SLACK_MS);
     },
   );
 
@@ -97,10 +106,10 @@ describe("a link of an emulated network", () => {
     const socket = await dial();
     await trip(socket, 1);
     const bytes = 2_500_000;
-    const tookMs = await trip(socket, bytes);
-    const leastMs = (bytes * 8000) / shape.bitsPerS;
-    expect(tookMs).toBeGreaterThanOrEqual(leastMs + 2 * shape.delayMs);
-    expect(tookMs).toBeLessThan(leastMs * 1.1 + 2 * shape.delayMs + 30 * SLACK_MS);
+    const leastMs = (bytes * 8000) / shape.bitsPerS + 2 * shape.delayMs;
+    const tookMs = await quickest(leastMs * 1.15, () => trip(socket, bytes));
+    expect(tookMs).toBeGreaterThanOrEqual(leastMs);
+    expect(tookMs).toBeLessThan(leastMs * 1.15);
   });
 
   test("lets no more through than its rate, over all connections together", async () => {
@@ -108,14 +117,15 @@ describe("a link of an emulated network", () => {
     await open({ delayMs: 5, bitsPerS });
     const both = await Promise.all([dial(), dial()]);
     await Promise.all(both.map((socket) => trip(socket, 1)));
-    const bytes = 250_000;
-    const startMs = performance.now();
-    await Promise.all(both.map((socket) => trip(socket, bytes)));
-    const tookMs = performance.now() - startMs;
+    const bytes = 125_000;
     // There and back at once: the rate is that of each way.
-    const leastMs = (2 * bytes * 8000) / bitsPerS;
+    const leastMs = (2 * bytes * 8000) / bitsPerS + 10;
+    const tookMs = await quickest(leastMs * 1.15, async () => {
+      const tripsMs = await Promise.all(both.map((socket) => trip(socket, bytes)));
+      return Math.max(...tripsMs);
+    });
     expect(tookMs).toBeGreaterThanOrEqual(leastMs);
-    expect(tookMs).toBeLessThan(leastMs * 1.05 + 10 + 30 * SLACK_MS);
+    expect(tookMs).toBeLessThan(leastMs * 1.15);
   });
 
   test("that is cut lets nothing through, and what it was given when it is mended", async () => {
@@ -173,7 +183,7 @@ describe("a port for processes of several places", () => {
     network.settle(process.pid, from);
     const socket = await dial(await network.openTo(to, echoPort));
     await trip(socket, 1);
-    const tookMs = median(await trips(socket, 11));
+    const tookMs = Math.min(...(await trips(socket, 11)));
     expect(tookMs).toBeGreaterThanOrEqual(roundTripMs);
     expect(tookMs).toBeLessThan(roundTripMs + SLACK_MS);
   });
@@ -192,6 +202,16 @@ describe("a port for processes of several places", () => {
     await Promise.all(both.map((socket) => trip(socket, bytes)));
     // What one dials and what the other echoes go the same way.
     expect(performance.now() - startMs).toBeGreaterThanOrEqual((2 * bytes * 8000) / bitsPerS);
+  });
+
+  test("is not misled by another connection from the same port", async () => {
+    make(shapeOf);
+    const accepted = once(echo, "connection");
+    await dial(echoPort());
+    const [dialled] = (await accepted) as [Socket];
+    expect(ownerOf(dialled, [process.ppid, process.pid])).toBe(process.pid);
+    const { remotePort, localPort = 0 } = dialled;
+    expect(ownerOf({ remotePort, localPort: localPort - 1 }, [process.pid])).toBeUndefined();
   });
 
   test("ends what a stranger dials", async () => {
