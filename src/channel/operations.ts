@@ -21,6 +21,13 @@ export function operationKind(payload: Buffer): number {
   return payload[4] as number;
 }
 
+/** True for a `set` under no condition. */
+export function isPlainSet(payload: Buffer): boolean {
+  if (operationKind(payload) !== OPERATION.set) return false;
+  const flags = payload[OPERATION_HEADER_BYTES] ?? 0;
+  return (flags & (SET_FLAG.ifVersion | SET_FLAG.ifAbsent)) === 0;
+}
+
 /** What a read does when the data here are too stale; see `docs/reference/kv.md`. */
 export type OnStale = keyof typeof ON_STALE;
 

@@ -24,6 +24,8 @@ export interface FunctionConfig {
   readonly network?: "none" | "host";
   /** Who may call it: everybody, or bearers of a token; without it as the node says. */
   readonly access?: "public" | "token";
+  /** Whether a plain `set` waits until it is stored on another node, or until it is sent; without it `awaited`. */
+  readonly remoteWrites?: "awaited" | "pipelined";
   /** The application whose manifest it is deployed by. */
   readonly application?: string;
   /** What calls it by itself, in place of what it has. */

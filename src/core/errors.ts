@@ -321,6 +321,12 @@ export const ERRORS = {
     "another node did not answer; it may or may not have been done",
     "read what is there before you do it again, or use an idempotency key",
   ),
+  ENOKI_WRITE_UNACKNOWLEDGED: define(
+    503,
+    7,
+    "a write that the function did not wait for was not acknowledged",
+    "read what is there; call again if the function may run twice, or use --remote-writes awaited",
+  ),
   ENOKI_NAMING_UNAVAILABLE: define(
     503,
     7,

@@ -24,6 +24,7 @@ const codeSchema = z.object({
     isolation: z.enum(["process", "sandbox"]),
     network: z.enum(["none", "host"]),
     access: z.enum(["public", "token"]).optional(),
+    remoteWrites: z.enum(["awaited", "pipelined"]).optional(),
     application: z.string().optional(),
     triggers: z
       .array(z.object({ on: z.string(), at: z.enum(["origin", "every", "one"]) }))
@@ -74,7 +75,8 @@ export function fromRecord(record: RevisionRecord): ClusterRevision {
     throw new EnokiError("ENOKI_NAMING_RECORD", detail);
   }
   const { build, allowBuild } = code.data;
-  const { concurrency, access, application, triggers, secrets, ...config } = code.data.function;
+  const { concurrency, access, remoteWrites, application, triggers, secrets, ...config } =
+    code.data.function;
   return {
     number: record.number,
     runtime,
@@ -87,6 +89,7 @@ export function fromRecord(record: RevisionRecord): ClusterRevision {
       ...config,
       ...(concurrency === undefined ? {} : { concurrency }),
       ...(access === undefined ? {} : { access }),
+      ...(remoteWrites === undefined ? {} : { remoteWrites }),
       ...(application === undefined ? {} : { application }),
       ...(triggers === undefined ? {} : { triggers }),
       ...(secrets === undefined ? {} : { secrets }),

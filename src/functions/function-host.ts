@@ -252,6 +252,7 @@ async function startInstance(
     process,
     operations: options.operationsFor(name),
     functionCalls: options.callsFor(name),
+    answersEarly: config.remoteWrites === "pipelined",
     log: instanceLog,
     mask,
     turn: options.turn,

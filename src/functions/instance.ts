@@ -13,6 +13,7 @@ import type { Turn } from "../ports/turn.js";
 import type { Call, CallResponse } from "./call.js";
 import { CallLine } from "./call-line.js";
 import type { CallServer } from "./calls/calls-port.js";
+import { EarlyWrites } from "./early-writes.js";
 import { FrameIntake } from "./frame-intake.js";
 import * as words from "./guest-words.js";
 import type { OperationServer } from "./operations-port.js";
@@ -34,6 +35,8 @@ export interface InstanceOptions {
   readonly process: GuestProcess;
   readonly operations: OperationServer;
   readonly functionCalls: CallServer;
+  /** A plain `set` that goes to another node is answered once it is sent. */
+  readonly answersEarly?: boolean;
   readonly log: InstanceLog;
   /** Takes secrets out of what it says of failures; `undefined` = it has none. */
   readonly mask?: SecretMask | undefined;
@@ -67,6 +70,7 @@ export class Instance {
   readonly #process: GuestProcess;
   readonly #operations: OperationServer;
   readonly #functionCalls: CallServer;
+  readonly #early: EarlyWrites | undefined;
   readonly #log: InstanceLog;
   readonly #mask: SecretMask | undefined;
   readonly #clock: Clock;
@@ -94,6 +98,7 @@ export class Instance {
     this.#process = options.process;
     this.#operations = options.operations;
     this.#functionCalls = options.functionCalls;
+    this.#early = options.answersEarly ? new EarlyWrites(options.operations) : undefined;
     this.#log = options.log;
     this.#mask = options.mask;
     this.#clock = options.clock;
@@ -299,7 +304,8 @@ export class Instance {
   #operation(id: number, payload: Buffer): void {
     const call = this.#calls.get(operationCallId(payload));
     const server = isCallOperation(payload) ? this.#functionCalls : this.#operations;
-    server.serve(this.#writer, id, call, payload);
+    if (this.#early) this.#early.serve(server, this.#writer, id, call, payload);
+    else server.serve(this.#writer, id, call, payload);
   }
 
   #ready(payload: Buffer): void {
@@ -353,7 +359,9 @@ export class Instance {
     this.#begin(this.#line?.answered(callId, nowMs));
     this.#keepNextThere();
     call.onAbandoned = undefined;
-    call.settle(outcome);
+    const acknowledged = this.#early?.settled(call);
+    if (acknowledged) void acknowledged.then((failure) => call.settle(failure ?? outcome));
+    else call.settle(outcome);
     if (this.#calls.size === 0) this.idleSinceMs = nowMs;
     if (this.#isStopping) this.#endIfDone("stopped");
     this.#events.freed(this);
@@ -424,6 +432,7 @@ export class Instance {
     if (this.#isEnded) return;
     this.#isEnded = true;
     clearTimeout(this.#pingTimer);
+    this.#early?.close();
     this.#operations.close();
     this.#functionCalls.close();
     const reason = words.describeEnd(exit, this.#endReason);

@@ -1,5 +1,7 @@
 import type { FrameWriter } from "../channel/frames.js";
+import type { NodeName } from "../core/ids.js";
 import type { Asker } from "../keygroups/asker.js";
+import type { SentSet } from "../keygroups/sent-set.js";
 
 /**
  * Serves the OPERATION frames of one instance from the keygroup that belongs to its function.
@@ -13,6 +15,11 @@ export interface OperationServer {
    * @throws ChannelError when the payload does not parse: the instance is to be ended
    */
   serve(writer: FrameWriter, id: number, asker: Asker | undefined, payload: Buffer): void;
+  /**
+   * Sends a plain `set` to the node where the data are, once and without waiting; absent or `undefined`
+   * = they are not elsewhere now, or not at `behind`: it is to be served like any other operation.
+   */
+  sendSet?(asker: Asker, payload: Buffer, behind: NodeName | undefined): SentSet | undefined;
   /** The instance is gone: its watches end and its pending answers are dropped. */
   close(): void;
 }

@@ -41,6 +41,11 @@ export interface FunctionConfig {
   readonly network: NetworkAccess;
   /** Who may call it: everybody, or bearers of a token; `undefined` = as the node says. */
   readonly access?: "public" | "token";
+  /**
+   * Whether a plain `set` waits until it is stored where the keygroup lies on another node, or until it
+   * is sent, and the response for all of them; `undefined` = awaited.
+   */
+  readonly remoteWrites?: "awaited" | "pipelined";
   /** The application whose manifest it was deployed by. */
   readonly application?: string;
   /** What calls it by itself; `undefined` = nothing. */

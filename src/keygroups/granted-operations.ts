@@ -2,7 +2,12 @@ import { FRAME, OPERATION, type FrameWriter } from "../channel/frames.js";
 import { decodeJsonOperation, decodeWithin, operationKind } from "../channel/operations.js";
 import { encodeErrorReply } from "../channel/replies.js";
 import { EnokiError } from "../core/errors.js";
-import { parseKeygroupName, type FunctionName, type KeygroupName } from "../core/ids.js";
+import {
+  parseKeygroupName,
+  type FunctionName,
+  type KeygroupName,
+  type NodeName,
+} from "../core/ids.js";
 import { LIMITS } from "../core/limits.js";
 import { includesRight, type Right } from "../core/rights.js";
 import type { Session } from "../core/session.js";
@@ -10,10 +15,16 @@ import type { TraceContext } from "../core/trace-context.js";
 import type { Asker, SendOrigin } from "./asker.js";
 import type { Grants } from "./grants.js";
 import { rightsOfOperation } from "./operation-rights.js";
+import type { SentSet } from "./sent-set.js";
 
 /** Serves the operations of one instance on one keygroup. */
 export interface KeygroupServer {
   serve(writer: FrameWriter, id: number, asker: Asker | undefined, payload: Buffer): void;
+  /**
+   * Sends a plain `set` to the node where the data are, once and without waiting; absent or `undefined`
+   * = they are not elsewhere now, or not at `behind`: it is to be served like any other operation.
+   */
+  sendSet?(asker: Asker, payload: Buffer, behind: NodeName | undefined): SentSet | undefined;
   close(): void;
 }
 
@@ -57,6 +68,11 @@ export class GrantedOperations implements KeygroupServer {
     else if (kind === OPERATION.json && this.#watches.size > 0) {
       this.#serverOfWatch(payload).serve(writer, id, asker, payload);
     } else this.#options.own.serve(writer, id, asker, payload);
+  }
+
+  /** Of the own keygroup only: see {@link KeygroupServer}. */
+  sendSet(asker: Asker, payload: Buffer, behind: NodeName | undefined): SentSet | undefined {
+    return this.#options.own.sendSet?.(asker, payload, behind);
   }
 
   close(): void {

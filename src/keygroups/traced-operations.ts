@@ -6,12 +6,15 @@ import {
   operationKind,
 } from "../channel/operations.js";
 import { decodeErrorReply, isErrorReply } from "../channel/replies.js";
+import { EnokiError } from "../core/errors.js";
+import type { NodeName } from "../core/ids.js";
 import type { Session } from "../core/session.js";
 import { withTrace, type TraceContext } from "../core/trace-context.js";
-import type { SpanKind, Tracer } from "../ports/tracer.js";
+import type { Span, SpanKind, Tracer } from "../ports/tracer.js";
 import type { Asker, SendOrigin } from "./asker.js";
 import type { KeygroupServer } from "./granted-operations.js";
 import { Replies, type Reply } from "./replies.js";
+import type { SentSet } from "./sent-set.js";
 
 /** What the operations of an instance, or of other nodes, are recorded with. */
 export interface TracedOperationsOptions {
@@ -39,24 +42,13 @@ export class TracedOperations implements KeygroupServer {
   }
 
   serve(writer: FrameWriter, id: number, asker: Asker | undefined, payload: Buffer): void {
-    const { own, tracer, keygroup, kind } = this.#options;
-    const parent = asker?.trace;
-    const asked = parent && describe(payload, keygroup);
+    const { own } = this.#options;
+    const asked = asker?.trace && this.#describe(payload);
     if (!asker || !asked || LASTING.has(asked.operation)) {
       own.serve(writer, id, asker, payload);
       return;
     }
-    const span = tracer.start({
-      name: `kv.${asked.operation}`,
-      kind,
-      parent,
-      attributes: {
-        "db.system.name": "enoki",
-        "db.operation.name": asked.operation,
-        "db.namespace": asked.keygroup,
-      },
-    });
-    const part = span ? new PartAsker(asker, span.context) : asker;
+    const { span, part } = this.#start(asker, asked);
     this.#replies.take(
       (tap, tapId) => own.serve(tap, tapId, part, payload),
       (reply) => {
@@ -68,16 +60,53 @@ export class TracedOperations implements KeygroupServer {
     );
   }
 
+  sendSet(asker: Asker, payload: Buffer, behind: NodeName | undefined): SentSet | undefined {
+    const { own } = this.#options;
+    if (!asker.trace) return own.sendSet?.(asker, payload, behind);
+    const { span, part } = this.#start(asker, this.#describe(payload));
+    const sent = own.sendSet?.(part, payload, behind);
+    sent?.stored.then(
+      (isStored) => span?.end(isStored ? undefined : "ENOKI_PEER_UNREACHABLE"),
+      (error: unknown) => span?.end(error instanceof EnokiError ? error.code : "ENOKI_INTERNAL"),
+    );
+    return sent;
+  }
+
   close(): void {
     this.#options.own.close();
   }
+
+  #describe(payload: Buffer): Asked {
+    return describe(payload, this.#options.keygroup);
+  }
+
+  #start(
+    asker: Asker,
+    { operation, keygroup }: Asked,
+  ): { readonly span: Span | undefined; readonly part: Asker } {
+    const { tracer, kind } = this.#options;
+    const span = tracer.start({
+      name: `kv.${operation}`,
+      kind,
+      parent: asker.trace,
+      attributes: {
+        "db.system.name": "enoki",
+        "db.operation.name": operation,
+        "db.namespace": keygroup,
+      },
+    });
+    return { span, part: span ? new PartAsker(asker, span.context) : asker };
+  }
+}
+
+/** An operation, as its span names it. */
+interface Asked {
+  readonly operation: string;
+  readonly keygroup: string;
 }
 
 /** @throws ChannelError for what is no operation */
-function describe(
-  payload: Buffer,
-  keygroup: string,
-): { readonly operation: string; readonly keygroup: string } {
+function describe(payload: Buffer, keygroup: string): Asked {
   const kind = operationKind(payload);
   if (kind === OPERATION.within) {
     const within = decodeWithin(payload);

@@ -36,6 +36,7 @@ export interface FunctionOptions {
   readonly isolation?: string;
   readonly network?: string;
   readonly access?: string;
+  readonly remoteWrites?: string;
   readonly on?: readonly TriggerSetting[];
   readonly allowBuild?: boolean;
 }
@@ -51,6 +52,9 @@ interface DeployOptions extends FunctionOptions {
 const SECRET_TEXT =
   "secret variable, sealed: NAME=@FILE, NAME=- for stdin, NAME as it is set here; repeatable";
 
+const REMOTE_WRITES_TEXT =
+  "a set goes on once it is stored on another node, or once it is sent there: awaited or pipelined";
+
 const FUNCTION_FLAGS = [
   "name",
   "runtime",
@@ -64,6 +68,7 @@ const FUNCTION_FLAGS = [
   "isolation",
   "network",
   "access",
+  "remoteWrites",
   "on",
   "allowBuild",
   "to",
@@ -170,6 +175,7 @@ export function addFunctionOptions(command: Command): Command {
     .option("--isolation <kind>", "process or sandbox")
     .option("--network <access>", "in a sandbox: none or host")
     .option("--access <who>", "who may call it: public, or token; else as the node says")
+    .option("--remote-writes <when>", REMOTE_WRITES_TEXT)
     .addOption(on)
     .addOption(at)
     .option("--allow-build", "let pip build source distributions");
@@ -178,7 +184,7 @@ export function addFunctionOptions(command: Command): Command {
 /** Brings flags into the form of the API; what was not said is left out, and the node checks values. */
 export function toFunctionConfig(options: FunctionOptions): FunctionConfig {
   const { runtime, env, timeout, memory, cpu, isolation, network, access, allowBuild } = options;
-  const { maxInstances, concurrency, on: triggers } = options;
+  const { maxInstances, concurrency, remoteWrites, on: triggers } = options;
   const config = {
     runtime,
     env: env === undefined ? undefined : Object.fromEntries(env.map(parseVariable)),
@@ -191,6 +197,7 @@ export function toFunctionConfig(options: FunctionOptions): FunctionConfig {
     isolation,
     network,
     access,
+    remoteWrites,
     triggers,
     allowBuild,
   };

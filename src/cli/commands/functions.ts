@@ -181,6 +181,7 @@ function describe(info: FunctionInfo): string {
     ["isolation", config.isolation],
     ["network", config.network],
     ["access", config.access],
+    ["remote writes", config.remoteWrites],
     ["application", config.application],
     ...(config.triggers ?? []).map(({ on, at }): [string, string] => ["trigger", `${on} (${at})`]),
     ...(info.failingTriggers ?? []).map(({ on, code, detail }): [string, string] => [

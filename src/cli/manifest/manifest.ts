@@ -112,6 +112,7 @@ const functionFields = z.strictObject({
   isolation: z.enum(["process", "sandbox"]).optional(),
   network: z.enum(["none", "host"]).optional(),
   access: z.enum(["public", "token"]).optional(),
+  "remote-writes": z.enum(["awaited", "pipelined"]).optional(),
   "allow-build": z.boolean().optional(),
   secrets: secretSourcesField.optional(),
   triggers: triggers.optional(),
@@ -165,12 +166,14 @@ export async function parseManifest(
 
 function configOf(fields: z.output<typeof functionFields>): FunctionConfig {
   const { path: _path, nodes: _nodes, data: _data, secrets: _secrets, env = {}, ...rest } = fields;
-  const { "max-instances": maxInstances, "allow-build": allowBuild, cpu, memory, ...same } = rest;
+  const { "max-instances": maxInstances, "allow-build": allowBuild, ...others } = rest;
+  const { "remote-writes": remoteWrites, cpu, memory, ...same } = others;
   const texts = Object.entries(env).map(([name, value]) => [name, String(value)]);
   return said({
     ...same,
     maxInstances,
     allowBuild,
+    remoteWrites,
     cpu: cpu === undefined ? undefined : String(cpu),
     memory: memory === undefined ? undefined : String(memory),
     // why always: a variable that is no longer there is to go.

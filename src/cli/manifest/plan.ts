@@ -161,6 +161,7 @@ function compareConfig(known: FunctionConfig | undefined, wanted: FunctionConfig
       ["isolation", known?.isolation, wanted.isolation],
       ["network", known?.network, wanted.network],
       ["access", known && (known.access ?? "none"), wanted.access],
+      ["remote-writes", known && (known.remoteWrites ?? "awaited"), wanted.remoteWrites],
       [
         "triggers",
         known && triggersText(known.triggers),

@@ -96,6 +96,7 @@ function toFunctionConfig(said: z.output<typeof functionConfigSchema>): DeployRe
     ...(said.isolation === undefined ? {} : { isolation: said.isolation }),
     ...(said.network === undefined ? {} : { network: said.network }),
     ...(said.access === undefined ? {} : { access: said.access }),
+    ...(said.remoteWrites === undefined ? {} : { remoteWrites: said.remoteWrites }),
     ...(said.application === undefined ? {} : { application: said.application }),
     ...(said.triggers === undefined ? {} : { triggers: parseTriggers(said.triggers) }),
   };

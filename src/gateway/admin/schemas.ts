@@ -29,6 +29,7 @@ export const functionConfigSchema = z
     isolation: z.enum(["process", "sandbox"]).optional(),
     network: z.enum(["none", "host"]).optional(),
     access: z.enum(["public", "token"]).optional(),
+    remoteWrites: z.enum(["awaited", "pipelined"]).optional(),
     application: applicationField.optional(),
     /** In place of those that it has. */
     triggers: z.array(triggerSchema).optional(),
@@ -49,6 +50,8 @@ const effectiveConfigSchema = z
     network: z.enum(["none", "host"]),
     /** Who may call it; absent = as the node says. */
     access: z.enum(["public", "token"]).optional(),
+    /** How long a plain `set` that goes to another node waits; absent = awaited. */
+    remoteWrites: z.enum(["awaited", "pipelined"]).optional(),
     /** The application whose manifest it was deployed by. */
     application: z.string().optional(),
     /** What calls it by itself; absent = nothing. */

@@ -90,6 +90,7 @@ function showConfig(config: FunctionConfig): z.input<typeof schemas.functionSche
     isolation: config.isolation,
     network: config.network,
     ...(config.access === undefined ? {} : { access: config.access }),
+    ...(config.remoteWrites === undefined ? {} : { remoteWrites: config.remoteWrites }),
     ...(config.application === undefined ? {} : { application: config.application }),
     ...(config.triggers?.length ? { triggers: config.triggers.map(showTrigger) } : {}),
     ...(config.secrets === undefined ? {} : { secrets: Object.keys(config.secrets) }),

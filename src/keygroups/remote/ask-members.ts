@@ -54,6 +54,11 @@ export async function askMembers(question: MembersQuestion): Promise<OperationAn
   throw refusal;
 }
 
+/** True for an error with which certainly nothing was done, and the same may be done a moment later. */
+export function isUndone({ code }: EnokiError): boolean {
+  return UNDONE.has(code) || code === "ENOKI_QUEUE_FULL";
+}
+
 function mayMoveOn({ code }: EnokiError, isStaleElsewhere: boolean): boolean {
   return UNDONE.has(code) || (code === "ENOKI_STALE" && isStaleElsewhere);
 }

@@ -6,7 +6,12 @@ import {
   operationKind,
   type FreshRead,
 } from "../../channel/operations.js";
-import { encodeErrorReply, encodeJsonReply } from "../../channel/replies.js";
+import {
+  decodeErrorReply,
+  encodeErrorReply,
+  encodeJsonReply,
+  isErrorReply,
+} from "../../channel/replies.js";
 import { EnokiError } from "../../core/errors.js";
 import type { KeygroupName, NodeName } from "../../core/ids.js";
 import type { Session, SessionEntry } from "../../core/session.js";
@@ -18,7 +23,8 @@ import type { Asker } from "../asker.js";
 import type { Keygroup } from "../keygroup.js";
 import { KeygroupOperations } from "../operation-server.js";
 import { readSessionToken, writeSessionToken } from "../session-tokens.js";
-import { askMembers } from "./ask-members.js";
+import type { SentSet } from "../sent-set.js";
+import { askMembers, isUndone } from "./ask-members.js";
 import { encodeOperation, type OperationAnswer } from "./operation-request.js";
 import type { KeygroupRoute } from "./route.js";
 import { RoutedWatches } from "./routed-watches.js";
@@ -80,6 +86,16 @@ export class RoutedOperations {
       if (here) this.#here(here).serve(writer, id, asker, payload);
       else this.#send(writer, id, asker, payload);
     }
+  }
+
+  /** See `KeygroupServer`: one try at the best member. */
+  sendSet(asker: Asker, payload: Buffer, behind: NodeName | undefined): SentSet | undefined {
+    const { keygroup, moving, members, serving } = this.#options;
+    if (this.#isClosed || moving?.route.held) return undefined;
+    if (!asker.isElsewhere && serving()) return undefined;
+    const [to] = members(asker.session?.keygroups.get(keygroup));
+    if (to === undefined || (behind !== undefined && to !== behind)) return undefined;
+    return { to, stored: this.#sendSet(asker, payload, to) };
   }
 
   close(): void {
@@ -159,6 +175,18 @@ export class RoutedOperations {
     );
   }
 
+  async #sendSet(asker: Asker, payload: Buffer, to: NodeName): Promise<boolean> {
+    try {
+      const { payload: reply } = await this.#askOnce(asker, payload, undefined, undefined, [to]);
+      if (!isErrorReply(reply)) return true;
+      const { code, message } = decodeErrorReply(reply);
+      throw new EnokiError(code as EnokiError["code"], String(message));
+    } catch (error) {
+      if (error instanceof EnokiError && isUndone(error)) return false;
+      throw error;
+    }
+  }
+
   /** `undefined`: the operation is to be served again, for the route has turned, or is about to. */
   async #ask(
     asker: Asker | undefined,
@@ -191,6 +219,7 @@ export class RoutedOperations {
     payload: Buffer,
     fresh: FreshRead | undefined,
     staleHere: EnokiError | undefined,
+    only?: readonly NodeName[],
   ): Promise<OperationAnswer> {
     const { keygroup, members, clock } = this.#options;
     const session = asker?.session;
@@ -199,11 +228,11 @@ export class RoutedOperations {
       invocation: asker?.idBytes,
       depth: asker?.origin?.depth,
       trace: asker?.trace,
-      session: session ? writeSessionToken(only(session, keygroup), undefined) : "",
+      session: session ? writeSessionToken(partOf(session, keygroup), undefined) : "",
       payload,
     });
     const answer = await askMembers({
-      members: members(session?.keygroups.get(keygroup)),
+      members: only ?? members(session?.keygroups.get(keygroup)),
       requests: this.#counted,
       body,
       withinMs: fresh?.withinMs ?? 0,
@@ -237,7 +266,7 @@ function hasTurned({ here, held }: Pick<KeygroupRoute, "here" | "held">): boolea
 }
 
 /** What of a session concerns one keygroup. */
-function only({ hlc, keygroups }: Session, keygroup: KeygroupName): Session {
+function partOf({ hlc, keygroups }: Session, keygroup: KeygroupName): Session {
   const entry = keygroups.get(keygroup);
   return { hlc, keygroups: new Map(entry && [[keygroup, entry]]) };
 }
