@@ -1,4 +1,4 @@
-"""The moving average of the paper (Figure 3): four trips to the store, each awaited before the next."""
+"""The moving average of the paper (Figure 3): two reads and two writes, one after the other."""
 
 import kv
 

@@ -14,11 +14,13 @@ interface Variant {
   readonly name: string;
   readonly folder: string;
   readonly trips: number;
+  readonly remoteWrites: "awaited" | "pipelined";
 }
 
 const VARIANTS: readonly Variant[] = [
-  { name: "python-awaited", folder: "average-python", trips: 4 },
-  { name: "typescript-parallel", folder: "average-typescript", trips: 2 },
+  { name: "python-awaited", folder: "average-python", trips: 4, remoteWrites: "awaited" },
+  { name: "python-sent", folder: "average-python", trips: 3, remoteWrites: "pipelined" },
+  { name: "typescript-parallel", folder: "average-typescript", trips: 2, remoteWrites: "awaited" },
 ];
 
 const EXTENT: AtScale<Extent> = {
@@ -51,21 +53,23 @@ export const FIGURE_3: Experiment = {
 
 function settings(): readonly Setting[] {
   return ["edge", "cloud"].flatMap((data) =>
-    VARIANTS.map(({ name: variant, folder, trips }) => ({
+    VARIANTS.map(({ name: variant, ...how }) => ({
       name: `${data}-${variant}`,
-      parameters: { data, variant, folder, trips, ratePerS: RATE_PER_S, connections: "fresh" },
+      parameters: { data, variant, ...how, ratePerS: RATE_PER_S, connections: "fresh" },
     })),
   );
 }
 
 async function measure(testbed: Testbed, point: Point): ReturnType<Measure> {
   const { data, folder, trips } = point.parameters;
+  const { remoteWrites } = point.parameters as unknown as Variant;
   const isAtCloud = data === "cloud";
   const deployment = {
     name: `figure-3-${point.name}`,
     folder: functionFolder(`experiments/functions/${String(folder)}`),
     nodes: [EDGE],
     data: `at:${isAtCloud ? CLOUD : EDGE}`,
+    config: { remoteWrites },
   } as const;
   await testbed.deploy(deployment);
   const floor = await testbed.floor({
