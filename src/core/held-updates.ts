@@ -2,7 +2,8 @@ import { formatDot } from "./dot.js";
 import type { Update } from "./update.js";
 import type { Vector } from "./vector.js";
 
-const HELD_UPDATES_MAX = 1024;
+/** So many updates may wait unless a replica is opened otherwise. */
+export const HELD_UPDATES_MAX = 1024;
 const HELD_BYTES_MAX = 4 * 1024 * 1024;
 
 /**
@@ -11,7 +12,12 @@ const HELD_BYTES_MAX = 4 * 1024 * 1024;
  */
 export class HeldUpdates {
   readonly #updates = new Map<string, Update>();
+  readonly #updatesMax: number;
   #sizeBytes = 0;
+
+  constructor(updatesMax: number) {
+    this.#updatesMax = updatesMax;
+  }
 
   /** How many wait. */
   get size(): number {
@@ -23,7 +29,7 @@ export class HeldUpdates {
     const name = formatDot(update.dot);
     if (this.#updates.has(name)) return true;
     const sizeBytes = sizeOf(update);
-    if (this.size >= HELD_UPDATES_MAX || this.#sizeBytes + sizeBytes > HELD_BYTES_MAX) return false;
+    if (this.size >= this.#updatesMax || this.#sizeBytes + sizeBytes > HELD_BYTES_MAX) return false;
     this.#updates.set(name, update);
     this.#sizeBytes += sizeBytes;
     return true;

@@ -43,6 +43,8 @@ export interface OpenOptions {
   readonly founding?: Founding;
   /** Bytes that a catch-up may stage; more than that is better joined afresh. */
   readonly stagedBytesMax?: number;
+  /** Updates that may wait for earlier ones; more are dropped, and come with a catch-up. */
+  readonly heldUpdatesMax?: number;
   /** The `hlc` of the object that was thrown away in this process; else the stored bound counts. */
   readonly hlc?: number;
 }

@@ -1,5 +1,5 @@
 import { lostToUpdate } from "./conflicts.js";
-import { HeldUpdates } from "./held-updates.js";
+import { HELD_UPDATES_MAX, HeldUpdates } from "./held-updates.js";
 import { ItemChanges } from "./item-changes.js";
 import { decodeItem } from "./item.js";
 import { applyVersion, pushRowChanges } from "./live-set.js";
@@ -10,10 +10,11 @@ import type { ReceiveEffects, Update, UpdateEntry } from "./update.js";
 /** Step 2: updates as their origins send them, and those that wait for others. */
 export class DirectUpdates {
   readonly #state: ReplicaState;
-  readonly #held = new HeldUpdates();
+  readonly #held: HeldUpdates;
 
-  constructor(state: ReplicaState) {
+  constructor(state: ReplicaState, heldUpdatesMax = HELD_UPDATES_MAX) {
     this.#state = state;
+    this.#held = new HeldUpdates(heldUpdatesMax);
   }
 
   /** Applies an update and whatever waited for it, or lets it wait, or ignores it. */

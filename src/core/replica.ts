@@ -61,10 +61,11 @@ export class Replica {
   readonly #acknowledgements: Acknowledgements;
   readonly #collector = new Collector();
 
-  private constructor(loaded: Loaded, { policy, stagedBytesMax }: OpenOptions) {
+  private constructor(loaded: Loaded, options: OpenOptions) {
+    const { policy, stagedBytesMax, heldUpdatesMax } = options;
     this.policy = policy;
     this.#state = new ReplicaState(loaded);
-    this.#updates = new DirectUpdates(this.#state);
+    this.#updates = new DirectUpdates(this.#state, heldUpdatesMax);
     const bytesMax = stagedBytesMax ?? STAGED_BYTES_MAX;
     this.#catchUps = new IncomingCatchUps(this.#state, bytesMax);
     this.#acknowledgements = new Acknowledgements(this.#state.vector);

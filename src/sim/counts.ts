@@ -14,6 +14,14 @@ export class Counts {
     for (const [what, count] of other.#counts) this.add(what, count);
   }
 
+  /** All counts and a zero for each of `names` without one, by name. */
+  entriesWith(names: readonly string[]): [what: string, count: number][] {
+    const all = new Counts();
+    for (const name of names) all.add(name, 0);
+    all.merge(this);
+    return all.entries();
+  }
+
   /** All counts, by name. */
   entries(): [what: string, count: number][] {
     return [...this.#counts].sort(([left], [right]) => (left < right ? -1 : 1));

@@ -17,14 +17,19 @@ export const MUST_HAPPEN: readonly string[] = [
   ...["up", "down", "full"].map((what) => `link.${what}`),
   // A power cut that loses something, a process that dies, a disk that is lost, a clean stop.
   ...["older", "power", "process", "disk", "stop"].map((how) => `crash.${how}`),
-  ...["serving", "gaveUp", "left", "rejoin"].map((what) => `member.${what}`),
+  ...["serving", "gaveUp", "left", "rejoin", "mustRejoin", "replaced", "stayed"].map(
+    (what) => `member.${what}`,
+  ),
   "record.ignored",
-  // Direct updates: in order, too early, once more.
-  ...["applied", "held", "ignored"].map((outcome) => `update.${outcome}`),
-  // Chunks: one of several, the last one, the last one of a join, one that came out of order.
-  ...["held", "applied", "joined", "ignored"].map((outcome) => `chunk.${outcome}`),
+  // Direct updates: in order, too early, once more, too early and without room.
+  ...["applied", "held", "ignored", "dropped"].map((outcome) => `update.${outcome}`),
+  // Chunks: one of several, the last one, the last one of a join, one that came out of order, too many, a wrong one.
+  ...["held", "applied", "joined", "ignored", "rejoin", "rejected"].map(
+    (outcome) => `chunk.${outcome}`,
+  ),
   ...["Begun", "Completed", "Broken", "Served"].map((what) => `host.catchUps${what}Total`),
   "host.refusalsReceivedTotal",
+  "host.resetsReceivedTotal",
   "host.outboxesDroppedTotal",
   "host.strangersTotal",
   // Heartbeats that tell of others, and those that came after a lost one.
@@ -34,7 +39,7 @@ export const MUST_HAPPEN: readonly string[] = [
   // Garbage that may go, and garbage that must wait; dead origins that leave the vector.
   ...["some", "none"].map((what) => `collect.${what}`),
   "origin.retired",
-  "write.excused",
+  ...["excused", "unsynced"].map((what) => `write.${what}`),
   "client.read",
   "client.write",
   ...["waits", "reached"].map((what) => `session.${what}`),
@@ -44,9 +49,14 @@ export const MUST_HAPPEN: readonly string[] = [
   "call.lost",
   "staleness.some",
   "staleness.none",
-  ...["DISK_FULL", "DRAINING", "TYPE_MISMATCH", "SESSION_LOST", "SESSION_NOT_REACHED"].map(
-    (code) => `refused.ENOKI_${code}`,
-  ),
+  ...[
+    "DISK_FULL",
+    "DRAINING",
+    "TYPE_MISMATCH",
+    "VERSION_CONFLICT",
+    "SESSION_LOST",
+    "SESSION_NOT_REACHED",
+  ].map((code) => `refused.ENOKI_${code}`),
 ];
 
 /** Those of {@link MUST_HAPPEN} that did not. */

@@ -125,7 +125,7 @@ export class Faults {
         return true;
       case "clockJump":
         clock.skewMs = Math.floor((random.next() - 0.5) * 2 * this.#at.plan.skewMaxMs);
-        return true;
+        return this.#at.plan.skewMaxMs > 0;
       default: {
         const { backlogBytesMax } = this.#at.plan.network;
         network.plan = { ...network.plan, backlogBytesMax: 100 };

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 
+import { MUST_HAPPEN } from "./coverage.js";
 import { FAULT_KINDS, drawPlan, type FaultKind, type PlanOverrides } from "./plan.js";
 import { measureAll, scalePage, scaleTable } from "./scale.js";
 import { runScenario } from "./scenario.js";
@@ -96,7 +97,8 @@ async function runs(args: Arguments): Promise<SeedsSummary> {
   }
   const workers = runs === 1 ? 1 : workersOf(args);
   const summary = await runSeeds({ first, runs, overrides, workers, say });
-  for (const [what, count] of summary.counts.entries()) say(`${what.padEnd(34)} ${count}`);
+  for (const [what, count] of summary.counts.entriesWith(MUST_HAPPEN))
+    say(`${what.padEnd(34)} ${count}`);
   return summary;
 }
 

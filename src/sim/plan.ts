@@ -29,6 +29,8 @@ export interface Plan {
   readonly skewMaxMs: number;
   /** What a replica may stage of a catch-up. */
   readonly stagedBytesMax: number;
+  /** Updates that may wait at a replica for earlier ones; `undefined` = as in production. */
+  readonly heldUpdatesMax: number | undefined;
   /** Longest time until a node sees a record. */
   readonly recordLateMs: number;
   /** How long faults and writes go on. */
@@ -108,6 +110,7 @@ export function drawPlan(seed: number, overrides: PlanOverrides = {}): Plan {
     },
     skewMaxMs: overrides.skewMaxMs ?? (random.next() < 0.5 ? 0 : 150),
     stagedBytesMax: random.next() < 0.15 ? 600 : 1_000_000,
+    heldUpdatesMax: seed % 16 === 13 ? 2 : undefined,
     recordLateMs: overrides.recordLateMs ?? (random.next() < 0.5 ? 60 : 900),
     chaosMs: 2500,
     calmMs: seed % 4 === 0 ? 300 : 0,

@@ -219,6 +219,7 @@ class Run {
         chunkWindow: plan.chunkWindow,
       },
       stagedBytesMax: plan.stagedBytesMax,
+      heldUpdatesMax: plan.heldUpdatesMax,
       faulty: this.#faulty,
       events: {
         happened: (what, { name }) => {

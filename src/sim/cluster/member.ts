@@ -71,9 +71,13 @@ export async function openMember(opening: MemberOpening): Promise<RunningMember 
       isServing: member === record.founder,
     },
     openReplica: (reader, open) => {
-      const { stagedBytesMax } = parts;
-      const hlc = faulty.hlc === undefined ? {} : { hlc: faulty.hlc };
-      const opened = Replica.open(reader, { ...open, stagedBytesMax, ...hlc });
+      const { stagedBytesMax, heldUpdatesMax } = parts;
+      const opened = Replica.open(reader, {
+        ...open,
+        stagedBytesMax,
+        ...(heldUpdatesMax !== undefined && { heldUpdatesMax }),
+        ...(faulty.hlc !== undefined && { hlc: faulty.hlc }),
+      });
       faulty.replica?.(opened.replica);
       events.opened(node, opened);
       return opened;

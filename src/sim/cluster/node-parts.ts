@@ -30,6 +30,8 @@ export interface SimNodeParts {
   readonly timing: Partial<ReplicationTiming>;
   readonly skewMs: number;
   readonly stagedBytesMax: number;
+  /** Updates that may wait for earlier ones; as many as in production without it. */
+  readonly heldUpdatesMax?: number | undefined;
   readonly events: SimNodeEvents;
   readonly faulty: FaultyParts;
   /** What reacts to changes of the replica that is opened, until `isAlive` says no more. */
