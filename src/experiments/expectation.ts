@@ -13,13 +13,26 @@ const AROUND_S = 4;
 const SAMPLE_BYTES = 28;
 const SAMPLES_PER_S = 50;
 
+/** What a run will take. */
+export interface Expectation {
+  readonly seconds: number;
+  /** Of the results. */
+  readonly bytes: number;
+  /** What nodes hold on disk meanwhile, at most. */
+  readonly storedBytes: number;
+}
+
 /** What a run will take: time, and bytes on disk. */
-export function expectationOf(tasks: readonly Task[]): { seconds: number; bytes: number } {
+export function expectationOf(tasks: readonly Task[]): Expectation {
   const bytes = tasks.map(
     ({ experiment, point }) =>
       (experiment.samplesPerS ?? SAMPLES_PER_S) * point.loadS * SAMPLE_BYTES,
   );
-  return { seconds: new RemainingTime().of(tasks), bytes: sum(bytes) };
+  const stored = tasks.map(
+    ({ experiment, point }) => (experiment.storedBytesPerS ?? 0) * point.loadS,
+  );
+  const storedBytes = stored.reduce((most, one) => Math.max(most, one), 0);
+  return { seconds: new RemainingTime().of(tasks), bytes: sum(bytes), storedBytes };
 }
 
 /** How long the rest of a run will take, from what its beginning took. */

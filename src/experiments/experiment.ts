@@ -23,6 +23,8 @@ export interface Experiment {
   readonly title: string;
   /** About how many samples a second its points give: from it follows the expected use of disk. */
   readonly samplesPerS?: number;
+  /** About how much data a second its points store at most; they lie on disk until the point ends. */
+  readonly storedBytesPerS?: number;
   /** What is measured at that scale, repeats included, in the order of measuring. */
   points(scale: Scale): readonly Point[];
   /**

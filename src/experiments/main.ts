@@ -1,4 +1,5 @@
 import { readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { describeMachine, type Machine } from "../bench/machine.js";
@@ -57,11 +58,12 @@ async function measure(
   store: ResultStore,
   onStart: (measuring: Measuring) => void,
 ): Promise<readonly Failure[]> {
-  const { seconds, bytes } = expectationOf(tasks);
+  const { seconds, bytes, storedBytes } = expectationOf(tasks);
   say(
     `${tasks.length} points: about ${lengthText(seconds)} and ${sizeText(bytes)} of disk ` +
       `in ${folder}, less what is there`,
   );
+  if (storedBytes > 0) say(`nodes hold up to ${sizeText(storedBytes)} in ${tmpdir()} meanwhile`);
   const machine = await lookAtMachine();
   await writeFile(join(folder, MACHINE_FILE), `${JSON.stringify(machine, null, 2)}\n`);
   const { commit } = machine;

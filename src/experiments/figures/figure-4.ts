@@ -39,6 +39,7 @@ export const FIGURE_4: Experiment = {
   figure: "4",
   title: "Throughput of reads and writes by size, with the data at the edge and in the cloud",
   samplesPerS: 1500,
+  storedBytesPerS: 150_000_000,
   points: (scale) => repeated("4", EXTENT[scale], settings(EXTENT[scale].sizesBytes)),
   open: async ({ resources }) => {
     const testbed = await Testbed.open({ resources, edges: 1 });

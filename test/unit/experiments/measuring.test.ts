@@ -166,8 +166,9 @@ test("ends where it is, keeps what it has and stores nothing of the point under 
 
 describe("expectations", () => {
   test("say how long and how much, and learn how long points take around their load", () => {
-    const tasks = tasksOf({ ...good("4"), samplesPerS: 1000 }, "a", "b");
-    expect(expectationOf(tasks)).toEqual({ seconds: 10, bytes: 2 * 1000 * 28 });
+    const tasks = tasksOf({ ...good("4"), samplesPerS: 1000, storedBytesPerS: 3000 }, "a", "b");
+    const expected = { seconds: 10, bytes: 2 * 1000 * 28, storedBytes: 3000 };
+    expect(expectationOf(tasks)).toEqual(expected);
     const remaining = new RemainingTime();
     expect(remaining.of(tasks)).toBe(10);
     remaining.took(point("4", "a"), 4);
