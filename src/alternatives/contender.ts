@@ -9,6 +9,12 @@ import type { Work } from "./work.js";
  */
 export type Durability = "memory" | "relaxed" | "strict";
 
+/**
+ * Where data lie that no sync has to wait for: on a file system in memory, so they survive the end of
+ * every process and no power cut.
+ */
+export const TMPFS = "/dev/shm";
+
 /** Where contenders find what they are made of. */
 export interface Surroundings {
   /** Processes and folders, ended and removed once they are no longer used. */

@@ -14,14 +14,21 @@ export interface Daemon {
   readonly args: readonly string[];
   /** Added to the environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** It says that it is ready, or where it listens, in the first line on stdout; others are only heard. */
+  readonly saysReady?: boolean;
 }
 
-/** Starts a daemon; resolves with the first line that it prints, wherever it prints it. */
+/** Starts a daemon; resolves with the first line that it prints: on stdout, or anywhere. */
 export function startDaemon(resources: Resources, daemon: Daemon): Promise<Server> {
-  const { command, args, env = {} } = daemon;
+  const { command, args, env = {}, saysReady = false } = daemon;
   const settings = Object.entries({ ...env, PATH }).map(([name, value]) => `${name}=${value}`);
-  const shell = ["sh", "-c", 'exec "$0" "$@" 2>&1', command, ...args];
-  return resources.startServer("env", [...settings, ...shell]);
+  const merged = ["sh", "-c", 'exec "$0" "$@" 2>&1'];
+  return resources.startServer("env", [
+    ...settings,
+    ...(saysReady ? [] : merged),
+    command,
+    ...args,
+  ]);
 }
 
 /** Waits until a socket takes connections. @throws Error when it takes too long */

@@ -1,6 +1,6 @@
 import type { Machine } from "../bench/machine.js";
 import { conditions, formatNumber, markdownRows } from "../bench/report.js";
-import { verdictOf } from "../bench/results.js";
+import { verdictOf, type Target, type Verdict } from "../bench/results.js";
 import { median, spreadOf, type Spread } from "../bench/statistics.js";
 import { table } from "../cli/output.js";
 import type { Absence, Comparison, Lane, LagResult, WorkResult } from "./results.js";
@@ -48,7 +48,7 @@ export function markdownReport(report: PeersReport): string {
 export function jsonReport(report: PeersReport): string {
   const comparisons = comparisonsOf(report.works, report.lags).map((comparison) => ({
     ...comparison,
-    verdict: verdictOf(comparison),
+    verdict: comparisonVerdict(comparison),
   }));
   return `${JSON.stringify({ ...report, comparisons }, null, 2)}\n`;
 }
@@ -85,11 +85,18 @@ function sectionsOf(report: PeersReport): Section[] {
 
 function comparisonCells(comparison: Comparison): string[] {
   const { title, against, value, target, invalid } = comparison;
-  const bound =
-    "atLeast" in target ? `≥ ${target.atLeast.toFixed(1)}` : `≤ ${target.atMost.toFixed(1)}`;
-  const verdict = verdictOf(comparison);
-  const said = verdict === "misses" ? "MISSES" : verdict;
-  return [title, against, spread(value, 2), bound, invalid === undefined ? said : invalid];
+  const verdict = comparisonVerdict(comparison) ?? "";
+  const said = invalid ?? (verdict === "misses" ? "MISSES" : verdict);
+  return [title, against, spread(value, 2), target === undefined ? "" : boundOf(target), said];
+}
+
+function boundOf(target: Target): string {
+  return "atLeast" in target ? `≥ ${target.atLeast.toFixed(1)}` : `≤ ${target.atMost.toFixed(1)}`;
+}
+
+/** `undefined` where there is no target. */
+function comparisonVerdict({ target, ...rest }: Comparison): Verdict | undefined {
+  return target && verdictOf({ ...rest, target });
 }
 
 function laneCells(lane: Lane): string[] {

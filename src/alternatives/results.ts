@@ -43,7 +43,8 @@ export interface Comparison {
   readonly against: string;
   /** Enoki's divided by the other's. */
   readonly value: Spread;
-  readonly target: Target;
+  /** Absent where it is only told. */
+  readonly target?: Target;
   /** Why it counts for nothing. */
   readonly invalid?: string;
 }

@@ -13,18 +13,30 @@ interface LoadTarget {
   /** Of Enoki's lanes. */
   readonly durability: Durability;
   readonly against: (lane: Lane) => boolean;
-  readonly target: Target;
+  /** Absent where it is only told. */
+  readonly target?: Target;
 }
 
-const isPlatform = ({ system }: Lane): boolean => SYSTEMS[system].kind === "platform";
+/** All platforms sync before they answer, unless their data lie where nothing is synced. */
+const isPlatform =
+  (which: "as it is" | "data on tmpfs") =>
+  ({ system, durability }: Lane): boolean =>
+    SYSTEMS[system].kind === "platform" &&
+    durability === (which === "as it is" ? "strict" : "relaxed");
 
 const LOAD_TARGETS: readonly LoadTarget[] = [
   {
     work: "average",
     title: "moving average, relaxed",
     durability: "relaxed",
-    against: isPlatform,
+    against: isPlatform("as it is"),
     target: { atLeast: 5 },
+  },
+  {
+    work: "average",
+    title: "moving average, relaxed",
+    durability: "relaxed",
+    against: isPlatform("data on tmpfs"),
   },
   {
     work: "average",
@@ -37,7 +49,7 @@ const LOAD_TARGETS: readonly LoadTarget[] = [
     work: "average",
     title: "moving average, strict",
     durability: "strict",
-    against: (lane) => isPlatform(lane) && lane.durability === "strict",
+    against: isPlatform("as it is"),
     target: { atLeast: 2 },
   },
   {
@@ -88,7 +100,7 @@ function loadComparison(
     title: `${title}: ${ours.title}`,
     against: best.title,
     value: spreadOfRatios(ratesOf(ours), bases),
-    target,
+    ...(target === undefined ? {} : { target }),
     ...(invalid === undefined ? {} : { invalid }),
   };
 }

@@ -43,9 +43,9 @@ export class Resources {
     return scope;
   }
 
-  /** Makes an empty folder that lives until {@link Resources.release}. */
-  async makeFolder(): Promise<string> {
-    const folder = await mkdtemp(join(tmpdir(), "enoki-bench-"));
+  /** Makes an empty folder, below `parent`, that lives until {@link Resources.release}. */
+  async makeFolder(parent = tmpdir()): Promise<string> {
+    const folder = await mkdtemp(join(parent, "enoki-bench-"));
     this.#folders.push(folder);
     return folder;
   }

@@ -18,6 +18,8 @@ export interface RequestShape {
   readonly method: "GET" | "POST";
   readonly body?: string;
   readonly contentType?: string;
+  /** Asked for in turn, in place of the path of the URL. */
+  readonly paths?: readonly string[];
 }
 
 /** What one run of wrk saw. */
@@ -60,13 +62,23 @@ export async function runWrk(resources: Resources, request: LoadRequest): Promis
 }
 
 /** The script that gives wrk its request and prints the result as one line of JSON. */
-export function luaScript({ method, body, contentType }: RequestShape): string {
+export function luaScript({ method, body, contentType, paths }: RequestShape): string {
   const lines = [`wrk.method = ${JSON.stringify(method)}`];
   if (body !== undefined) lines.push(`wrk.body = ${JSON.stringify(body)}`);
   if (contentType !== undefined) {
     lines.push(`wrk.headers["content-type"] = ${JSON.stringify(contentType)}`);
   }
+  if (paths !== undefined) lines.push(luaTurns(paths));
   return `${lines.join("\n")}\n${LUA_RESULT}`;
+}
+
+function luaTurns(paths: readonly string[]): string {
+  return `local paths = { ${paths.map((path) => JSON.stringify(path)).join(", ")} }
+local turn = 0
+function request()
+  turn = turn % #paths + 1
+  return wrk.format(nil, paths[turn])
+end`;
 }
 
 const LUA_RESULT = `

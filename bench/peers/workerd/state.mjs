@@ -2,25 +2,25 @@
 import { DurableObject } from "cloudflare:workers";
 
 export class State extends DurableObject {
-  async prepare(valueBytes) {
-    const { storage } = this.ctx;
-    for (let i = 0; i < 10; i++) storage.put(`reading/${i}`, 20 + i);
-    storage.put("latest", "9");
-    await storage.put("large", new Uint8Array(valueBytes).fill(7));
+  prepare(valueBytes) {
+    const { kv } = this.ctx.storage;
+    for (let i = 0; i < 10; i++) kv.put(`reading/${i}`, 20 + i);
+    kv.put("latest", "9");
+    kv.put("large", new Uint8Array(valueBytes).fill(7));
   }
 
-  /** Writes are not awaited: the object's output gate holds the answer back until they are stored. */
-  async average(reading) {
-    const { storage } = this.ctx;
-    const latest = Number((await storage.get("latest")) ?? "-1") + 1;
-    storage.put(`reading/${latest % 10}`, Number(reading));
-    storage.put("latest", String(latest));
-    const readings = [...(await storage.list({ prefix: "reading/" })).values()];
+  /** The object's output gate holds the answer back until what was written is stored. */
+  average(reading) {
+    const { kv } = this.ctx.storage;
+    const latest = Number(kv.get("latest") ?? "-1") + 1;
+    kv.put(`reading/${latest % 10}`, Number(reading));
+    kv.put("latest", String(latest));
+    const readings = Array.from(kv.list({ prefix: "reading/" }), ([, value]) => value);
     return { count: latest + 1, average: readings.reduce((a, b) => a + b, 0) / readings.length };
   }
 
-  async read() {
-    return (await this.ctx.storage.get("large")).length;
+  read() {
+    return this.ctx.storage.kv.get("large").length;
   }
 }
 

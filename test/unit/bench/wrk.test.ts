@@ -19,6 +19,12 @@ test("rates and latencies come from the line that the script prints", () => {
   });
 });
 
+test("paths are asked for in turn", () => {
+  expect(luaScript({ method: "GET", paths: ["/a", "/b"] })).toContain(
+    'local paths = { "/a", "/b" }\nlocal turn = 0\nfunction request()',
+  );
+});
+
 test("output without a result is an error that shows it", () => {
   expect(() => parseLoad("unable to connect")).toThrow("unable to connect");
 });
