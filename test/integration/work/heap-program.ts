@@ -6,6 +6,7 @@ import { connect, type Socket } from "node:net";
 
 import { deployFiles } from "../../helpers/node-calls.js";
 import { PROCESS_ISOLATION, startNode } from "../../helpers/running-node.js";
+import { bytesInUse } from "./bytes-in-use.js";
 
 const CONNECTIONS = 32;
 const [callsPerRound = 0, rounds = 0] = process.argv.slice(2).map(Number);
@@ -42,11 +43,4 @@ function callAgainAndAgain(socket: Socket, calls: number): Promise<void> {
     });
     socket.write(request);
   });
-}
-
-function bytesInUse(): { heap: number; external: number } {
-  if (!globalThis.gc) throw new Error("run with --expose-gc");
-  for (let i = 0; i < 3; i++) globalThis.gc();
-  const { heapUsed, external } = process.memoryUsage();
-  return { heap: heapUsed, external };
 }
