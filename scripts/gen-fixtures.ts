@@ -1,20 +1,25 @@
 /**
  * Writes `test/fixtures/format-1`: rows that real replicas have stored, and what they say.
- * Run it with `npm run fixtures` only when format 1 gains rows; bytes that lie there
- * already must not change, because stores in the world hold them.
+ * Run it with `npm run fixtures` only when format 1 gains rows. A file that lies there already
+ * is left alone, because stores in the world hold its bytes: new rows go into a file of another name.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { applyDelta, deltaTag, joinStates, type Delta } from "../src/core/crdt/index.js";
 import { dotsOf } from "../src/core/item.js";
 import type { Policy } from "../src/core/live-set.js";
 import { Replica } from "../src/core/replica.js";
-import type { RowWrite } from "../src/core/rows.js";
+import type { RowPair, RowWrite } from "../src/core/rows.js";
 import { utf8Bytes } from "../src/core/text.js";
 import type { Mutation, Update } from "../src/core/update.js";
 import { TAG, type TypedValue } from "../src/core/value.js";
+import { FunctionRegistry } from "../src/functions/registry.js";
+import { KeygroupStores } from "../src/keygroups/keygroup-stores.js";
+import { createMemoryDriver } from "../src/storage/memory.js";
 import { describeRow, hex } from "../test/helpers/format-dump.js";
+import { readLocalRow, readNodeStore } from "../test/helpers/local-rows.js";
 import { RowStore } from "../test/helpers/row-store.js";
+import { nodeRows, outboxRows, triggerRows } from "./gen-local-fixtures.js";
 
 const WALL_MS = 1_800_000_000_000;
 const FOLDER = join(import.meta.dirname, "../test/fixtures/format-1");
@@ -109,5 +114,32 @@ for (const [name, store] of [
     value: hex(row.value),
     means: describeRow(store, row),
   }));
-  writeFileSync(join(FOLDER, `${name}.json`), `${JSON.stringify(rows, null, 1)}\n`);
+  writeNew(`${name}.json`, rows);
 }
+
+function writeNew(file: string, content: unknown): void {
+  const path = join(FOLDER, file);
+  if (existsSync(path)) return console.log(`${file} is there already and stays as it is`);
+  writeFileSync(path, `${JSON.stringify(content, null, 1)}\n`);
+}
+
+function writeLocal(name: string, rows: readonly RowPair[], means: unknown): void {
+  const bytes = rows.map(({ key, value }) => ({ key: hex(key), value: hex(value) }));
+  writeNew(`local/${name}.json`, { rows: bytes, means });
+}
+
+mkdirSync(join(FOLDER, "local"), { recursive: true });
+for (const [name, rows] of [
+  ["outbox", outboxRows()],
+  ["triggers", triggerRows()],
+] as const) {
+  const means = rows.map(readLocalRow).map(({ row, says }) => ({ row, says }));
+  writeLocal(name, rows, means);
+}
+const rows = await nodeRows();
+const store = await createMemoryDriver().open("node");
+store.transact((transaction) => {
+  for (const { key, value } of rows) transaction.put(key, value);
+});
+const keygroups = new KeygroupStores({ nodeStore: store } as never).rows();
+writeLocal("node", rows, readNodeStore(new FunctionRegistry(store), keygroups));

@@ -19,6 +19,8 @@ const TOOLS = {
   etcdctl: "the same, from outside (Debian: etcd-client)",
   "coap-client-notls": "CoAP as another implementation speaks it (Debian: libcoap3-bin)",
   "/usr/bin/python3 -c 'import grpc'": "gRPC as Python speaks it (Debian: python3-grpcio)",
+  mosquitto: "MQTT triggers (Debian: mosquitto)",
+  mosquitto_pub: "messages that another program sends (Debian: mosquitto-clients)",
   npm: "builds of functions with packages from npm",
   "python3 -m pip": "builds of functions with requirements.txt (Debian: python3-pip)",
 };
@@ -129,5 +131,7 @@ function filesOf(args) {
 
 function isThere(tool) {
   const probe = tool.includes(" ") ? `${tool} --version` : `command -v ${tool}`;
-  return spawnSync("sh", ["-c", probe]).status === 0;
+  // why /usr/sbin: Debian puts mosquitto there, and tests look there too, whatever PATH says.
+  const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
+  return spawnSync("sh", ["-c", probe], { env }).status === 0;
 }

@@ -11,6 +11,8 @@ The names are those of `enoki/client` for JavaScript, in snake_case. A client us
 next one when it is gone: a request moves on only if it has certainly not begun, or may safely be repeated (a GET, or
 one with an idempotency key). What it has seen goes along, so that it reads its own writes on whichever node.
 A client may be used from several threads.
+
+Why so long: it is one file on purpose, which can be copied beside a program where nothing can be installed.
 """
 
 import base64

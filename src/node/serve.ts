@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 
 import type { Logger } from "../ports/logger.js";
+import type { LauncherReport } from "../ports/runtime.js";
 import { systemTimers } from "../ports/timers.js";
 import { openKeyRing } from "./cluster-keys.js";
 import type { ClusterSettings } from "./cluster.js";
@@ -93,10 +94,15 @@ function describe({ settings, addresses, launcher, cluster }: EnokiNode): ReadyN
     ...(cluster && { links: cluster.addresses[0] ?? null }),
     dataDir: settings.dataDir,
     pid: process.pid,
-    isolation: report.sandboxMissing
-      ? `process only (${report.sandboxMissing})`
-      : `sandbox, memory by ${report.memoryLimit}`,
+    isolation: isolationLine(report),
   };
+}
+
+/** What functions are confined with, how their memory is held (`cgroup v1`, `cgroup v2`, `watched RSS`), and why there is no sandbox. */
+export function isolationLine({ sandboxMissing, memoryLimit }: LauncherReport): string {
+  return sandboxMissing === undefined
+    ? `sandbox, memory by ${memoryLimit}`
+    : `process only, memory by ${memoryLimit} (${sandboxMissing})`;
 }
 
 /** The settings of each node that this process is to run. */

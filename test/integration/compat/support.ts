@@ -2,7 +2,6 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-import { send, type Answer } from "../../helpers/node-calls.js";
 import type { RunningNode } from "../../helpers/running-node.js";
 
 const run = promisify(execFile);
@@ -23,11 +22,23 @@ print(base64.b64encode(buffer.getvalue()).decode())`;
   return stdout.trim();
 }
 
-/** What `curl --data` sends: any body, called a form. */
-export function curl(base: string, path: string, body?: string): Promise<Answer> {
-  if (body === undefined) return send(base, path);
-  const headers = { "content-type": "application/x-www-form-urlencoded", "user-agent": "curl/8" };
-  return send(base, path, { method: "POST", body, headers });
+/** An answer as curl shows it. */
+export interface CurlAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly text: string;
+}
+
+/** Runs `curl URL`, with a body `curl URL --data BODY`, as tinyFaaS's scripts do: a POST that is called a form. */
+export async function curl(base: string, path: string, body?: string): Promise<CurlAnswer> {
+  const shown = "%{stderr}%{http_code} %{content_type}";
+  const args = ["-s", "--write-out", shown, `${base}${path}`];
+  // From stdin, because a zip is longer than an argument may be.
+  const running = run("curl", body === undefined ? args : [...args, "--data", "@-"]);
+  running.child.stdin?.end(body);
+  const { stdout, stderr } = await running;
+  const [status = "", ...contentType] = stderr.split(" ");
+  return { status: Number(status), contentType: contentType.join(" "), text: stdout };
 }
 
 /** `upload.sh`: name, environment, threads and zip. */
@@ -40,7 +51,7 @@ export async function upload(
     readonly threads?: number;
     readonly envs?: readonly string[];
   } = {},
-): Promise<Answer> {
+): Promise<CurlAnswer> {
   const { name = fixture.replaceAll("-", ""), threads = 1, envs = [] } = options;
   const body = JSON.stringify({ name, env, threads, zip: await zipFixture(fixture), envs });
   return curl(running.adminUrl, "/upload", body);

@@ -87,7 +87,7 @@ describe("the management endpoints", () => {
   ])("an upload with %s is 400 and no problem document", async (_, body) => {
     const answer = await admin("/upload", body);
     expect(answer.status).toBe(400);
-    expect(answer.headers["content-type"]).toMatch(/^text\/plain/);
+    expect(answer.contentType).toMatch(/^text\/plain/);
   });
 
   test("an upload that cannot be built is 500, and the one before keeps serving", async () => {

@@ -1,5 +1,6 @@
-import { spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo, type Server } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -7,7 +8,14 @@ import { probeSandbox } from "../../../src/runtimes/sandbox-probe.js";
 import { isAlive } from "../../../src/runtimes/process-table.js";
 import { LANGUAGES, loadAttack, openBench, type Bench, type LoadedFunction } from "./support.js";
 
+/** A process that anybody of the same user may trace, also where Yama allows that to parents only. */
+const EXPENDABLE =
+  "import ctypes, time; ctypes.CDLL(None).prctl(0x59616d61, ctypes.c_ulong(-1), 0, 0, 0); print(); time.sleep(1000)";
+
 const MODES = process.getuid?.() === 0 ? (["root", "userns"] as const) : (["userns"] as const);
+
+/** Nobody else may mount outside of a user namespace, and a refusal is then all that can be seen. */
+const mayMount = process.getuid?.() === 0 && !("missing" in (await probeSandbox("root")));
 
 for (const mode of MODES) {
   const sandbox = await probeSandbox(mode);
@@ -38,15 +46,22 @@ for (const mode of MODES) {
     for (const language of LANGUAGES) {
       /** The same attack on a trusted instance must succeed, or it proves nothing. */
       async function expectRefused(attack: string): Promise<void> {
+        await expectDone(attack);
+        await expectOnlyRefused(attack);
+      }
+
+      async function expectDone(attack: string): Promise<void> {
         const trusted = await loadAttack(bench, { language, isolation: "process" });
         expect(await trusted.call(attack)).toBe("did it");
         await trusted.guest.kill(0);
-        await expectOnlyRefused(attack);
       }
 
       async function expectOnlyRefused(attack: string): Promise<void> {
         const confined = await loadAttack(bench, { language, isolation: "sandbox" });
-        expect(await confined.call(attack)).toMatch(/^refused: /);
+        const answer = await confined.call(attack);
+        expect(answer).toMatch(/^refused: /);
+        // A program that is not there refuses nothing.
+        expect(answer).not.toMatch(/command not found|spawn\w* \w+ ENOENT/);
         await confined.guest.kill(0);
       }
 
@@ -75,12 +90,13 @@ for (const mode of MODES) {
         });
 
         it("signals and traces no foreign process", async () => {
-          const expendable = spawn("sleep", ["1000"], { stdio: "ignore" });
-          const ended = new Promise((resolve) => {
-            expendable.once("exit", resolve);
+          const expendable = spawn("python3", ["-u", "-c", EXPENDABLE], {
+            stdio: ["ignore", "pipe", "ignore"],
           });
+          const ended = once(expendable, "exit");
+          await once(expendable.stdout, "data");
           await expectOnlyRefused(`signal ${expendable.pid}`);
-          await expectOnlyRefused(`trace ${expendable.pid}`);
+          await expectRefused(`trace ${expendable.pid}`);
           expect(isAlive(expendable.pid!)).toBe(true);
           await expectRefused(`signal ${expendable.pid}`);
           await ended;
@@ -109,6 +125,15 @@ for (const mode of MODES) {
         });
 
         it("cannot mount, nor make namespaces to mount in", async () => {
+          const target = join(bench.dataDir, "mounted");
+          mkdirSync(target, { recursive: true });
+          if (mayMount) {
+            try {
+              await expectDone(`mount ${target}`);
+            } finally {
+              execFileSync("umount", [target]);
+            }
+          }
           await expectOnlyRefused("mount /tmp");
           await expectRefused("namespace");
         });

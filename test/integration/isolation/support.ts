@@ -16,9 +16,9 @@ import { createLauncher, type LauncherOptions } from "../../../src/runtimes/laun
 
 const ROOT = join(import.meta.dirname, "../../..");
 
-/** The guests as a node finds them; the Node guest must have been built. */
+/** The guests as a node finds them, which are those of the package; the Node guest must have been built. */
 export const GUESTS = {
-  nodeMain: join(ROOT, "dist/guest/main.js"),
+  nodeMain: join(ROOT, "dist/guest/main.cjs"),
   pythonDir: join(ROOT, "guest/python"),
 };
 
@@ -90,8 +90,9 @@ export async function loadAttack(bench: Bench, options: LoadOptions): Promise<Lo
   const { language, isolation, limits = ROOMY, network = "none" } = options;
   const artefactDir = mkdtempSync(join(bench.dataDir, "artefact-"));
   mkdirSync(join(artefactDir, "code"));
-  const code = join(artefactDir, "code", language.entry);
-  cpSync(join(import.meta.dirname, "attacks", language.entry), code);
+  for (const file of [language.entry, "seize.pl"]) {
+    cpSync(join(import.meta.dirname, "attacks", file), join(artefactDir, "code", file));
+  }
   const guest = await bench.launcher.launch({
     kind: language.kind,
     functionName: "attack",

@@ -10,6 +10,9 @@ import { Nursery, type ChildNode } from "../node/child-node.js";
 import { deploy } from "./support.js";
 
 const CLI = join(import.meta.dirname, "../../../dist/cli/main.js");
+/** What holds memory depends on the machine; the unit test of the line has each of them. */
+const ISOLATION_LINE =
+  /^process only, memory by (cgroup v1|cgroup v2|watched RSS) \(bubblewrap \(bwrap\) is not installed; `apt-get install bubblewrap`, or `npm run setup`\)$/;
 const HELLO = "def call(i): return 'hello'\n";
 
 const nursery = new Nursery();
@@ -17,13 +20,14 @@ afterEach(() => nursery.remove());
 
 it("a machine without bubblewrap says so in the ready line, with the fix", async () => {
   const node = await nursery.start(await nursery.dir(), { env: await pathWithoutBubblewrap() });
-  expect(node.ready.isolation).toMatch(/^process only \(.*bwrap.*is not installed.*install.*\)$/);
+  expect(node.ready.isolation).toMatch(ISOLATION_LINE);
 });
 
 it("a machine without bubblewrap says so in exactly one line for people", async () => {
   const printed = await bannerOf(await nursery.dir(), await pathWithoutBubblewrap());
   const about = printed.split("\n").filter((line) => /sandbox|bubblewrap|bwrap/.test(line));
-  expect(about).toEqual([expect.stringMatching(/isolation.*process only.*apt-get install/)]);
+  expect(about).toHaveLength(1);
+  expect(about[0]?.replace(/^ *isolation +/, "")).toMatch(ISOLATION_LINE);
 });
 
 it("a node without bubblewrap runs functions as `process`, and refuses `sandbox`", async () => {

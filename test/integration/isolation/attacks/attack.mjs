@@ -2,6 +2,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { appendFileSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { connect } from "node:net";
+import { join } from "node:path";
 
 const run = (program, ...args) =>
   execFileSync(program, args, { stdio: ["ignore", "pipe", "pipe"] });
@@ -23,7 +24,7 @@ const ATTACKS = {
   connect: (port) => reach({ host: "127.0.0.1", port: Number(port) }),
   unix: (path) => reach(path),
   signal: (pid) => process.kill(Number(pid), "SIGTERM"),
-  trace: (pid) => process._debugProcess(Number(pid)),
+  trace: (pid) => run("perl", join(import.meta.dirname, "seize.pl"), pid),
   mount: (path) => run("mount", "-t", "tmpfs", "none", path),
   namespace: () => run("unshare", "-U", "-m", "true"),
   allocate: (size) => {

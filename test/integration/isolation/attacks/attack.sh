@@ -9,7 +9,7 @@ case "$name" in
   connect) attempt() { exec 9<> "/dev/tcp/127.0.0.1/$argument"; } ;;
   unix) attempt() { perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new($ARGV[0]) or die "$!"' "$argument"; } ;;
   signal) attempt() { kill -TERM "$argument"; } ;;
-  trace) attempt() { head -c 1 "/proc/$argument/maps"; } ;;
+  trace) attempt() { perl "$(dirname "$0")/seize.pl" "$argument"; } ;;
   mount) attempt() { mount -t tmpfs none "$argument"; } ;;
   namespace) attempt() { unshare -U -m true; } ;;
   allocate) attempt() { perl -e '$x = "x" x $ARGV[0]; sleep 1' "$argument"; } ;;
