@@ -13,6 +13,7 @@ import {
 import { ETCD_MISSING } from "../../helpers/etcd.js";
 import { readRecord } from "../../helpers/faults/cluster-records.js";
 import { FaultCluster } from "../../helpers/faults/fault-cluster.js";
+import { reportRow } from "../../helpers/faults/fault-report.js";
 import { HandmadeMember } from "../../helpers/faults/handmade-member.js";
 import { until } from "../../helpers/node-calls.js";
 import { credentialsOf, startNode, type LinkedNode } from "../links/node-links.js";
@@ -33,7 +34,10 @@ describe.skipIf(ETCD_MISSING !== "")(`peers that do what none may${ETCD_MISSING}
   let cluster: FaultCluster;
   /** What a member says whose node is gone and whose certificate a test has. */
   let mallory: HandmadeMember;
-  let writes = 0;
+  /** Keys that were written after each of these peers. */
+  const written: string[] = [];
+  /** The longest time that it then took until both replicas were equal. */
+  let longestMs = 0;
 
   beforeAll(async () => {
     cluster = await FaultCluster.open(["cloud", "edge1", "mallory"]);
@@ -64,11 +68,14 @@ describe.skipIf(ETCD_MISSING !== "")(`peers that do what none may${ETCD_MISSING}
 
   /** The cloud still serves, and its link to the edge, which stood all along, still replicates. */
   async function expectUnharmed(): Promise<void> {
-    const key = `after-${(writes += 1)}`;
+    const key = `after-${written.length}`;
+    written.push(key, `${key}-back`);
     const [here, there] = ["cloud", "edge1"].map((name) => cluster.node(name).client.kv("work"));
     await here?.set(key, "1");
     await there?.set(`${key}-back`, "1");
-    const { dump } = await cluster.equal(["cloud", "edge1"]);
+    const { afterMs, dump } = await cluster.equal(["cloud", "edge1"]);
+    longestMs = Math.max(longestMs, afterMs);
+    for (const one of written) expect(dump.values.get(one), one).toBe("1");
     expect([...dump.values.keys()].filter((found) => found.startsWith("forged"))).toEqual([]);
     expect(dump.values.get("lasting")).toBe("1");
   }
@@ -268,6 +275,9 @@ describe.skipIf(ETCD_MISSING !== "")(`peers that do what none may${ETCD_MISSING}
     await cluster.node("mallory").client.kv("work").set("mine", "1");
     const { dump } = await cluster.equal();
     expect(dump.values.get("mine")).toBe("1");
+    for (const one of written) expect(dump.values.get(one), one).toBe("1");
+    const measured = `${written.length} writes acknowledged after ${written.length / 2} such peers`;
+    reportRow("peers that do what none may", measured, longestMs);
     expect(log()).not.toMatch(/uncaught|unhandled|assert/i);
   });
 
