@@ -133,6 +133,13 @@ export class FaultCluster {
     });
   }
 
+  /** Whether the replicas of two nodes show the same now. */
+  async areEqual(names: readonly [string, string]): Promise<boolean> {
+    const asked = names.map((name) => dumpOf(this.node(name), WORK));
+    const [left, right] = (await Promise.all(asked)) as [Dump, Dump];
+    return left.text === right.text;
+  }
+
   /** Waits until the replicas of these nodes show the same. Nobody may write meanwhile. */
   async equal(
     names: readonly string[] = this.names,
