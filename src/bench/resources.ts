@@ -7,7 +7,7 @@ import { createInterface, type Interface } from "node:readline";
 /** A node gets so long to drain before it is killed. */
 const STOP_TIMEOUT_MS = 15_000;
 /** How long a server may take to say that it is ready. */
-const READY_TIMEOUT_MS = 30_000;
+const READY_TIMEOUT_MS = 90_000;
 
 /** A server in a process of its own. */
 export interface Server {

@@ -26,10 +26,13 @@ export interface CallerOptions {
 }
 
 const TIMEOUT_MS = 60_000;
+/** Node closes a connection that was idle for 5 s; the news takes a while over a slow link. */
+const IDLE_MAX_MS = 2000;
 
 interface Exchange {
   readonly socket: Socket;
   readonly reader: AnswerReader;
+  idleSinceMs: number;
   answered: ((answer: Answer) => void) | undefined;
 }
 
@@ -46,7 +49,7 @@ export class HttpCaller {
   /** Sends a request, at once; resolves with its answer, or with the status 0. */
   call(request: CallerRequest): Promise<Answer> {
     return new Promise((resolve) => {
-      const exchange = this.#idle.pop() ?? this.#connect();
+      const exchange = this.#takeIdle() ?? this.#connect();
       exchange.answered = resolve;
       exchange.socket.write(encodeRequest(request, this.#options.connections));
     });
@@ -57,10 +60,19 @@ export class HttpCaller {
     for (const { socket } of this.#open) socket.destroy();
   }
 
+  /** The connection that was used last; the others have been idle for longer. */
+  #takeIdle(): Exchange | undefined {
+    const last = this.#idle.pop();
+    if (!last || performance.now() - last.idleSinceMs < IDLE_MAX_MS) return last;
+    for (const { socket } of [...this.#idle.splice(0), last]) socket.destroy();
+    return undefined;
+  }
+
   #connect(): Exchange {
     const { port, timeoutMs = TIMEOUT_MS } = this.#options;
     const socket = connect({ port, host: "127.0.0.1", noDelay: true });
-    const exchange: Exchange = { socket, reader: new AnswerReader(), answered: undefined };
+    const reader = new AnswerReader();
+    const exchange: Exchange = { socket, reader, idleSinceMs: 0, answered: undefined };
     this.#open.add(exchange);
     socket.setTimeout(timeoutMs, () => socket.destroy());
     socket.on("data", (chunk: Buffer) => this.#receive(exchange, chunk));
@@ -73,8 +85,10 @@ export class HttpCaller {
   #receive(exchange: Exchange, chunk: Buffer): void {
     const answer = exchange.reader.push(chunk);
     if (!answer) return;
-    if (answer.isKept && this.#options.connections === "kept") this.#idle.push(exchange);
-    else exchange.socket.destroy();
+    if (answer.isKept && this.#options.connections === "kept") {
+      exchange.idleSinceMs = performance.now();
+      this.#idle.push(exchange);
+    } else exchange.socket.destroy();
     this.#settle(exchange, answer);
   }
 

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { constantArrivals } from "../../../src/experiments/load/arrivals.js";
 import { runClosed } from "../../../src/experiments/load/closed-loop.js";
@@ -55,6 +55,20 @@ describe("a caller", () => {
     expect(connectionsTotal).toBe(1);
     await Promise.all([echo(kept, "a"), echo(kept, "b")]);
     expect(connectionsTotal).toBe(2);
+  });
+
+  test("keeps none that the server may be about to close", async () => {
+    const kept = caller("kept");
+    const nowMs = performance.now();
+    const clock = vi.spyOn(performance, "now").mockReturnValue(nowMs);
+    await Promise.all([echo(kept, "a"), echo(kept, "b")]);
+    clock.mockReturnValue(nowMs + 1999);
+    await echo(kept, "c");
+    expect(connectionsTotal).toBe(2);
+    clock.mockReturnValue(nowMs + 4000);
+    await echo(kept, "d");
+    clock.mockRestore();
+    expect(connectionsTotal).toBe(3);
   });
 
   test("opens one for each if it is told to", async () => {
