@@ -2,9 +2,9 @@ import { readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { runMeasuring } from "../bench/command.js";
 import { describeMachine, type Machine } from "../bench/machine.js";
-import { UsageError } from "../bench/options.js";
-import { Resources } from "../bench/resources.js";
+import type { Resources } from "../bench/resources.js";
 import { expectationOf, lengthText, sizeText, type Task } from "./expectation.js";
 import { FIGURES } from "./figures/figures.js";
 import { Measuring, type Failure } from "./measuring.js";
@@ -19,8 +19,10 @@ import { nameOf, ResultStore } from "./results/store.js";
 
 const NAMES = FIGURES.map(({ figure }) => figure);
 const MACHINE_FILE = "machine.json";
+const PEERS_FILE = "peers.json";
+const INTERRUPTED = 130;
 
-async function main(onStart: (measuring: Measuring) => void): Promise<number> {
+async function main(resources: Resources): Promise<number> {
   const options = parseOptions(process.argv.slice(2), NAMES);
   if (options.wantsHelp) {
     process.stdout.write(usage(NAMES));
@@ -28,7 +30,11 @@ async function main(onStart: (measuring: Measuring) => void): Promise<number> {
   }
   const tasks = tasksOf(options);
   const store = await ResultStore.open(options.folder);
-  const failures = options.isReportOnly ? [] : await measure(options, tasks, store, onStart);
+  const failures = options.isReportOnly ? [] : await measure(options, tasks, store, resources);
+  if (resources.isReleased) {
+    say("interrupted; what is measured stays, and the same command goes on from there");
+    return INTERRUPTED;
+  }
   const report = await writeReport({
     store,
     folder: join(options.folder, "report"),
@@ -36,6 +42,7 @@ async function main(onStart: (measuring: Measuring) => void): Promise<number> {
     titles: new Map(FIGURES.map(({ figure, title }) => [figure, title])),
     machine: await readMachine(options.folder),
     scale: options.scale,
+    peersFile: join(options.folder, PEERS_FILE),
   });
   say(`the report: ${report.files.join(", ")}`);
   for (const why of report.broken) say(`left out: ${why}`);
@@ -56,7 +63,7 @@ async function measure(
   { folder, isAgain }: ExperimentOptions,
   tasks: readonly Task[],
   store: ResultStore,
-  onStart: (measuring: Measuring) => void,
+  resources: Resources,
 ): Promise<readonly Failure[]> {
   const { seconds, bytes, storedBytes } = expectationOf(tasks);
   say(
@@ -64,21 +71,11 @@ async function measure(
       `in ${folder}, less what is there`,
   );
   if (storedBytes > 0) say(`nodes hold up to ${sizeText(storedBytes)} in ${tmpdir()} meanwhile`);
-  const machine = await lookAtMachine();
+  const machine = await describeMachine(resources);
   await writeFile(join(folder, MACHINE_FILE), `${JSON.stringify(machine, null, 2)}\n`);
   const { commit } = machine;
-  const measuring = new Measuring({ store, isAgain, commit, network: "emulator", say });
-  onStart(measuring);
-  return measuring.run(tasks);
-}
-
-async function lookAtMachine(): Promise<Machine> {
-  const resources = new Resources();
-  try {
-    return await describeMachine(resources);
-  } finally {
-    await resources.release();
-  }
+  const about = { store, resources, isAgain, commit, network: "emulator", say } as const;
+  return new Measuring(about).run(tasks);
 }
 
 /** The machine of the latest run; `undefined` if that is not known. */
@@ -94,22 +91,4 @@ function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-/** At the first signal everything is ended in order, at the second at once. */
-function endOnSignal(measuring: Measuring): void {
-  let signals = 0;
-  const end = (): void => {
-    signals += 1;
-    if (signals > 1) measuring.kill();
-    else say("ending; what is measured stays, and the same command goes on from there");
-    void measuring.end().finally(() => process.exit(130));
-  };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, end);
-}
-
-try {
-  process.exitCode = await main(endOnSignal);
-} catch (error) {
-  const isUsage = error instanceof UsageError;
-  say(isUsage ? error.message : String((error as Error).stack));
-  process.exitCode = isUsage ? 2 : 1;
-}
+await runMeasuring(main);

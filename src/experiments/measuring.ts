@@ -1,5 +1,5 @@
 import { createPrng } from "../base/prng.js";
-import { Resources } from "../bench/resources.js";
+import type { Resources } from "../bench/resources.js";
 import { lengthText, RemainingTime, type Task } from "./expectation.js";
 import type { Experiment, Measure } from "./experiment.js";
 import type { Outcome, Point, Result } from "./results/point.js";
@@ -14,6 +14,7 @@ export interface Failure {
 /** What measuring needs around it. */
 export interface MeasuringOptions {
   readonly store: ResultStore;
+  readonly resources: Resources;
   /** Measure also what is stored already. */
   readonly isAgain: boolean;
   readonly commit: string;
@@ -25,16 +26,17 @@ export interface MeasuringOptions {
 /** A point may take so much longer than its load before it is given up. */
 const PATIENCE_S = 300;
 
-/** Measures points one after the other, and can be ended. */
+/** What the points of an experiment share while they are measured. */
+interface Opened {
+  readonly experiment: Experiment;
+  readonly resources: Resources;
+  measure?: Measure;
+}
+
+/** Measures points one after the other; to release its resources ends it where it is. */
 export class Measuring {
   readonly #options: MeasuringOptions;
-  /** What the points under way share; kept from one point to the next of its experiment. */
-  #open:
-    | { readonly experiment: Experiment; readonly resources: Resources; measure?: Measure }
-    | undefined;
-  /** The latest ones, also while they are released. */
-  #resources: Resources | undefined;
-  #isEnded = false;
+  #opened: Opened | undefined;
 
   constructor(options: MeasuringOptions) {
     this.#options = options;
@@ -53,7 +55,7 @@ export class Measuring {
       say(`${label}: load of ${lengthText(task.point.loadS)}`);
       const startMs = performance.now();
       const why = await this.#attempt(task);
-      if (this.#isEnded) break;
+      if (this.#options.resources.isReleased) break;
       if (why !== undefined) failures.push({ point: task.point, why });
       const tookS = (performance.now() - startMs) / 1000;
       remaining.took(task.point, tookS);
@@ -64,17 +66,6 @@ export class Measuring {
     }
     await this.#close();
     return failures;
-  }
-
-  /** Ends the point under way with all its processes, and measures no more. */
-  async end(): Promise<void> {
-    this.#isEnded = true;
-    await this.#close();
-  }
-
-  /** Ends all processes of the point under way without waiting for them. */
-  kill(): void {
-    this.#resources?.killAll();
   }
 
   async #missing(tasks: readonly Task[]): Promise<Task[]> {
@@ -99,7 +90,7 @@ export class Measuring {
     try {
       const outcome = await withPatience(this.#measure(task), point.loadS + PATIENCE_S);
       checkOutcome(outcome);
-      if (this.#isEnded) return undefined;
+      if (this.#options.resources.isReleased) return undefined;
       await store.save({
         ...outcome,
         point,
@@ -115,21 +106,20 @@ export class Measuring {
   }
 
   async #measure({ experiment, point }: Task): Promise<Outcome> {
-    if (this.#open?.experiment !== experiment) {
+    if (this.#opened?.experiment !== experiment) {
       await this.#close();
-      this.#resources = new Resources();
-      this.#open = { experiment, resources: this.#resources };
+      this.#opened = { experiment, resources: this.#options.resources.scope() };
     }
-    const open = this.#open;
+    const opened = this.#opened;
     const say = (line: string): void => this.#options.say(`    ${line}`);
-    open.measure ??= await experiment.open({ resources: open.resources, say });
-    return open.measure(point, createPrng(point.seed).next);
+    opened.measure ??= await experiment.open({ resources: opened.resources, say });
+    return opened.measure(point, createPrng(point.seed).next);
   }
 
   async #close(): Promise<void> {
-    const open = this.#open;
-    this.#open = undefined;
-    await open?.resources.release();
+    const opened = this.#opened;
+    this.#opened = undefined;
+    await opened?.resources.release();
   }
 }
 

@@ -35,7 +35,7 @@ export function withInterval(
 /** What was done for a figure, as a sentence. */
 export function effortText({ pointsTotal, loadS, requestsTotal, errorsTotal }: Effort): string {
   return (
-    `Measured: ${count(pointsTotal)} points, repeats included, under load for ${lengthText(loadS)} in all; ` +
+    `Measured: ${count(pointsTotal)} ${pointsTotal === 1 ? "point" : "points"}, repeats included, under load for ${lengthText(loadS)} in all; ` +
     `${count(requestsTotal)} requests, of which ${count(errorsTotal)} failed.`
   );
 }

@@ -1,4 +1,5 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import type { Machine } from "../../bench/machine.js";
@@ -9,7 +10,9 @@ import { BrokenResultError, nameOf, type ResultStore } from "../results/store.js
 import { thirdsOf } from "../results/thirds.js";
 import { htmlOf } from "./html.js";
 import { markdownOf } from "./markdown.js";
+import { peersTargetsOf } from "./peers-targets.js";
 import { reportOf } from "./report.js";
+import type { TargetRow } from "./targets.js";
 
 /** What a report is written from. */
 export interface ReportOptions {
@@ -22,6 +25,8 @@ export interface ReportOptions {
   readonly titles: ReadonlyMap<string, string>;
   readonly machine: Machine | undefined;
   readonly scale: Scale;
+  /** What `npm run peers -- --json` wrote; need not be there. */
+  readonly peersFile: string;
 }
 
 /** What was written, and what is not in it. */
@@ -52,7 +57,9 @@ export async function writeReport(options: ReportOptions): Promise<WrittenReport
     }
   }
   const missing = expected.map(nameOf).filter((name) => !there.has(name));
-  const conditions = { scale, machine, expectedTotal: expected.length, missing, broken };
+  const peersTargets = await readPeersTargets(options.peersFile, broken);
+  const expectedTotal = expected.length;
+  const conditions = { scale, machine, expectedTotal, missing, broken, peersTargets };
   const curves = await PaperCurves.read();
   const blocks = reportOf({ results, curves, titles, conditions });
   await mkdir(folder, { recursive: true });
@@ -64,4 +71,14 @@ export async function writeReport(options: ReportOptions): Promise<WrittenReport
     if (block.kind === "plot") await writeFile(join(folder, `${block.file}.svg`), block.svg);
   }
   return { files: [html, markdown], missing, broken };
+}
+
+async function readPeersTargets(file: string, broken: string[]): Promise<TargetRow[]> {
+  if (!existsSync(file)) return [];
+  try {
+    return peersTargetsOf(await readFile(file, "utf8"));
+  } catch (error) {
+    broken.push(`${file} is nothing that npm run peers wrote: ${(error as Error).message}`);
+    return [];
+  }
 }

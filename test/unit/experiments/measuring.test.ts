@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
-import type { Resources } from "../../../src/bench/resources.js";
+import { Resources } from "../../../src/bench/resources.js";
 import {
   expectationOf,
   lengthText,
@@ -24,11 +24,14 @@ let lines: string[];
 /** What was opened and measured, in order. */
 let done: string[];
 let opened: Resources[];
+let resources: Resources;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "enoki-measuring-"));
   store = await ResultStore.open(folder);
   [lines, done, opened] = [[], [], []];
+  resources = new Resources();
 });
+afterEach(() => resources.release());
 afterEach(() => rm(folder, { recursive: true }));
 
 function experiment(figure: string, measure: Measure): Experiment {
@@ -57,7 +60,7 @@ function tasksOf(one: Experiment, ...names: string[]): Task[] {
 
 function measuring(isAgain = false): Measuring {
   const say = (line: string): void => void lines.push(line);
-  return new Measuring({ store, isAgain, commit: "abc", network: "emulator", say });
+  return new Measuring({ store, resources, isAgain, commit: "abc", network: "emulator", say });
 }
 
 const good = (figure: string): Experiment => experiment(figure, () => Promise.resolve(GOOD));
@@ -150,14 +153,11 @@ describe("a point that fails", () => {
 });
 
 test("ends where it is, keeps what it has and stores nothing of the point under way", async () => {
-  let end: () => Promise<void> = () => Promise.resolve();
   const ended = experiment("3", async ({ name }) => {
-    if (name === "b") await end();
+    if (name === "b") await resources.release();
     return GOOD;
   });
-  const one = measuring();
-  end = () => one.end();
-  await one.run(tasksOf(ended, "a", "b", "c"));
+  await measuring().run(tasksOf(ended, "a", "b", "c"));
   expect(done).toEqual(["open 3", "a", "b"]);
   expect(opened.map(({ isReleased }) => isReleased)).toEqual([true]);
   expect((await store.find(point("3", "a"))).kind).toBe("complete");

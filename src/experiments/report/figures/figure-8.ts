@@ -75,7 +75,7 @@ function table(results: ResultSet): Block {
       "client p50 (95 %)",
       "client p99",
       "floor",
-      "beyond",
+      "client, beyond",
     ],
     texts: ["store"],
     rows: KINDS.flatMap((kind) => CITIES.map((city) => rowOf(results, kind, city))),

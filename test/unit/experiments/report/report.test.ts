@@ -65,6 +65,7 @@ async function report(name: string, results: readonly Result[]): Promise<Written
     ]),
     machine: undefined,
     scale: "tiny",
+    peersFile: join(folder, name, "peers.json"),
   });
 }
 
@@ -175,4 +176,54 @@ test("names results that cannot be read, and leaves them out", async () => {
   const { broken } = await report("broken", []);
   expect(broken).toEqual([expect.stringMatching(/3-edge-r1\.json is no JSON$/)]);
   expect(await read("broken", "report", "report.md")).toContain("3-edge-r1.json is no JSON");
+});
+
+describe("targets against other systems", () => {
+  const written = {
+    comparisons: [
+      {
+        title: "average",
+        against: "Deno",
+        value: { median: 7.123 },
+        target: { atLeast: 5 },
+        verdict: "holds",
+      },
+      {
+        title: "lag",
+        against: "NATS",
+        value: { median: 1.5 },
+        target: { atMost: 1 },
+        verdict: "misses",
+      },
+      {
+        title: "no-op",
+        against: "workerd",
+        value: { median: null },
+        target: { atLeast: 1.8 },
+        verdict: "invalid",
+      },
+    ],
+  };
+
+  test("stand in the table if they were measured", async () => {
+    await ResultStore.open(join(folder, "peers"));
+    await writeFile(join(folder, "peers", "peers.json"), JSON.stringify(written));
+    await report("peers", []);
+    const markdown = await read("peers", "report", "report.md");
+    expect(markdown).toContain("| average, against Deno | ≥ 5 × | 7.12 × | holds |");
+    expect(markdown).toContain("| lag, against NATS | ≤ 1 × | 1.5 × | MISSES |");
+    expect(markdown).toContain("| no-op, against workerd | ≥ 1.8 × | – | not measured |");
+  });
+
+  test.each(["{", "{}", "[]"])(
+    "are left out, which is said, if the file holds %s",
+    async (text) => {
+      await ResultStore.open(join(folder, "no-peers"));
+      await writeFile(join(folder, "no-peers", "peers.json"), text);
+      const { broken } = await report("no-peers", []);
+      expect(broken).toEqual([
+        expect.stringContaining("peers.json is nothing that npm run peers wrote"),
+      ]);
+    },
+  );
 });
