@@ -29,6 +29,7 @@ export class Resources {
   readonly #undoings: (() => Promise<void>)[] = [];
   readonly #scopes = new Set<Resources>();
   #isReleased = false;
+  #releasing = Promise.resolve();
 
   /** True once {@link Resources.release} was called. */
   get isReleased(): boolean {
@@ -102,9 +103,14 @@ export class Resources {
     this.#undoings.push(undo);
   }
 
-  /** Ends every process and removes every folder. */
-  async release(): Promise<void> {
+  /** Ends every process and removes every folder. Who calls it again waits for the call before, too. */
+  release(): Promise<void> {
     this.#isReleased = true;
+    this.#releasing = this.#releasing.then(() => this.#undoAll());
+    return this.#releasing;
+  }
+
+  async #undoAll(): Promise<void> {
     const scopes = [...this.#scopes].map((scope) => scope.release());
     const children = [...this.#children].map((child) => this.#stop(child));
     await Promise.all([...scopes, ...children]);
