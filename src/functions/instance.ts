@@ -84,6 +84,8 @@ export class Instance {
   #pingTimer: NodeJS.Timeout | undefined;
   /** Calls that went on for too long after their deadline. */
   readonly #lost = new Set<number>();
+  /** Calls that it has answered and whose writes are on their way. */
+  #unacknowledged = 0;
   #endReason: string | undefined;
   #isEnded = false;
   #isStopping = false;
@@ -360,11 +362,25 @@ export class Instance {
     this.#keepNextThere();
     call.onAbandoned = undefined;
     const acknowledged = this.#early?.settled(call);
-    if (acknowledged) void acknowledged.then((failure) => call.settle(failure ?? outcome));
+    if (acknowledged) this.#settleLater(call, outcome, acknowledged);
     else call.settle(outcome);
     if (this.#calls.size === 0) this.idleSinceMs = nowMs;
     if (this.#isStopping) this.#endIfDone("stopped");
     this.#events.freed(this);
+  }
+
+  /** The guest is done with the call, and free for others; what it has sent may have to be sent again. */
+  #settleLater(
+    call: Call,
+    outcome: CallResponse | EnokiError,
+    acknowledged: Promise<EnokiError | undefined>,
+  ): void {
+    this.#unacknowledged += 1;
+    void acknowledged.then((failure) => {
+      this.#unacknowledged -= 1;
+      call.settle(failure ?? outcome);
+      if (this.#isStopping) this.#endIfDone("stopped");
+    });
   }
 
   /** The guest runs a call next that it was given ahead. */
@@ -403,7 +419,8 @@ export class Instance {
 
   /** Ends the process unless a call runs in it that someone waits for. */
   #endIfDone(reason: string): void {
-    if (this.#calls.size === this.#lost.size) void this.#kill(reason, KILL_GRACE_MS);
+    const isDone = this.#calls.size === this.#lost.size && this.#unacknowledged === 0;
+    if (isDone) void this.#kill(reason, KILL_GRACE_MS);
   }
 
   /** A running call is past its deadline, and its caller has been told. */

@@ -154,3 +154,47 @@ test("where the data lie here, a set gives its version as ever", async () => {
     config: { remoteWrites: "pipelined" },
   });
 });
+
+test("data that move back and forth meanwhile lose no write that was answered, and fail no call", async () => {
+  nodes.each((proxy) => (proxy.delayMs = 5));
+  const code = `import { kv } from "enoki";
+export async function call(n) {
+  await kv.set("a/" + n, n);
+  await kv.set("b/" + n, n);
+  return n;
+}
+`;
+  const config = { remoteWrites: "pipelined" } as const;
+  const files = zipFiles({ "index.js": code });
+  await edge.client.functions.deploy("moved", files, config, { data: "at:cloud" });
+  const answered: string[] = [];
+  const failed: string[] = [];
+  const over = new AbortController();
+  const load = async (worker: number): Promise<void> => {
+    for (let n = 0; !over.signal.aborted; n++) {
+      const { status, text } = await call("moved", `${worker}-${n}`);
+      (status === 200 ? answered : failed).push(text);
+    }
+  };
+  const loading = Promise.all([0, 1, 2, 3].map(load));
+  try {
+    for (const place of ["at:edge", "at:cloud", "at:edge", "at:cloud"]) {
+      const before = answered.length;
+      await until("calls go on", () => answered.length > before + 10);
+      await cloud.client.keygroups.move("moved", place);
+      const isThere = async (): Promise<boolean> => {
+        const { data, replicas } = await cloud.client.keygroups.replicas("moved");
+        return data === place && replicas.length === 1 && replicas[0]?.state === "serving";
+      };
+      await until(place, isThere, 60_000);
+    }
+  } finally {
+    over.abort();
+    await loading;
+  }
+  expect(failed).toEqual([]);
+  const keys = new Set<string>();
+  for await (const [key] of cloud.client.kv("moved").scan("")) keys.add(key);
+  const missing = answered.flatMap((n) => [`a/${n}`, `b/${n}`]).filter((key) => !keys.has(key));
+  expect(missing).toEqual([]);
+});
