@@ -38,6 +38,12 @@ describe.skipIf(ETCD_MISSING !== "")(`a naming service that is away${ETCD_MISSIN
       "a removal": () => client.functions.remove("other"),
       "a keygroup": () => client.keygroups.create("new"),
       "the end of a keygroup": () => client.keygroups.remove("spare"),
+      "a replica more": () => client.keygroups.addReplica("spare", "cloud"),
+      "a replica less": () => client.keygroups.removeReplica("work", "cloud"),
+      "a move": () => client.keygroups.move("spare", "at:cloud"),
+      "other settings": () => client.keygroups.configure("spare", { durability: "strict" }),
+      "a grant": () => client.keygroups.grant("spare", "function:other", ["read"]),
+      "a token": () => client.tokens.create({ role: "admin" }),
     };
     for (const [what, change] of Object.entries(changes)) {
       const begunMs = performance.now();
