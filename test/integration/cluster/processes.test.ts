@@ -77,13 +77,13 @@ describe.skipIf(ETCD_MISSING !== "")(`three processes on etcd${ETCD_MISSING}`, (
     await rm(edge2.dataDir, { recursive: true });
     await call(edge1, "lost=disk");
     edge2 = await cluster.start("edge2");
-    // Its function was on the disk, too; the replica comes back by itself, the function by hand.
-    // Its name is taken until the lease of the node with the other disk has ended.
-    await until("the name is free", () =>
-      deploy(edge2).then(
+    // Its name is taken until the lease of the node with the other disk has ended; then replica and
+    // function come back by themselves.
+    await until("its function is back", () =>
+      call(edge2, "a").then(
         () => true,
-        (error: { code?: string }) => {
-          if (error.code !== "ENOKI_NAMING_REFUSED") throw error;
+        (error: unknown) => {
+          expect(String(error)).toContain("ENOKI_FUNCTION_NOT_FOUND");
           return false;
         },
       ),
