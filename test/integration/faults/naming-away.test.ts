@@ -19,6 +19,7 @@ describe.skipIf(ETCD_MISSING !== "")(`a naming service that is away${ETCD_MISSIN
   });
   afterAll(() => cluster?.remove());
 
+  // Its limit is longer than others: etcd is away for a minute of it.
   test("data and functions go on, also over a restart; changes fail at once; then all resumes", async () => {
     const { client } = cluster.node("edge1");
     await client.functions.deploy("other", HELLO);
@@ -95,5 +96,5 @@ describe.skipIf(ETCD_MISSING !== "")(`a naming service that is away${ETCD_MISSIN
       afterMs,
     );
     expect(writers.flatMap((writer) => writer.lostIn(dump))).toEqual([]);
-  });
+  }, 240_000);
 });
