@@ -400,7 +400,8 @@ export class Outbox implements InvocationsFacade {
     if (nowMs - (this.#toldDeadMs.get(name) ?? -Infinity) < DEAD_TOLD_MS) return;
     this.#toldDeadMs.set(name, nowMs);
     const detail = { function: name, id, code: lastError?.code };
-    this.#options.logger.warn(detail, `an event became a dead letter: ${lastError?.message}`);
+    // Without the message, which is the function's and may tell of its input.
+    this.#options.logger.warn(detail, "an event became a dead letter: see `enoki invocations`");
   }
 
   #deadOutcome(
