@@ -45,15 +45,16 @@ esac
 
 /** The files below a folder that have one of the texts in them. */
 export async function filesWith(dir: string, texts: readonly string[]): Promise<string[]> {
-  const found: string[] = [];
-  for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
-    const path = join(entry.parentPath, entry.name);
-    // Files of work that is under way come and go.
+  // Folders and files of work that is under way come and go.
+  const entries = await readdir(dir, { withFileTypes: true }).catch(() => []);
+  const found = entries.map(async (entry) => {
+    const path = join(dir, entry.name);
+    if (entry.isDirectory()) return filesWith(path, texts);
+    if (!entry.isFile()) return [];
     const content = await readFile(path).catch(() => "");
-    if (texts.some((text) => content.includes(text))) found.push(path);
-  }
-  return found;
+    return texts.some((text) => content.includes(text)) ? [path] : [];
+  });
+  return (await Promise.all(found)).flat();
 }
 
 /** The command lines of all processes. */
