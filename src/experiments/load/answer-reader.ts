@@ -19,8 +19,9 @@ const HEAD_END = "\r\n\r\n";
 /** What the head of an answer says. */
 interface Head {
   readonly status: number;
-  /** `undefined` = until the connection ends. */
+  /** `undefined` = until the connection ends, or in chunks. */
   readonly bodyBytes: number | undefined;
+  readonly isChunked: boolean;
   readonly isKept: boolean;
 }
 
@@ -32,7 +33,7 @@ export class AnswerReader {
   #head: Head | undefined;
   #read: Buffer = EMPTY;
 
-  /** Takes what has arrived; the answer once it is whole. @throws Error for a body in chunks */
+  /** Takes what has arrived; the answer once it is whole. */
   push(chunk: Buffer): ReadAnswer | undefined {
     this.#read = this.#read.length === 0 ? chunk : Buffer.concat([this.#read, chunk]);
     if (!this.#head) {
@@ -41,13 +42,20 @@ export class AnswerReader {
       this.#head = parseHead(this.#read.toString("latin1", 0, end));
       this.#read = this.#read.subarray(end + HEAD_END.length);
     }
-    const { bodyBytes } = this.#head;
+    const { bodyBytes, isChunked } = this.#head;
+    if (isChunked) {
+      const body = joinChunks(this.#read);
+      if (!body) return undefined;
+      this.#read = body;
+      return this.#take();
+    }
     return bodyBytes !== undefined && this.#read.length >= bodyBytes ? this.#take() : undefined;
   }
 
   /** The connection has ended: the answer, if that is what ended it. */
   end(): ReadAnswer | undefined {
-    return this.#head && this.#head.bodyBytes === undefined ? this.#take() : undefined;
+    const { bodyBytes, isChunked } = this.#head ?? {};
+    return isChunked === false && bodyBytes === undefined ? this.#take() : undefined;
   }
 
   #take(): ReadAnswer {
@@ -61,9 +69,25 @@ export class AnswerReader {
 
 function parseHead(head: string): Head {
   const status = Number(head.slice(9, 12));
-  if (/^transfer-encoding:/im.test(head)) throw new Error("an answer in chunks is not read here");
+  const isChunked = /^transfer-encoding: *chunked/im.test(head);
   const length = /^content-length: *(\d+)/im.exec(head)?.[1];
   const isEmpty = status === 204 || status === 304;
   const bodyBytes = isEmpty ? 0 : length === undefined ? undefined : Number(length);
-  return { status, bodyBytes, isKept: !/^connection: *close/im.test(head) };
+  return { status, bodyBytes, isChunked, isKept: !/^connection: *close/im.test(head) };
+}
+
+/** The body that lies in chunks without trailers (RFC 9112, section 7.1); `undefined` while some are missing. */
+function joinChunks(read: Buffer): Buffer | undefined {
+  const parts: Buffer[] = [];
+  let at = 0;
+  for (;;) {
+    const lineEnd = read.indexOf("\r\n", at);
+    if (lineEnd === -1) return undefined;
+    const sizeBytes = Number.parseInt(read.toString("latin1", at, lineEnd), 16);
+    const begin = lineEnd + 2;
+    if (!(read.length >= begin + sizeBytes + 2)) return undefined;
+    if (sizeBytes === 0) return Buffer.concat(parts);
+    parts.push(read.subarray(begin, begin + sizeBytes));
+    at = begin + sizeBytes + 2;
+  }
 }

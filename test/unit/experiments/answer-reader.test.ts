@@ -31,8 +31,19 @@ describe("a reader of answers", () => {
     expect(reader.end()).toBeUndefined();
   });
 
-  test("refuses what it cannot read", () => {
-    const chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-    expect(() => new AnswerReader().push(bytes(chunked))).toThrow("an answer in chunks");
+  test("joins an answer in chunks, however it is cut, and goes on behind it", () => {
+    const text =
+      "HTTP/1.1 500 Oops\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n";
+    const reader = new AnswerReader();
+    for (const letter of text.slice(0, -1)) expect(reader.push(bytes(letter))).toBeUndefined();
+    const whole = { status: 500, body: "hello", isKept: true };
+    expect(shown(reader.push(bytes("\n")))).toEqual(whole);
+    expect(shown(reader.push(bytes(text)))).toEqual(whole);
+  });
+
+  test("gives nothing for chunks that are none", () => {
+    const reader = new AnswerReader();
+    reader.push(bytes("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhel\r\n"));
+    expect(reader.end()).toBeUndefined();
   });
 });
