@@ -3,13 +3,15 @@ import { Resources } from "./resources.js";
 
 /**
  * Runs a command that measures something, and ends all that it has started however it ends: with its
- * own exit code, 1 when it throws, 2 when it was called wrongly, 130 on a signal.
+ * own exit code, 1 when it throws (also where nobody waits for it), 2 when it was called wrongly, 130 on a
+ * signal.
  */
 export async function runMeasuring(
   command: (resources: Resources) => Promise<number>,
 ): Promise<void> {
   const resources = new Resources();
   endOnSignal(resources);
+  endOnUncaught(resources);
   try {
     process.exitCode = await command(resources);
   } catch (error) {
@@ -29,6 +31,14 @@ function endOnSignal(resources: Resources): void {
     void resources.release().finally(() => process.exit(130));
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, end);
+}
+
+/** Node would end at once, and leave the processes behind. */
+function endOnUncaught(resources: Resources): void {
+  process.on("uncaughtException", (error) => {
+    const exitCode = complain(error);
+    void resources.release().finally(() => process.exit(exitCode));
+  });
 }
 
 /** Says what went wrong and returns the exit code. */
