@@ -44,14 +44,14 @@ export class EmulatedNetwork {
 
   /**
    * Opens a port that leads to a service of a place, for processes that were settled; others are not
-   * let through. `target`: the port of the service, asked at each connection.
+   * let through. `target`: the port of the service.
    */
-  async openTo(place: string, target: () => number): Promise<number> {
+  async openTo(place: string, target: number): Promise<number> {
     return await this.#listen(target, place, (client) => this.#placeOf(client));
   }
 
   /** Opens a port that leads from one place to a service of another, whoever dials it. */
-  async openBetween(from: string, to: string, target: () => number): Promise<number> {
+  async openBetween(from: string, to: string, target: number): Promise<number> {
     return await this.#listen(target, to, () => from);
   }
 
@@ -73,14 +73,14 @@ export class EmulatedNetwork {
   }
 
   async #listen(
-    target: () => number,
+    target: number,
     to: string,
     fromOf: (client: Socket) => string | undefined,
   ): Promise<number> {
     const server = createServer({ allowHalfOpen: true }, (client) => {
       const from = fromOf(client);
       if (from === undefined) client.destroy();
-      else this.#lead(client, from, to, target());
+      else this.#lead(client, from, to, target);
     });
     server.listen(0, HOST);
     await once(server, "listening");

@@ -1,13 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
-import { createPrng } from "../../base/prng.js";
 import { freePort, startEtcd } from "../../bench/etcd.js";
 import type { Resources } from "../../bench/resources.js";
 import { connect, type Client } from "../../client/index.js";
-import { EmulatedNetwork } from "../network/emulated-network.js";
 import { deploy, remove, type Deployment } from "./deployment.js";
-import { CLIENT, CLOUD, edgeName, linkBetween, type TestbedLinks } from "./places.js";
+import { Emulator } from "./emulator.js";
+import { CLIENT, CLOUD, edgeName, type TestbedLinks } from "./places.js";
 
 /** What a {@link Testbed} is made of. */
 export interface TestbedOptions {
@@ -67,13 +66,13 @@ const ECHO_SERVER = fileURLToPath(new URL("echo-server.js", import.meta.url));
  * goes between two places goes over the emulated network: links between nodes, naming, clients.
  */
 export class Testbed {
-  readonly network: EmulatedNetwork;
+  readonly network: Emulator;
   readonly #resources: Resources;
   readonly #nodes = new Map<string, TestbedNode>();
   readonly #clientPorts = new Map<string, Promise<number>>();
   readonly #echoes = new Map<string, Promise<number>>();
 
-  private constructor(resources: Resources, network: EmulatedNetwork) {
+  private constructor(resources: Resources, network: Emulator) {
     this.#resources = resources;
     this.network = network;
   }
@@ -81,14 +80,10 @@ export class Testbed {
   /** Starts all of it; it lives until the resources are released. */
   static async open(options: TestbedOptions): Promise<Testbed> {
     const { resources, edges, links, flags = [] } = options;
-    const network = new EmulatedNetwork({
-      shapeOf: (left, right) => linkBetween(left, right, links),
-      random: createPrng(1).next,
-    });
-    resources.onRelease(() => network.close());
+    const network = await Emulator.start(resources, links);
     const testbed = new Testbed(resources, network);
     const etcdPort = Number(new URL(await startEtcd(resources)).port);
-    const namingPort = await network.openTo(CLOUD, () => etcdPort);
+    const namingPort = await network.openTo(CLOUD, etcdPort);
     const names = [CLOUD, ...Array.from({ length: edges }, (_, at) => edgeName(at + 1))];
     const common = ["--naming", `etcd://127.0.0.1:${namingPort}`, ...flags];
     for (let at = 0; at < names.length; at += STARTED_AT_ONCE) {
@@ -128,13 +123,13 @@ export class Testbed {
     if (!trips) return { ...reached, path: `/${answerBytes}` };
     const { to, count, bytes } = trips;
     const far = await this.#echo(to);
-    const port = await this.network.openBetween(at, to, () => far);
+    const port = await this.network.openBetween(at, to, far);
     return { ...reached, path: `/${answerBytes}?port=${port}&trips=${count}&bytes=${bytes}` };
   }
 
   async #startNode(name: string, common: readonly string[]): Promise<void> {
     const linkPort = await freePort();
-    const advertised = await this.network.openTo(name, () => linkPort);
+    const advertised = await this.network.openTo(name, linkPort);
     const flags = [
       ["--json", "--name", name, "--function-port", "0", "--admin-port", "0"],
       ["--link-port", String(linkPort), "--advertise", `127.0.0.1:${advertised}`],
@@ -167,7 +162,7 @@ export class Testbed {
   async #reach(service: string, directPort: number, place = service): Promise<Reached> {
     let clientPort = this.#clientPorts.get(service);
     if (!clientPort) {
-      clientPort = this.network.openBetween(CLIENT, place, () => directPort);
+      clientPort = this.network.openBetween(CLIENT, place, directPort);
       this.#clientPorts.set(service, clientPort);
     }
     return { directPort, clientPort: await clientPort };

@@ -40,7 +40,7 @@ function make(shapeOf: (left: string, right: string) => LinkShape): void {
 
 async function open(shape: LinkShape): Promise<void> {
   make(() => shape);
-  port = await network.openBetween("client", "edge1", echoPort);
+  port = await network.openBetween("client", "edge1", echoPort());
 }
 
 async function dial(to = port): Promise<Socket> {
@@ -181,7 +181,7 @@ describe("a port for processes of several places", () => {
   ])("from %s to %s is as far as its places are", async (from, to, roundTripMs) => {
     make(shapeOf);
     network.settle(process.pid, from);
-    const socket = await dial(await network.openTo(to, echoPort));
+    const socket = await dial(await network.openTo(to, echoPort()));
     await trip(socket, 1);
     const tookMs = Math.min(...(await trips(socket, 11)));
     expect(tookMs).toBeGreaterThanOrEqual(roundTripMs);
@@ -192,8 +192,8 @@ describe("a port for processes of several places", () => {
     const bitsPerS = 10_000_000;
     make(() => ({ delayMs: 5, bitsPerS }));
     const [one, other] = await Promise.all([
-      network.openBetween("edge1", "cloud", echoPort),
-      network.openBetween("cloud", "edge1", echoPort),
+      network.openBetween("edge1", "cloud", echoPort()),
+      network.openBetween("cloud", "edge1", echoPort()),
     ]);
     const both = await Promise.all([dial(one), dial(other)]);
     await Promise.all(both.map((socket) => trip(socket, 1)));
@@ -216,7 +216,7 @@ describe("a port for processes of several places", () => {
 
   test("ends what a stranger dials", async () => {
     make(shapeOf);
-    const stranger = await dial(await network.openTo("cloud", echoPort));
+    const stranger = await dial(await network.openTo("cloud", echoPort()));
     await once(stranger.resume(), "close");
   });
 });

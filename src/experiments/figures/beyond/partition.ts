@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 import type { Experiment } from "../../experiment.js";
-import type { EmulatedNetwork } from "../../network/emulated-network.js";
+import type { Emulator } from "../../testbed/emulator.js";
 import { PLACEMENTS, PLACES, type Place, type Placement } from "../../results/by-figure.js";
 import { CLOUD, edgeName } from "../../testbed/places.js";
 import { Testbed } from "../../testbed/testbed.js";
@@ -64,14 +64,14 @@ function settings(): readonly Setting[] {
 }
 
 /** Cuts all links between nodes for the second third of the load. */
-async function partition(network: EmulatedNetwork, loadS: number): Promise<void> {
+async function partition(network: Emulator, loadS: number): Promise<void> {
   const pairs = [
     [EDGES[0], EDGES[1]],
     [CLOUD, EDGES[0]],
     [CLOUD, EDGES[1]],
   ] as const;
   await delay((loadS * 1000) / 3);
-  for (const [left, right] of pairs) network.cut(left, right);
+  await Promise.all(pairs.map(([left, right]) => network.cut(left, right)));
   await delay((loadS * 1000) / 3);
-  for (const [left, right] of pairs) network.mend(left, right);
+  await Promise.all(pairs.map(([left, right]) => network.mend(left, right)));
 }
