@@ -1,42 +1,60 @@
-import { setTimeout as delay } from "node:timers/promises";
-
+import { deploy, type Deployment } from "../../bench/deployment.js";
 import { startEtcd } from "../../bench/etcd.js";
-import { startNode, type BenchNode } from "../../bench/servers.js";
+import { functionFolder, startNode, type BenchNode } from "../../bench/servers.js";
 import type { Surroundings } from "../contender.js";
+import type { LagRound } from "../results.js";
 import { startClient, type Pair } from "./pair.js";
 
-const KEYGROUP = "lag";
-const POLL_MS = 20;
-const SERVES_TIMEOUT_MS = 30_000;
+const LAG: Deployment = {
+  name: "lag",
+  folder: functionFolder("bench/functions/lag-js"),
+  nodes: ["a", "b"],
+  data: "replicate",
+  config: { timeout: "5m" },
+};
 /** The client's own library, as users import it. */
 const LIBRARY = new URL("../../client/index.js", import.meta.url).href;
 
-/** Two nodes as `enoki up` starts them, with replicas of one keygroup. */
-export async function startEnokiPair(surroundings: Surroundings): Promise<Pair> {
-  const { resources } = surroundings;
-  const naming = await startEtcd(resources);
-  const nodes: BenchNode[] = [];
-  for (const name of ["a", "b"]) {
-    const flags = ["--name", name, "--naming", naming, "--link-port", "0"];
-    nodes.push(await startNode(resources, { flags }));
-  }
-  const [a, b] = nodes as [BenchNode, BenchNode];
-  await a.client.keygroups.create(KEYGROUP);
-  await a.client.keygroups.addReplica(KEYGROUP, "b");
-  await whenBothServe(a);
-  const addresses = [a.client.url, b.client.url, LIBRARY];
-  return await startClient(surroundings, "enoki", addresses, async () => {
-    await b.stop();
-    await a.stop();
-  });
+/** Two nodes as `enoki up` starts them, with a function and a replica of its keygroup on both. */
+interface Nodes {
+  readonly a: BenchNode;
+  readonly b: BenchNode;
+  stop(): Promise<void>;
 }
 
-async function whenBothServe({ client }: BenchNode): Promise<void> {
-  const endMs = performance.now() + SERVES_TIMEOUT_MS;
-  for (;;) {
-    const { replicas } = await client.keygroups.replicas(KEYGROUP);
-    if (replicas.length === 2 && replicas.every(({ state }) => state === "serving")) return;
-    if (performance.now() > endMs) throw new Error("the second replica does not serve");
-    await delay(POLL_MS);
-  }
+/** One instance of a function writes at its node, another one watches at the other, both through `kv`. */
+export async function startEnokiFunctions(surroundings: Surroundings): Promise<Pair> {
+  const { a, b, stop } = await startNodes(surroundings);
+  return {
+    async measure(count) {
+      const call = ({ client }: BenchNode, role: string) => client.call(LAG.name, { role, count });
+      const [written] = await Promise.all([call(a, "write"), call(b, "watch")]);
+      return written.json<LagRound>();
+    },
+    stop,
+  };
+}
+
+/** One client writes at one node and watches at the other, over HTTP. */
+export async function startEnokiClient(surroundings: Surroundings): Promise<Pair> {
+  const { a, b, stop } = await startNodes(surroundings);
+  return await startClient(surroundings, "enoki", [a.client.url, b.client.url, LIBRARY], stop);
+}
+
+async function startNodes({ resources }: Surroundings): Promise<Nodes> {
+  const naming = await startEtcd(resources);
+  const start = async (name: string): Promise<BenchNode> => {
+    const flags = ["--name", name, "--naming", naming, "--link-port", "0"];
+    return await startNode(resources, { flags });
+  };
+  const [a, b] = [await start("a"), await start("b")];
+  await deploy(a.client, LAG);
+  return {
+    a,
+    b,
+    async stop() {
+      await b.stop();
+      await a.stop();
+    },
+  };
 }

@@ -1,7 +1,7 @@
 import { reasonOf, type LagResult, type LagRound } from "../results.js";
 import { orderOf, type RunContext } from "../rounds.js";
 import { SYSTEMS, type SystemName } from "../systems.js";
-import { startEnokiPair } from "./enoki.js";
+import { startEnokiClient, startEnokiFunctions } from "./enoki.js";
 import { startNatsPair } from "./nats.js";
 import type { Pair, StartPair } from "./pair.js";
 import { startRedisPair } from "./redis.js";
@@ -9,15 +9,23 @@ import { startRedisPair } from "./redis.js";
 /** Writes per round. */
 const WRITES = { full: 1000, quick: 200 } as const;
 
-const PAIRS: readonly { readonly system: SystemName; readonly start: StartPair }[] = [
-  { system: "enoki", start: startEnokiPair },
-  { system: "nats", start: startNatsPair },
-  { system: "redis", start: startRedisPair },
+interface Contestant {
+  readonly system: SystemName;
+  readonly title: string;
+  readonly start: StartPair;
+}
+
+const PAIRS: readonly Contestant[] = [
+  { system: "enoki", title: "Enoki, function to function", start: startEnokiFunctions },
+  { system: "enoki", title: "Enoki, client over HTTP", start: startEnokiClient },
+  { system: "nats", title: SYSTEMS.nats.title, start: startNatsPair },
+  { system: "redis", title: SYSTEMS.redis.title, start: startRedisPair },
 ];
 
 /** A pair while it is measured. */
 interface Entrant {
   readonly system: SystemName;
+  readonly title: string;
   readonly pair: Pair;
   readonly rounds: LagRound[];
 }
@@ -31,14 +39,14 @@ export async function measureLags(
   const { rounds, progress, absent, resources } = context;
   const count = isQuick ? WRITES.quick : WRITES.full;
   const entrants: Entrant[] = [];
-  for (const { system, start } of PAIRS.filter(({ system }) => systems.includes(system))) {
-    const { title } = SYSTEMS[system];
+  for (const contestant of PAIRS.filter(({ system }) => systems.includes(system))) {
+    const { system, title, start } = contestant;
     progress(`lag: starting ${title}`);
     const scope = resources.scope();
     try {
       const pair = await start({ ...context, resources: scope });
       await pair.measure(count);
-      entrants.push({ system, pair, rounds: [] });
+      entrants.push({ system, title, pair, rounds: [] });
     } catch (error) {
       await scope.release();
       if (resources.isReleased) throw error;
@@ -53,5 +61,5 @@ export async function measureLags(
     }
   }
   for (const { pair } of entrants) await pair.stop();
-  return entrants.map(({ system, rounds }) => ({ system, title: SYSTEMS[system].title, rounds }));
+  return entrants.map(({ system, title, rounds }) => ({ system, title, rounds }));
 }

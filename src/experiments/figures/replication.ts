@@ -5,7 +5,7 @@ import { randomPhaseArrivals } from "../load/arrivals.js";
 import { runWriterReader } from "../load/writer-reader.js";
 import type { Phase, Placement } from "../results/by-figure.js";
 import type { Outcome, Point } from "../results/point.js";
-import type { Deployment } from "../testbed/deployment.js";
+import type { Deployment } from "../../bench/deployment.js";
 import { CLOUD, edgeName } from "../testbed/places.js";
 import type { Testbed } from "../testbed/testbed.js";
 import { LagWatch } from "./lag-watch.js";

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
+import { deploy, remove, type Deployment } from "../../bench/deployment.js";
 import { freePort, startEtcd } from "../../bench/etcd.js";
 import type { Resources } from "../../bench/resources.js";
 import { connect, type Client } from "../../client/index.js";
-import { deploy, remove, type Deployment } from "./deployment.js";
 import { Emulator } from "./emulator.js";
 import { CLIENT, CLOUD, edgeName, type TestbedLinks } from "./places.js";
 

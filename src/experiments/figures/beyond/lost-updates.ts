@@ -7,7 +7,7 @@ import { poissonArrivals } from "../../load/arrivals.js";
 import { HttpCaller } from "../../load/http-caller.js";
 import { runOpen } from "../../load/open-loop.js";
 import type { Point } from "../../results/point.js";
-import type { Deployment } from "../../testbed/deployment.js";
+import type { Deployment } from "../../../bench/deployment.js";
 import { edgeName } from "../../testbed/places.js";
 import { Testbed } from "../../testbed/testbed.js";
 import { repeated, type AtScale, type Extent, type Setting } from "../repeated.js";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Resources } from "../../../bench/resources.js";
 import { functionFolder } from "../../../bench/servers.js";
 import type { City, Kind } from "../../results/by-figure.js";
-import type { Deployment } from "../../testbed/deployment.js";
+import type { Deployment } from "../../../bench/deployment.js";
 import { CLOUD, edgeName } from "../../testbed/places.js";
 
 /** How the smart city is deployed. */

@@ -3,7 +3,7 @@ import { HttpCaller } from "../../load/http-caller.js";
 import { runOpen, type OpenLoad } from "../../load/open-loop.js";
 import { KINDS, type City, type Kind } from "../../results/by-figure.js";
 import type { Outcome, Point, Sample } from "../../results/point.js";
-import type { Deployment } from "../../testbed/deployment.js";
+import type { Deployment } from "../../../bench/deployment.js";
 import { CLOUD, edgeName } from "../../testbed/places.js";
 import type { Testbed } from "../../testbed/testbed.js";
 import { warmUp } from "../warm-up.js";

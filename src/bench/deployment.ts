@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-import type { Client, FunctionConfig, KeygroupSettings } from "../../client/index.js";
+import type { Client, FunctionConfig, KeygroupSettings } from "../client/index.js";
 
-/** A function on nodes of a testbed. */
+/** A function on several nodes. */
 export interface Deployment {
   /** Its name and that of its keygroup. */
   readonly name: string;
