@@ -86,7 +86,8 @@ async function measureBusyShare(): Promise<number> {
   return (after.busyMs - before.busyMs) / Math.max(1, after.totalMs - before.totalMs);
 }
 
-function processorTimesMs(): { busyMs: number; totalMs: number } {
+/** Time of all processors so far: spent on anything, and in all. */
+export function processorTimesMs(): { busyMs: number; totalMs: number } {
   let busyMs = 0;
   let totalMs = 0;
   for (const { times } of cpus()) {

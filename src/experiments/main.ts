@@ -1,6 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 import { runMeasuring } from "../bench/command.js";
 import { describeMachine, type Machine } from "../bench/machine.js";
@@ -21,6 +22,7 @@ const NAMES = FIGURES.map(({ figure }) => figure);
 const MACHINE_FILE = "machine.json";
 const PEERS_FILE = "peers.json";
 const INTERRUPTED = 130;
+const DOCS_FOLDER = fileURLToPath(new URL("../../docs/evaluation", import.meta.url));
 
 async function main(resources: Resources): Promise<number> {
   const options = parseOptions(process.argv.slice(2), NAMES);
@@ -43,6 +45,7 @@ async function main(resources: Resources): Promise<number> {
     machine: await readMachine(options.folder),
     scale: options.scale,
     peersFile: join(options.folder, PEERS_FILE),
+    ...(options.writesDocs && { docsFolder: DOCS_FOLDER }),
   });
   say(`the report: ${report.files.join(", ")}`);
   for (const why of report.broken) say(`left out: ${why}`);

@@ -15,6 +15,8 @@ export interface ExperimentOptions {
   readonly isReportOnly: boolean;
   /** Also measure what is there already. */
   readonly isAgain: boolean;
+  /** Put the report into the documentation. */
+  readonly writesDocs: boolean;
   readonly wantsHelp: boolean;
 }
 
@@ -29,6 +31,9 @@ export function parseOptions(
   if (values.full === true && values.tiny === true) {
     throw new UsageError("--full and --tiny: leave one of them out");
   }
+  if (values["write-docs"] === true && values.tiny === true) {
+    throw new UsageError("--write-docs: the figures of --tiny mean nothing");
+  }
   const scale = values.full === true ? "full" : values.tiny === true ? "tiny" : "short";
   const only = (values.only ?? []).flatMap((names) => names.split(","));
   for (const name of only) {
@@ -41,6 +46,7 @@ export function parseOptions(
     folder: values.results ?? join(FOLDER, scale),
     isReportOnly: values["report-only"] ?? false,
     isAgain: values.again ?? false,
+    writesDocs: values["write-docs"] ?? false,
     wantsHelp: values.help ?? false,
   };
 }
@@ -58,6 +64,7 @@ before is not measured again: after an interruption, give the same command.
   --results DIR   where results and report lie (${FOLDER}/short, /full or /tiny)
   --again         measure also what was measured before
   --report-only   write the report of what is there, and measure nothing
+  --write-docs    put the report into docs/evaluation, too
 
 Figures: ${listOf(figures)}
 `;
@@ -78,6 +85,7 @@ function parse(args: readonly string[]) {
         results: { type: "string" },
         again: { type: "boolean" },
         "report-only": { type: "boolean" },
+        "write-docs": { type: "boolean" },
         help: { type: "boolean", short: "h" },
       },
     });

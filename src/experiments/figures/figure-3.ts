@@ -85,6 +85,7 @@ async function measure(testbed: Testbed, point: Point): ReturnType<Measure> {
   const call = (n: number) => send(calls, `/${deployment.name}`, n);
   await warmUp({ workers: WARM_WORKERS, calls: CLIENTS, call });
   const statusOf = async (answer: Promise<{ readonly status: number }>) => (await answer).status;
+  const clocked = testbed.clockProcessors();
   const samples = await runOpen([
     {
       series: "call",
@@ -98,8 +99,9 @@ async function measure(testbed: Testbed, point: Point): ReturnType<Measure> {
       send: (n) => statusOf(send(echo, floor.path, n)),
     },
   ]);
+  const totals = clocked();
   await testbed.remove(deployment);
-  return { samples };
+  return { samples, totals };
 }
 
 const TEXT = { "content-type": "text/plain" };

@@ -106,10 +106,12 @@ async function measure(testbed: Testbed, point: Point): ReturnType<Measure> {
     return samples;
   };
   const functions = portOf(await testbed.functionPorts(EDGE));
+  const clocked = testbed.clockProcessors();
   const calls = await loadOf("call", point.loadS, functions, `/${deployment.name}`);
+  const totals = clocked();
   const bare = await loadOf("floor", point.loadS * FLOOR_SHARE, portOf(floor), floor.path);
   await testbed.remove(deployment);
-  return { samples: [...calls, ...bare] };
+  return { samples: [...calls, ...bare], totals };
 }
 
 /** Stores what each client reads, where the data lie: the function would need longer than the load. */

@@ -72,6 +72,7 @@ export async function runReplication(run: ReplicationRun): Promise<Outcome> {
     await floorAt(run, "floor-write", writing, VALUE_BYTES, 0),
     await floorAt(run, "floor-read", reading, 0, VALUE_BYTES),
   ];
+  const clocked = testbed.clockProcessors();
   const begunMs = performance.now();
   const [samples] = await Promise.all([
     runWriterReader({
@@ -88,10 +89,11 @@ export async function runReplication(run: ReplicationRun): Promise<Outcome> {
     }),
     run.meanwhile?.(deployment),
   ]);
+  const totals = clocked();
   const lags = (await lag?.end(begunMs)) ?? [];
   for (const caller of [writer, reader]) caller.close();
   await testbed.remove(deployment);
-  return { samples: [...samples, ...lags] };
+  return { samples: [...samples, ...lags], totals };
 }
 
 async function callerAt(testbed: Testbed, node: string): Promise<HttpCaller> {

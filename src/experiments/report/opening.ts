@@ -123,12 +123,12 @@ function statementsTable(results: ResultSet): Table {
 function targetsTable(targets: readonly TargetRow[]): Table {
   return {
     kind: "table",
-    head: ["work", "target", "ours", ""],
-    texts: ["target", "ours", ""],
+    head: ["work", "target", "ours", "", "where the time goes"],
+    texts: ["target", "ours", "", "where the time goes"],
     rows: targets.map(({ work, target, reached }) =>
       reached === undefined
-        ? [work, target, NOTHING, "not measured"]
-        : [work, target, reached.ours, reached.holds ? "holds" : "MISSES"],
+        ? [work, target, NOTHING, "not measured", ""]
+        : [work, target, reached.ours, reached.holds ? "holds" : "MISSES", reached.profile ?? ""],
     ),
   };
 }

@@ -6,7 +6,8 @@ interface Comparison {
   readonly title: string;
   readonly against: string;
   readonly value: { readonly median: number };
-  readonly target: { readonly atLeast?: number; readonly atMost?: number };
+  /** Absent where it is only told. */
+  readonly target?: { readonly atLeast?: number; readonly atMost?: number };
   readonly verdict: "holds" | "misses" | "invalid";
 }
 
@@ -14,8 +15,9 @@ interface Comparison {
 export function peersTargetsOf(json: string): TargetRow[] {
   const { comparisons } = JSON.parse(json) as { readonly comparisons?: readonly Comparison[] };
   if (!Array.isArray(comparisons)) throw new Error("it has no comparisons");
-  return (comparisons as readonly Comparison[]).map(
+  return (comparisons as readonly Comparison[]).flatMap(
     ({ title, against, value, target, verdict }) => {
+      if (target === undefined) return [];
       const bound = target.atLeast === undefined ? `≤ ${target.atMost} ×` : `≥ ${target.atLeast} ×`;
       const work = `${title}, against ${against}`;
       if (verdict === "invalid") return { work, target: bound };

@@ -10,6 +10,7 @@ import { edges } from "./figures/edges.js";
 import { lostUpdates } from "./figures/lost-updates.js";
 import { otherFigure } from "./figures/other-figure.js";
 import { partition } from "./figures/partition.js";
+import { processorUse } from "./figures/processor-use.js";
 import { method, opening, type Conditions } from "./opening.js";
 
 /** What the report is made of. */
@@ -43,6 +44,7 @@ export function reportOf({ results, curves, titles, conditions }: ReportInput): 
     ...SECTIONS.flatMap(([figure, title, section]) => [
       heading(2, title),
       ...section(results, curves),
+      ...processorUse(results, figure),
       text(effortText(results.effort(figure))),
     ]),
     ...others.flatMap(([figure, title]) => [

@@ -12,14 +12,20 @@ import {
   type Kind,
   type Place,
 } from "../results/by-figure.js";
-import type { ResultSet } from "../results/result-set.js";
+import type { PooledPoint, ResultSet } from "../results/result-set.js";
+import { processorUseText } from "./figures/processor-use.js";
 
 /** What the project set out to reach, and what it reached. */
 export interface TargetRow {
   readonly work: string;
   readonly target: string;
   /** `undefined`: not measured. */
-  readonly reached?: { readonly ours: string; readonly holds: boolean };
+  readonly reached?: {
+    readonly ours: string;
+    readonly holds: boolean;
+    /** Where it does not hold: what the time was spent on. */
+    readonly profile?: string;
+  };
 }
 
 const PEER_ONE_WAY_MS = 10;
@@ -32,6 +38,7 @@ export function targetsOf(results: ResultSet): TargetRow[] {
         `Figure 3, edge, ${variant}: median beyond the network`,
         1.5,
         movingAverage(results, "edge", variant)?.beyondP50Ms,
+        results.point("3", { data: "edge", variant }),
       ),
     ),
     ...VARIANTS.map((variant, at) =>
@@ -39,6 +46,7 @@ export function targetsOf(results: ResultSet): TargetRow[] {
         `Figure 3, cloud, ${variant}: median`,
         [210, 160, 110][at] as number,
         movingAverage(results, "cloud", variant)?.pool.quantile(0.5),
+        results.point("3", { data: "cloud", variant }),
       ),
     ),
     ...(["read", "write"] as const).flatMap((operation) => [
@@ -51,6 +59,7 @@ export function targetsOf(results: ResultSet): TargetRow[] {
           `Figure 6, replicated ${series}, phases ${phase}: median beyond the network`,
           1,
           replicated(results, "replicated", phase, series)?.beyondP50Ms,
+          results.point("6", { data: "replicated", phase }),
         ),
       ),
     ),
@@ -60,6 +69,7 @@ export function targetsOf(results: ResultSet): TargetRow[] {
         `Figure 6c, random phases: lag beyond the one-way delay of ${PEER_ONE_WAY_MS} ms, p${share * 100}`,
         share === 0.5 ? 2 : 10,
         lag && lag.quantile(share) - PEER_ONE_WAY_MS,
+        results.point("6", { data: "replicated", phase: "random" }),
       );
     }),
     ...smartCityTargets(results, "edge", { object: 8, traffic: 5, weather: 3 }),
@@ -79,6 +89,7 @@ function smartCityTargets(
         `Figure 8, ${kind}, store in the ${store} (${city.plan}), ${rate}: median in the function, of what passes`,
         limitMs,
         smartCity(results, city, kind as Kind)?.passing.quantile(0.5),
+        results.point("8", city),
       );
     }),
   );
@@ -91,13 +102,15 @@ function unlimitedThroughput(results: ResultSet, operation: "read" | "write"): T
     "≥ 10 ×",
     10,
     SIZES_BYTES.map((bytes, at) => {
-      const ours = throughput(results, { operation, data: "edge", bytes, clientLink: "unlimited" });
+      const where = { operation, data: "edge", clientLink: "unlimited" } as const;
+      const ours = throughput(results, { ...where, bytes });
       const prototypePerS = FIGURE_4[operation].edge[at] as number;
       return (
         ours && {
           bytes,
           ratio: ours.rate.perS / prototypePerS,
           note: `${perS(ours.rate.perS)}, prototype ${perS(prototypePerS)}`,
+          point: results.point("4", { ...where, sizeBytes: bytes }),
         }
       );
     }),
@@ -111,7 +124,8 @@ function limitedThroughput(results: ResultSet, operation: "read" | "write"): Tar
     "≥ 1 ×",
     1,
     SIZES_BYTES.map((bytes, at) => {
-      const ours = throughput(results, { operation, data: "edge", bytes, clientLink: "10mbit" });
+      const where = { operation, data: "edge", clientLink: "10mbit" } as const;
+      const ours = throughput(results, { ...where, bytes });
       if (ours?.floorPerS === undefined) return undefined;
       const neededPerS = Math.min(
         10 * (FIGURE_4[operation].edge[at] as number),
@@ -121,6 +135,7 @@ function limitedThroughput(results: ResultSet, operation: "read" | "write"): Tar
         bytes,
         ratio: ours.rate.perS / neededPerS,
         note: `${perS(ours.rate.perS)}, needed ${perS(neededPerS)}`,
+        point: results.point("4", { ...where, sizeBytes: bytes }),
       };
     }),
   );
@@ -130,6 +145,7 @@ interface Ratio {
   readonly bytes: number;
   readonly ratio: number;
   readonly note: string;
+  readonly point: PooledPoint | undefined;
 }
 
 /** A target for every size; not measured if one size is not. */
@@ -143,11 +159,24 @@ function worst(
   const [least] = [...known].sort((a, b) => a.ratio - b.ratio);
   if (known.length < ratios.length || least === undefined) return { work, target };
   const ours = `${times(least.ratio)} at ${size(least.bytes)} (${least.note})`;
-  return { work, target, reached: { ours, holds: least.ratio >= limit } };
+  return { work, target, reached: reachedOf(ours, least.ratio >= limit, least.point) };
 }
 
-function atMost(work: string, limitMs: number, valueMs: number | undefined): TargetRow {
+function atMost(
+  work: string,
+  limitMs: number,
+  valueMs: number | undefined,
+  point: PooledPoint | undefined,
+): TargetRow {
   const target = `≤ ${limitMs} ms`;
   if (valueMs === undefined) return { work, target };
-  return { work, target, reached: { ours: ms(valueMs), holds: valueMs <= limitMs } };
+  return { work, target, reached: reachedOf(ms(valueMs), valueMs <= limitMs, point) };
+}
+
+function reachedOf(
+  ours: string,
+  holds: boolean,
+  point: PooledPoint | undefined,
+): NonNullable<TargetRow["reached"]> {
+  return holds ? { ours, holds } : { ours, holds, profile: processorUseText(point) };
 }

@@ -8,6 +8,7 @@ import type { Point, Scale } from "../results/point.js";
 import { ResultSet } from "../results/result-set.js";
 import { BrokenResultError, nameOf, type ResultStore } from "../results/store.js";
 import { thirdsOf } from "../results/thirds.js";
+import type { Block } from "./blocks.js";
 import { htmlOf } from "./html.js";
 import { markdownOf } from "./markdown.js";
 import { peersTargetsOf } from "./peers-targets.js";
@@ -27,6 +28,8 @@ export interface ReportOptions {
   readonly scale: Scale;
   /** What `npm run peers -- --json` wrote; need not be there. */
   readonly peersFile: string;
+  /** Where Markdown and plots are written, too. */
+  readonly docsFolder?: string;
 }
 
 /** What was written, and what is not in it. */
@@ -42,7 +45,7 @@ const TITLE = "The experiments of the Enoki paper, repeated";
 
 /** Writes `index.html`, `report.md` and the plots beside it, of all results that can be read. */
 export async function writeReport(options: ReportOptions): Promise<WrittenReport> {
-  const { store, folder, expected, titles, machine, scale } = options;
+  const { store, folder, docsFolder, expected, titles, machine, scale } = options;
   const results = new ResultSet();
   const broken: string[] = [];
   const there = new Set<string>();
@@ -62,15 +65,22 @@ export async function writeReport(options: ReportOptions): Promise<WrittenReport
   const conditions = { scale, machine, expectedTotal, missing, broken, peersTargets };
   const curves = await PaperCurves.read();
   const blocks = reportOf({ results, curves, titles, conditions });
-  await mkdir(folder, { recursive: true });
   const html = join(folder, "index.html");
-  const markdown = join(folder, "report.md");
+  const files = [html, await writeMarkdown(blocks, folder)];
   await writeFile(html, htmlOf(blocks, TITLE));
+  if (docsFolder !== undefined) files.push(await writeMarkdown(blocks, docsFolder));
+  return { files, missing, broken };
+}
+
+/** Writes the report with its plots beside it; returns its path. */
+async function writeMarkdown(blocks: readonly Block[], folder: string): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  const markdown = join(folder, "report.md");
   await writeFile(markdown, markdownOf(blocks));
   for (const block of blocks) {
     if (block.kind === "plot") await writeFile(join(folder, `${block.file}.svg`), block.svg);
   }
-  return { files: [html, markdown], missing, broken };
+  return markdown;
 }
 
 async function readPeersTargets(file: string, broken: string[]): Promise<TargetRow[]> {

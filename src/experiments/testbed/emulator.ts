@@ -42,6 +42,10 @@ export class Emulator {
     return new Emulator(await resources.startServer(process.execPath, args));
   }
 
+  get pid(): number {
+    return this.#server.pid;
+  }
+
   /** Says where a process is, before it dials. */
   settle(pid: number, place: string): void {
     void this.#tell({ op: "settle", pid, place });

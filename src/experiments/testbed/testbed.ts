@@ -7,6 +7,7 @@ import type { Resources } from "../../bench/resources.js";
 import { connect, type Client } from "../../client/index.js";
 import { Emulator } from "./emulator.js";
 import { CLIENT, CLOUD, edgeName, type TestbedLinks } from "./places.js";
+import { clockProcessors, type ProcessorTotals } from "./processor-clock.js";
 
 /** What a {@link Testbed} is made of. */
 export interface TestbedOptions {
@@ -115,6 +116,12 @@ export class Testbed {
   /** Removes a function with its data. */
   async remove({ name, nodes: [first] }: Deployment): Promise<void> {
     await remove(this.node(first).client, name);
+  }
+
+  /** Starts to count who uses the processors; what it returns ends that. */
+  clockProcessors(): () => ProcessorTotals {
+    const nodes = [...this.#nodes.values()].map(({ pid }) => pid);
+    return clockProcessors({ nodes, network: this.network.pid });
   }
 
   /** A bare server at a place. */

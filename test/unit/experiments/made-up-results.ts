@@ -12,11 +12,21 @@ import {
   type Placement,
 } from "../../../src/experiments/results/by-figure.js";
 import type { Point, Result, Sample } from "../../../src/experiments/results/point.js";
+import { PROCESSOR_TOTALS } from "../../../src/experiments/results/processor-use.js";
 
 /** Figure 4 has so many points that one repeat of each is enough. */
 const repeatsOf = (figure: string): number => (figure === "4" ? 1 : 2);
 const LOAD_S = 2;
 const prng = createPrng(7);
+/** Of 60 requests. */
+const PROCESSOR = {
+  [PROCESSOR_TOTALS.node]: 60,
+  [PROCESSOR_TOTALS.functions]: 120,
+  [PROCESSOR_TOTALS.network]: 30,
+  [PROCESSOR_TOTALS.clients]: 15,
+  [PROCESSOR_TOTALS.busy]: 400,
+  [PROCESSOR_TOTALS.capacity]: 4000,
+};
 
 /** A result with one request in twenty failed, for each point of a small but whole run. */
 export function madeUpResults(): Result[] {
@@ -54,6 +64,7 @@ function figure3(): Result[] {
         ...samples("call", data === "edge" ? 5 : (cloudMs[at] as number)),
         ...samples("floor", 4.2),
       ],
+      totals: PROCESSOR,
     })),
   );
 }

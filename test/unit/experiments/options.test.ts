@@ -12,6 +12,7 @@ test("measures everything for a short time unless told otherwise", () => {
     folder: "experiments-results/short",
     isReportOnly: false,
     isAgain: false,
+    writesDocs: false,
     wantsHelp: false,
   });
 });
@@ -29,6 +30,7 @@ test("takes figures one by one and joined by commas", () => {
 test.each([
   [["--only", "5"], "--only 5: there is no such figure; figures: 3, 4, beyond"],
   [["--full", "--tiny"], "leave one of them out"],
+  [["--tiny", "--write-docs"], "the figures of --tiny mean nothing"],
   [["--results"], "--results"],
   [["--slow"], "--slow"],
   [["3"], "3"],
@@ -46,6 +48,7 @@ test("the help names every option and every figure", () => {
     "--results",
     "--again",
     "--report-only",
+    "--write-docs",
     ...FIGURES,
   ]) {
     expect(text).toContain(part);

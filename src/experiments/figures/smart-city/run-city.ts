@@ -59,10 +59,12 @@ export async function runCity(run: CityRun): Promise<Outcome> {
     },
   }));
   const floors = await Promise.all(KINDS.map((kind) => floorOf(run, kind)));
+  const clocked = testbed.clockProcessors();
   const [samples] = await Promise.all([runOpen([...load, ...floors]), meanwhile?.()]);
+  const totals = clocked();
   caller.close();
   await Promise.all(functions.map((deployment) => testbed.remove(deployment)));
-  return { samples: [...samples, ...inFunction] };
+  return { samples: [...samples, ...inFunction], totals };
 }
 
 /** Requests by the series of their latency. */
