@@ -7,7 +7,7 @@ import type { Point } from "../results/point.js";
 import { CLOUD, edgeName } from "../testbed/places.js";
 import { Testbed } from "../testbed/testbed.js";
 import { repeated, type AtScale, type Extent, type Setting } from "./repeated.js";
-import { warmUp } from "./warm-up.js";
+import { warmCallsOf, warmUp } from "./warm-up.js";
 
 /** How the function uses its store, and how many trips to it follow one another. */
 interface Variant {
@@ -78,12 +78,14 @@ async function measure(testbed: Testbed, point: Point): ReturnType<Measure> {
     ...(isAtCloud && { trips: { to: CLOUD, count: Number(trips), bytes: TRIP_BYTES } }),
   });
   const { clientPort } = await testbed.functionPorts(EDGE);
-  const calls = new HttpCaller({ port: clientPort, connections: "fresh" });
+  const caller = new HttpCaller({ port: clientPort, connections: "fresh" });
   const echo = new HttpCaller({ port: floor.clientPort, connections: "fresh" });
-  const send = (caller: HttpCaller, path: string, n: number) =>
-    caller.call({ method: "POST", path, body: `${n % CLIENTS}-10`, headers: TEXT });
-  const call = (n: number) => send(calls, `/${deployment.name}`, n);
-  await warmUp({ workers: WARM_WORKERS, calls: CLIENTS, call });
+  const send = (to: HttpCaller, path: string, n: number) =>
+    to.call({ method: "POST", path, body: `${n % CLIENTS}-10`, headers: TEXT });
+  const call = (n: number) => send(caller, `/${deployment.name}`, n);
+  const calls = warmCallsOf(point);
+  await warmUp({ workers: WARM_WORKERS, calls, call });
+  await warmUp({ workers: WARM_WORKERS, calls, call: (n) => send(echo, floor.path, n) });
   const statusOf = async (answer: Promise<{ readonly status: number }>) => (await answer).status;
   const clocked = testbed.clockProcessors();
   const samples = await runOpen([

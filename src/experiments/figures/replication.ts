@@ -9,7 +9,7 @@ import type { Deployment } from "../../bench/deployment.js";
 import { CLOUD, edgeName } from "../testbed/places.js";
 import type { Testbed } from "../testbed/testbed.js";
 import { LagWatch } from "./lag-watch.js";
-import { warmUp } from "./warm-up.js";
+import { warmCallsOf, warmUp } from "./warm-up.js";
 
 /** One writer and one reader, at two edges. */
 export interface ReplicationRun {
@@ -56,9 +56,9 @@ export async function runReplication(run: ReplicationRun): Promise<Outcome> {
   const reader = await callerAt(testbed, reading);
   const call = (caller: HttpCaller, body: string) =>
     caller.call({ method: "POST", path, body, headers: TEXT });
-  for (const caller of [writer, reader]) {
-    await warmUp({ workers: INSTANCES, calls: 2 * INSTANCES, call: () => call(caller, "") });
-  }
+  const calls = warmCallsOf(point);
+  await warmUp({ workers: INSTANCES, calls, call: (n) => call(writer, `warm ${n}`) });
+  await warmUp({ workers: INSTANCES, calls, call: () => call(reader, "") });
   const lag =
     data === "replicated" && reading !== writing
       ? new LagWatch({

@@ -1,4 +1,5 @@
 import type { Answer } from "../load/answer-reader.js";
+import type { Point } from "../results/point.js";
 
 /** Calls that are made before a load, so that it meets a function that runs. */
 export interface WarmUp {
@@ -6,6 +7,17 @@ export interface WarmUp {
   readonly workers: number;
   readonly calls: number;
   readonly call: (n: number) => Promise<Answer>;
+}
+
+const CALLS_PER_LOAD_S = 20;
+const CALLS_MAX = 120;
+
+/**
+ * Calls before an open load of that length. why so many: at ten requests a second a function and its node
+ * would be met as they just started, and compiled to machine code at the end of the load.
+ */
+export function warmCallsOf({ loadS }: Point): number {
+  return Math.min(CALLS_MAX, Math.ceil(CALLS_PER_LOAD_S * loadS));
 }
 
 /** Makes the calls. @throws Error with what the function said, if one fails */

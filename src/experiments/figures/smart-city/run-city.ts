@@ -6,7 +6,7 @@ import type { Outcome, Point, Sample } from "../../results/point.js";
 import type { Deployment } from "../../../bench/deployment.js";
 import { CLOUD, edgeName } from "../../testbed/places.js";
 import type { Testbed } from "../../testbed/testbed.js";
-import { warmUp } from "../warm-up.js";
+import { warmCallsOf, warmUp } from "../warm-up.js";
 import { ENTRIES } from "./application.js";
 import { bodyBytesOf, drawRequests, type CityRequest } from "./requests.js";
 
@@ -28,7 +28,6 @@ const FLOOR_RATE_PER_S = 1;
 const ANSWER_BYTES = 60;
 const TRIP_BYTES = 100;
 const JSON_TYPE = { "content-type": "application/json" };
-const WARM_CALLS = 8;
 
 /**
  * Deploys the city, loads it and removes it. Series, for each kind of request: its name for the latency
@@ -45,7 +44,8 @@ export async function runCity(run: CityRun): Promise<Outcome> {
   const requests = drawRequests({ arrivals, loadS: point.loadS, random });
   for (const kind of KINDS) {
     const passing = requests.find((one) => one.kind === kind && !one.isFiltered);
-    if (passing) await warmUp({ workers: 2, calls: WARM_CALLS, call: () => call(passing) });
+    if (passing)
+      await warmUp({ workers: 2, calls: warmCallsOf(point) / 2, call: () => call(passing) });
   }
   const inFunction: Sample[] = [];
   const load: OpenLoad[] = groups(requests).map(([series, ofSeries]) => ({
