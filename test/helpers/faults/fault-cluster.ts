@@ -87,22 +87,6 @@ export class FaultCluster {
     await this.node(name).client.functions.deploy(WORK, zipFiles(WORK_FILES));
   }
 
-  /**
-   * Brings the function to a node that comes back with an empty disk: its name is taken until the lease
-   * of the node with the other disk has ended.
-   */
-  async redeploy(name: string): Promise<void> {
-    await until(`${name} has its name`, () =>
-      this.deploy(name).then(
-        () => true,
-        (error: { readonly code?: string }) => {
-          if (error.code !== "ENOKI_NAMING_REFUSED") throw error;
-          return false;
-        },
-      ),
-    );
-  }
-
   /** Ends a node as it should be ended. */
   async stop(name: string): Promise<void> {
     await this.node(name).program.end("SIGTERM");
