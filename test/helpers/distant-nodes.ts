@@ -32,23 +32,27 @@ export class DistantNodes {
     return new DistantNodes(await mkdtemp(join(tmpdir(), "enoki-distant-")));
   }
 
-  /** Starts a node that others reach over a relay which delays each piece in either direction. */
+  /**
+   * Starts a node that others reach over a relay which delays each piece in either direction; with
+   * `onlyDials` nobody reaches it, so that all its links go over the others' relays.
+   */
   async start(
     name: string,
     delayMs = 0,
-    settings: Partial<NodeSettings> = {},
+    settings: Partial<NodeSettings> & { readonly onlyDials?: boolean } = {},
   ): Promise<DistantNode> {
+    const { onlyDials = false, ...others } = settings;
     let node: EnokiNode | undefined;
     const proxy = await new TcpProxy(() => node?.cluster?.links.port ?? 0).listen();
     proxy.delayMs = delayMs;
     const started = await startNode({
       ...PROCESS_ISOLATION,
-      ...settings,
+      ...others,
       name,
       dataDir: join(this.#dir, name),
       cluster: {
         connectNaming: () => this.#service.connect(),
-        listen: { host: "127.0.0.1", port: 0 },
+        listen: onlyDials ? undefined : { host: "127.0.0.1", port: 0 },
         advertise: `127.0.0.1:${proxy.port}`,
         credentials: undefined,
       },
