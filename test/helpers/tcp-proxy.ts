@@ -8,6 +8,8 @@ export class TcpProxy {
   #isCut = false;
   /** How long each piece is under way, in either direction. */
   delayMs = 0;
+  /** How much passes in either direction of each connection; what is more waits at its sender. */
+  bytesPerSecond = Infinity;
   /** Told of every piece that a client sends; it may cut in answer. */
   onRequest: ((text: string) => void) | undefined;
 
@@ -62,6 +64,11 @@ export class TcpProxy {
         if (from === client) this.onRequest?.(chunk.toString("latin1"));
         if (this.delayMs === 0) to.write(chunk);
         else setTimeout(() => to.writable && to.write(chunk), this.delayMs);
+        const takesMs = (chunk.length * 1000) / this.bytesPerSecond;
+        if (takesMs >= 1) {
+          from.pause();
+          setTimeout(() => from.resume(), takesMs);
+        }
       });
       from.on("error", () => {});
       from.on("close", () => {
