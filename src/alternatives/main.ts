@@ -14,6 +14,7 @@ import { fetchPackages, layOutPrograms } from "./packages.js";
 import { jsonReport, markdownReport, textReport, type PeersReport } from "./report.js";
 import type { Absence, LagResult, WorkResult } from "./results.js";
 import { measureWork, type RunContext } from "./rounds.js";
+import { summaryOf } from "./summary.js";
 import { SYSTEMS, type SystemName } from "./systems.js";
 
 /**
@@ -22,6 +23,7 @@ import { SYSTEMS, type SystemName } from "./systems.js";
  */
 
 const PAGE = fileURLToPath(new URL("../../docs/peers.md", import.meta.url));
+const FRONT_PAGE = fileURLToPath(new URL("../../README.md", import.meta.url));
 const FULL = { rounds: 5, runS: 4, warmUpS: 3 } as const;
 const QUICK = { rounds: 2, runS: 1, warmUpS: 1 } as const;
 
@@ -39,8 +41,12 @@ async function main(resources: Resources): Promise<number> {
   process.stdout.write(`\n${textReport(report)}`);
   if (options.jsonFile !== undefined) await writeFile(options.jsonFile, jsonReport(report));
   if (options.writesDocs) {
-    const page = withMeasuredPart(await readFile(PAGE, "utf8"), markdownReport(report), "peers");
-    await writeFile(PAGE, page);
+    for (const [path, measured] of [
+      [PAGE, markdownReport(report)],
+      [FRONT_PAGE, summaryOf(report)],
+    ] as const) {
+      await writeFile(path, withMeasuredPart(await readFile(path, "utf8"), measured, "peers"));
+    }
   }
   return report.absences.some(({ isFailure }) => isFailure) ? 1 : 0;
 }

@@ -54,7 +54,7 @@ Measures Enoki beside what could be taken instead, on the same work in the same 
   --quick          short runs; the figures are rough
   --only NAME      only this work or this system; may be repeated, or names joined by commas
   --json FILE      write everything that was measured as JSON
-  --write-docs     put the tables into docs/peers.md
+  --write-docs     put the tables into docs/peers.md and README.md
 
 Work: ${MEASURED.join(", ")}
 Systems: ${SYSTEM_NAMES.join(", ")}

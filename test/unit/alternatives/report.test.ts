@@ -8,6 +8,7 @@ import {
   textReport,
   type PeersReport,
 } from "../../../src/alternatives/report.js";
+import { summaryOf } from "../../../src/alternatives/summary.js";
 import { readPage } from "../../docs/pages.js";
 
 const machine: Machine = {
@@ -116,7 +117,21 @@ test("programs get every round and what it says of the targets", () => {
   expect(found.works[0]?.lanes[0]?.loads).toHaveLength(2);
 });
 
-test("the page has a place for the tables", async () => {
-  const page = await readPage("docs/peers.md");
+test("the front page gets the medians, and a dash for what counts for nothing", () => {
+  const lines = summaryOf(report).split("\n");
+  expect(lines.slice(0, 5)).toEqual([
+    "| requests/s | durability | no-op |",
+    "| --- | --- | --- |",
+    "| Enoki, process | relaxed | 2,500 |",
+    "| workerd + Durable Object | relaxed | 1,000 |",
+    "| Restate virtual object | strict | – |",
+  ]);
+  expect(lines).toContain(
+    "From the start of a write at one node until the other one shows it, median: NATS 2.00 ms.",
+  );
+});
+
+test.each(["docs/peers.md", "README.md"])("%s has a place for the tables", async (path) => {
+  const page = await readPage(path);
   expect(withMeasuredPart(page, "| x |", "peers")).toContain("| x |");
 });
