@@ -39,6 +39,8 @@ export interface Contender {
   /** How the function is kept apart from the rest of the machine. */
   readonly isolation: string;
   readonly works: readonly Work[];
+  /** A program that this machine may lack; `npm run setup` installs it. */
+  readonly needs?: string;
   /**
    * Starts it on free ports, with an empty store of its own and what the work expects to find there. It
    * ends with its resources.

@@ -75,7 +75,8 @@ async function measure(options: PeersOptions, resources: Resources): Promise<Pee
     progress,
     absent(absence) {
       absences.push(absence);
-      progress(`${absence.title} does not work: ${absence.reason}`);
+      const { title, reason, isFailure } = absence;
+      progress(isFailure ? `${title} does not work: ${reason}` : `leaving out ${title}: ${reason}`);
     },
   };
   const contenders = CONTENDERS.filter(({ system }) => names.includes(system));

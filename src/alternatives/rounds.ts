@@ -1,3 +1,4 @@
+import { hasProgram } from "../bench/etcd.js";
 import type { Resources } from "../bench/resources.js";
 import { runWrk, type Load } from "../bench/wrk.js";
 import type { Contender } from "./contender.js";
@@ -38,22 +39,74 @@ export async function measureWork(
 ): Promise<WorkResult> {
   const entrants: Entrant[] = [];
   for (const contender of contenders.filter(({ works }) => works.includes(work))) {
+    if (isLacking(contender.needs, `${contender.title}, ${work}`, context)) continue;
     context.progress(`${work}: starting ${contender.title}, ${contender.durability}`);
     const running = await start(work, contender, context);
     if (running !== undefined) entrants.push({ contender, running, loads: [] });
   }
   const load = ({ running: { url, shape = SHAPES[work] } }: Entrant, durationS: number) =>
     runWrk(context.resources, { url, shape, durationS });
-  for (const entrant of entrants) await load(entrant, context.warmUpS);
-  for (let round = 0; round < context.rounds; round++) {
-    context.progress(`${TITLES[work]}: round ${round + 1} of ${context.rounds}`);
-    for (const index of orderOf(entrants.length, round)) {
-      const entrant = entrants[index] as Entrant;
+  const lasting = await inRounds(entrants, context, TITLES[work], {
+    nameOf: ({ contender: { title, durability } }) => `${title}, ${durability}, ${work}`,
+    warmUp: (entrant) => load(entrant, context.warmUpS),
+    measure: async (entrant) => {
       entrant.loads.push(await load(entrant, context.runS));
+    },
+    stop: ({ running }) => running.stop(),
+  });
+  return { work, lanes: lasting.map(laneOf) };
+}
+
+/** True, and said, if something needs a program that this machine lacks. */
+export function isLacking(
+  program: string | undefined,
+  title: string,
+  { absent }: Pick<RunContext, "absent">,
+): boolean {
+  if (program === undefined || hasProgram(program)) return false;
+  absent({ title, reason: `${program} is missing; npm run setup installs it`, isFailure: false });
+  return true;
+}
+
+/** What {@link inRounds} does with each entrant. */
+export interface RoundSteps<T> {
+  readonly nameOf: (entrant: T) => string;
+  readonly warmUp: (entrant: T) => Promise<unknown>;
+  readonly measure: (entrant: T) => Promise<void>;
+  readonly stop: (entrant: T) => Promise<void>;
+}
+
+/**
+ * Measures all entrants in turn, round by round, and stops them. One that fails is stopped, said to be
+ * absent and left out from then on; the others go on. Returns those that lasted.
+ */
+export async function inRounds<T>(
+  entrants: readonly T[],
+  context: Pick<RunContext, "resources" | "rounds" | "progress" | "absent">,
+  title: string,
+  steps: RoundSteps<T>,
+): Promise<readonly T[]> {
+  const lasting = new Set(entrants);
+  const attempt = async (entrant: T, step: (entrant: T) => Promise<unknown>): Promise<void> => {
+    if (!lasting.has(entrant)) return;
+    try {
+      await step(entrant);
+    } catch (error) {
+      if (context.resources.isReleased) throw error;
+      lasting.delete(entrant);
+      context.absent({ title: steps.nameOf(entrant), reason: reasonOf(error), isFailure: true });
+      await steps.stop(entrant);
+    }
+  };
+  for (const entrant of entrants) await attempt(entrant, steps.warmUp);
+  for (let round = 0; round < context.rounds; round++) {
+    context.progress(`${title}: round ${round + 1} of ${context.rounds}`);
+    for (const index of orderOf(entrants.length, round)) {
+      await attempt(entrants[index] as T, steps.measure);
     }
   }
-  for (const { running } of entrants) await running.stop();
-  return { work, lanes: entrants.map(laneOf) };
+  for (const entrant of lasting) await steps.stop(entrant);
+  return [...lasting];
 }
 
 /**

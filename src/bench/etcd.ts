@@ -9,7 +9,12 @@ const POLL_MS = 50;
 
 /** True where etcd is installed. */
 export function hasEtcd(): boolean {
-  return spawnSync("etcd", ["--version"], { stdio: "ignore" }).error === undefined;
+  return hasProgram("etcd");
+}
+
+/** True where a program is installed that tells its version. */
+export function hasProgram(name: string): boolean {
+  return spawnSync(name, ["--version"], { stdio: "ignore" }).error === undefined;
 }
 
 /** Starts a naming service for several nodes and returns its endpoint, `etcd://HOST:PORT`. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { runMeasuring } from "../bench/command.js";
+import { hasProgram } from "../bench/etcd.js";
 import { describeMachine, type Machine } from "../bench/machine.js";
 import type { Resources } from "../bench/resources.js";
 import { expectationOf, lengthText, sizeText, type Task } from "./expectation.js";
@@ -15,7 +16,7 @@ import { nameOf, ResultStore } from "./results/store.js";
 
 /**
  * `npm run experiments`. Exits with 0 once every point is measured and the report is written, 1 when a
- * point failed or cannot be read, 2 when it was called wrongly, 130 when it was interrupted.
+ * point failed or cannot be read, 2 when it was called wrongly or a program is missing, 130 when it was interrupted.
  */
 
 const NAMES = FIGURES.map(({ figure }) => figure);
@@ -30,6 +31,11 @@ async function main(resources: Resources): Promise<number> {
     process.stdout.write(usage(NAMES));
     return 0;
   }
+  const missing = options.isReportOnly ? [] : missingPrograms();
+  if (missing.length > 0) {
+    say(`${missing.join(" and ")} missing; npm run setup installs it`);
+    return 2;
+  }
   const tasks = tasksOf(options);
   const store = await ResultStore.open(options.folder);
   const failures = options.isReportOnly ? [] : await measure(options, tasks, store, resources);
@@ -41,6 +47,7 @@ async function main(resources: Resources): Promise<number> {
     store,
     folder: join(options.folder, "report"),
     expected: tasks.map(({ point }) => point),
+    known: FIGURES.flatMap((experiment) => experiment.points(options.scale)),
     titles: new Map(FIGURES.map(({ figure, title }) => [figure, title])),
     machine: await readMachine(options.folder),
     scale: options.scale,
@@ -54,6 +61,11 @@ async function main(resources: Resources): Promise<number> {
     say(`not measured: ${report.missing.length} of ${tasks.length} points`);
   }
   return failures.length + report.broken.length > 0 ? 1 : 0;
+}
+
+/** What nodes and functions of the experiments cannot do without. */
+function missingPrograms(): string[] {
+  return ["etcd", "python3"].filter((program) => !hasProgram(program));
 }
 
 function tasksOf({ scale, only }: ExperimentOptions): Task[] {

@@ -35,6 +35,7 @@ function enoki(
     durability,
     isolation: ISOLATIONS[isolation],
     works,
+    ...(isolation === "sandbox" && { needs: "bwrap" }),
     async start({ resources }, work) {
       const { client, functionsUrl } = await startNode(resources);
       await client.functions.deploy(work, functionFolder(FOLDERS[work]), { isolation });

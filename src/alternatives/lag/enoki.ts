@@ -19,26 +19,24 @@ const LIBRARY = new URL("../../client/index.js", import.meta.url).href;
 interface Nodes {
   readonly a: BenchNode;
   readonly b: BenchNode;
-  stop(): Promise<void>;
 }
 
 /** One instance of a function writes at its node, another one watches at the other, both through `kv`. */
 export async function startEnokiFunctions(surroundings: Surroundings): Promise<Pair> {
-  const { a, b, stop } = await startNodes(surroundings);
+  const { a, b } = await startNodes(surroundings);
   return {
     async measure(count) {
       const call = ({ client }: BenchNode, role: string) => client.call(LAG.name, { role, count });
       const [written] = await Promise.all([call(a, "write"), call(b, "watch")]);
       return written.json<LagRound>();
     },
-    stop,
   };
 }
 
 /** One client writes at one node and watches at the other, over HTTP. */
 export async function startEnokiClient(surroundings: Surroundings): Promise<Pair> {
-  const { a, b, stop } = await startNodes(surroundings);
-  return await startClient(surroundings, "enoki", [a.client.url, b.client.url, LIBRARY], stop);
+  const { a, b } = await startNodes(surroundings);
+  return await startClient(surroundings, "enoki", [a.client.url, b.client.url, LIBRARY]);
 }
 
 async function startNodes({ resources }: Surroundings): Promise<Nodes> {
@@ -49,12 +47,5 @@ async function startNodes({ resources }: Surroundings): Promise<Nodes> {
   };
   const [a, b] = [await start("a"), await start("b")];
   await deploy(a.client, LAG);
-  return {
-    a,
-    b,
-    async stop() {
-      await b.stop();
-      await a.stop();
-    },
-  };
+  return { a, b };
 }

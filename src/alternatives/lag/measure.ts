@@ -1,5 +1,6 @@
 import { reasonOf, type LagResult, type LagRound } from "../results.js";
-import { orderOf, type RunContext } from "../rounds.js";
+import type { Resources } from "../../bench/resources.js";
+import { inRounds, isLacking, type RunContext } from "../rounds.js";
 import { SYSTEMS, type SystemName } from "../systems.js";
 import { startEnokiClient, startEnokiFunctions } from "./enoki.js";
 import { startNatsPair } from "./nats.js";
@@ -13,11 +14,18 @@ interface Contestant {
   readonly system: SystemName;
   readonly title: string;
   readonly start: StartPair;
+  /** A program that this machine may lack; `npm run setup` installs it. */
+  readonly needs?: string;
 }
 
 const PAIRS: readonly Contestant[] = [
-  { system: "enoki", title: "Enoki, function to function", start: startEnokiFunctions },
-  { system: "enoki", title: "Enoki, client over HTTP", start: startEnokiClient },
+  {
+    system: "enoki",
+    title: "Enoki, function to function",
+    start: startEnokiFunctions,
+    needs: "etcd",
+  },
+  { system: "enoki", title: "Enoki, client over HTTP", start: startEnokiClient, needs: "etcd" },
   { system: "nats", title: SYSTEMS.nats.title, start: startNatsPair },
   { system: "redis", title: SYSTEMS.redis.title, start: startRedisPair },
 ];
@@ -27,6 +35,8 @@ interface Entrant {
   readonly system: SystemName;
   readonly title: string;
   readonly pair: Pair;
+  /** All that it has started. */
+  readonly scope: Resources;
   readonly rounds: LagRound[];
 }
 
@@ -36,30 +46,30 @@ export async function measureLags(
   context: RunContext,
   isQuick: boolean,
 ): Promise<LagResult[]> {
-  const { rounds, progress, absent, resources } = context;
+  const { progress, absent, resources } = context;
   const count = isQuick ? WRITES.quick : WRITES.full;
   const entrants: Entrant[] = [];
   for (const contestant of PAIRS.filter(({ system }) => systems.includes(system))) {
-    const { system, title, start } = contestant;
+    const { system, title, start, needs } = contestant;
+    if (isLacking(needs, `${title}, lag`, context)) continue;
     progress(`lag: starting ${title}`);
     const scope = resources.scope();
     try {
       const pair = await start({ ...context, resources: scope });
-      await pair.measure(count);
-      entrants.push({ system, title, pair, rounds: [] });
+      entrants.push({ system, title, pair, scope, rounds: [] });
     } catch (error) {
       await scope.release();
       if (resources.isReleased) throw error;
       absent({ title: `${title}, lag`, reason: reasonOf(error), isFailure: true });
     }
   }
-  for (let round = 0; round < rounds; round++) {
-    progress(`lag: round ${round + 1} of ${rounds}`);
-    for (const index of orderOf(entrants.length, round)) {
-      const { pair, rounds } = entrants[index] as Entrant;
+  const lasting = await inRounds(entrants, context, "lag", {
+    nameOf: ({ title }) => `${title}, lag`,
+    warmUp: ({ pair }) => pair.measure(count),
+    measure: async ({ pair, rounds }) => {
       rounds.push(await pair.measure(count));
-    }
-  }
-  for (const { pair } of entrants) await pair.stop();
-  return entrants.map(({ system, title, rounds }) => ({ system, title, rounds }));
+    },
+    stop: ({ scope }) => scope.release(),
+  });
+  return lasting.map(({ system, title, rounds }) => ({ system, title, rounds }));
 }

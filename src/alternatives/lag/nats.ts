@@ -1,7 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import type { Server } from "../../bench/resources.js";
 import type { Surroundings } from "../contender.js";
 import { freePort, startDaemon, whenConnectable } from "../daemon.js";
 import { startClient, type Pair } from "./pair.js";
@@ -9,22 +8,12 @@ import { startClient, type Pair } from "./pair.js";
 /** A hub and a leaf node, each with JetStream in a domain of its own; the client makes bucket and mirror. */
 export async function startNatsPair(surroundings: Surroundings): Promise<Pair> {
   const [hubPort, leafPort, linkPort] = [await freePort(), await freePort(), await freePort()];
-  const hub = await startNats(surroundings, "hub", hubPort, [
-    `leafnodes { listen: "127.0.0.1:${linkPort}" }`,
-  ]);
+  await startNats(surroundings, "hub", hubPort, [`leafnodes { listen: "127.0.0.1:${linkPort}" }`]);
   await whenConnectable({ port: linkPort });
-  const leaf = await startNats(surroundings, "leaf", leafPort, [
+  await startNats(surroundings, "leaf", leafPort, [
     `leafnodes { remotes: [{ url: "nats://127.0.0.1:${linkPort}" }] }`,
   ]);
-  return await startClient(
-    surroundings,
-    "nats",
-    [`127.0.0.1:${hubPort}`, `127.0.0.1:${leafPort}`],
-    async () => {
-      await leaf.stop();
-      await hub.stop();
-    },
-  );
+  return await startClient(surroundings, "nats", [`127.0.0.1:${hubPort}`, `127.0.0.1:${leafPort}`]);
 }
 
 async function startNats(
@@ -32,7 +21,7 @@ async function startNats(
   name: string,
   port: number,
   settings: readonly string[],
-): Promise<Server> {
+): Promise<void> {
   const folder = await resources.makeFolder();
   const config = join(folder, "nats.conf");
   const lines = [
@@ -43,7 +32,6 @@ async function startNats(
   ];
   await writeFile(config, `${lines.join("\n")}\n`);
   const daemon = { command: "nats-server", args: ["--config", config] };
-  const server = await startDaemon(resources, daemon);
+  await startDaemon(resources, daemon);
   await whenConnectable({ port });
-  return server;
 }

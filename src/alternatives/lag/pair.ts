@@ -7,21 +7,19 @@ import type { Surroundings } from "../contender.js";
 export interface Pair {
   /** Writes so many values one after the other at the first node, each once the last was seen. */
   measure(count: number): Promise<LagRound>;
-  stop(): Promise<void>;
 }
 
-/** Starts a pair. */
+/** Starts a pair, which ends with its resources. */
 export type StartPair = (surroundings: Surroundings) => Promise<Pair>;
 
 /**
  * Starts the client, a process of its own. It writes at the first address and watches at the second
- * one. `stopNodes`: called once the client has ended.
+ * one.
  */
 export async function startClient(
   { resources, programs }: Surroundings,
   library: string,
   addresses: readonly string[],
-  stopNodes: () => Promise<void>,
 ): Promise<Pair> {
   const client = await resources.startServer(process.execPath, [
     join(programs, "lag/client.mjs"),
@@ -44,10 +42,6 @@ export async function startClient(
       const found = JSON.parse(await answer) as LagRound | { readonly error: string };
       if ("error" in found) throw new Error(`${library}: ${found.error}`);
       return found;
-    },
-    async stop() {
-      await client.stop();
-      await stopNodes();
     },
   };
 }

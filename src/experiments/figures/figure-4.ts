@@ -13,7 +13,7 @@ const SIZES_BYTES = [1, 100, 1000, 10_000, 100_000, 250_000, 500_000, 750_000, 1
 
 const EXTENT: AtScale<Extent & { readonly sizesBytes: readonly number[] }> = {
   tiny: { repeats: 1, loadS: 0.3, cutS: 0, sizesBytes: [1000] },
-  short: { repeats: 3, loadS: 1.5, cutS: 0.2, sizesBytes: SIZES_BYTES },
+  short: { repeats: 3, loadS: 1.2, cutS: 0.2, sizesBytes: SIZES_BYTES },
   full: { repeats: 3, loadS: 150, cutS: 10, sizesBytes: SIZES_BYTES },
 };
 
@@ -101,17 +101,17 @@ async function measure(testbed: Testbed, point: Point): ReturnType<Measure> {
     const warm = isLocalRead ? callOf : (n: number) => call(`warm${n}-1`);
     await warmUp({ workers: WORKERS, calls: WORKERS, call: warm });
     const send = async (worker: number) => (await callOf(worker)).status;
+    const clocked = testbed.clockProcessors();
     const samples = await runClosed({ series, workers: WORKERS, loadS, send });
+    const totals = clocked();
     caller.close();
-    return samples;
+    return { samples, totals };
   };
   const functions = portOf(await testbed.functionPorts(EDGE));
-  const clocked = testbed.clockProcessors();
   const calls = await loadOf("call", point.loadS, functions, `/${deployment.name}`);
-  const totals = clocked();
   const bare = await loadOf("floor", point.loadS * FLOOR_SHARE, portOf(floor), floor.path);
   await testbed.remove(deployment);
-  return { samples: [...calls, ...bare], totals };
+  return { samples: [...calls.samples, ...bare.samples], totals: calls.totals };
 }
 
 /** Stores what each client reads, where the data lie: the function would need longer than the load. */

@@ -7,7 +7,7 @@ import { RATE_PER_S, runReplication } from "./replication.js";
 
 const EXTENT: AtScale<Extent> = {
   tiny: { repeats: 1, loadS: 1, cutS: 0 },
-  short: { repeats: 3, loadS: 20, cutS: 1 },
+  short: { repeats: 3, loadS: 16, cutS: 1 },
   full: { repeats: 3, loadS: 300, cutS: 10 },
 };
 

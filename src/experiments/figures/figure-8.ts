@@ -7,7 +7,7 @@ import { runCity } from "./smart-city/run-city.js";
 
 const EXTENT: AtScale<Extent> = {
   tiny: { repeats: 1, loadS: 1, cutS: 0 },
-  short: { repeats: 3, loadS: 16, cutS: 1 },
+  short: { repeats: 3, loadS: 12, cutS: 1 },
   full: { repeats: 3, loadS: 600, cutS: 20 },
 };
 

@@ -26,6 +26,8 @@ export class LagWatch {
       this.#follow(source.kv(keygroup), key, this.#atSource),
       this.#follow(target.kv(keygroup), key, this.#atTarget),
     ]);
+    // why: it may break while nobody waits for it yet; who ends it is told.
+    this.#ended.catch(() => {});
   }
 
   /**

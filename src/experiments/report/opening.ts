@@ -20,7 +20,8 @@ export interface Conditions {
 
 const SCALE_TEXT: Readonly<Record<Scale, string>> = {
   tiny: "**Tiny points, to try the code: no figure below means anything.**",
-  short: "Shorter times per point than in the paper, every other parameter as there.",
+  short:
+    "Shorter times per point than in the paper; other parameters as there, but for those that the figures name.",
   full: "Times as in the paper.",
 };
 const MISSING_SHOWN = 12;

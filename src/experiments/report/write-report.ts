@@ -6,7 +6,7 @@ import type { Machine } from "../../bench/machine.js";
 import { PaperCurves } from "../paper/curves.js";
 import type { Point, Scale } from "../results/point.js";
 import { ResultSet } from "../results/result-set.js";
-import { BrokenResultError, nameOf, type ResultStore } from "../results/store.js";
+import { BrokenResultError, identityOf, nameOf, type ResultStore } from "../results/store.js";
 import { thirdsOf } from "../results/thirds.js";
 import type { Block } from "./blocks.js";
 import { htmlOf } from "./html.js";
@@ -22,6 +22,8 @@ export interface ReportOptions {
   readonly folder: string;
   /** What should have been measured. */
   readonly expected: readonly Point[];
+  /** All points there are at this scale; results of others are left out. */
+  readonly known: readonly Point[];
   /** Titles of the figures, by name. */
   readonly titles: ReadonlyMap<string, string>;
   readonly machine: Machine | undefined;
@@ -46,12 +48,15 @@ const TITLE = "The experiments of the Enoki paper, repeated";
 /** Writes `index.html`, `report.md` and the plots beside it, of all results that can be read. */
 export async function writeReport(options: ReportOptions): Promise<WrittenReport> {
   const { store, folder, docsFolder, expected, titles, machine, scale } = options;
+  const known = new Set(options.known.map(identityOf));
   const results = new ResultSet();
   const broken: string[] = [];
   const there = new Set<string>();
   for await (const found of store.all()) {
     if (found instanceof BrokenResultError) {
       broken.push(found.message);
+    } else if (!known.has(identityOf(found.point))) {
+      broken.push(`${nameOf(found.point)} was measured under other parameters`);
     } else {
       results.add(found);
       if (found.point.figure === "partition")

@@ -119,7 +119,7 @@ export function nameOf({ figure, name, repeat }: Point): string {
 }
 
 /** Equal for two points if a result of the one is a result of the other. */
-function identityOf(point: Point): string {
+export function identityOf(point: Point): string {
   const parameters = Object.entries(point.parameters).sort(([a], [b]) => (a < b ? -1 : 1));
   const { figure, name, repeat, seed, loadS, cutS } = point;
   return JSON.stringify([figure, name, repeat, seed, loadS, cutS, parameters]);

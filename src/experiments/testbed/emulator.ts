@@ -48,7 +48,8 @@ export class Emulator {
 
   /** Says where a process is, before it dials. */
   settle(pid: number, place: string): void {
-    void this.#tell({ op: "settle", pid, place });
+    // why no failure: when the network has ended, all else that is asked of it fails.
+    this.#tell({ op: "settle", pid, place }).catch(() => {});
   }
 
   /** Opens a port that leads to the service at port `target` of a place, for processes that were settled. */

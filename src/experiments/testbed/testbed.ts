@@ -91,8 +91,14 @@ export class Testbed {
       const some = names.slice(at, at + STARTED_AT_ONCE);
       await Promise.all(some.map((name) => testbed.#startNode(name, common)));
     }
-    await Promise.all(names.map((name) => testbed.#knowsAll(name, names.length)));
+    await testbed.together();
     return testbed;
+  }
+
+  /** Resolves once all nodes know each other, as before a cut. @throws Error if that takes too long */
+  async together(): Promise<void> {
+    const names = [...this.#nodes.keys()];
+    await Promise.all(names.map((name) => this.#knowsAll(name, names.length)));
   }
 
   /** @throws Error if there is none */

@@ -8,7 +8,7 @@ import { RATE_PER_S, runReplication } from "../replication.js";
 
 const EXTENT: AtScale<Extent> = {
   tiny: { repeats: 1, loadS: 1, cutS: 0 },
-  short: { repeats: 1, loadS: 10, cutS: 1 },
+  short: { repeats: 3, loadS: 5, cutS: 0.5 },
   full: { repeats: 3, loadS: 120, cutS: 10 },
 };
 

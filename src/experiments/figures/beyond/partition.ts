@@ -1,7 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 import type { Experiment } from "../../experiment.js";
-import type { Emulator } from "../../testbed/emulator.js";
 import { PLACEMENTS, PLACES, type Place, type Placement } from "../../results/by-figure.js";
 import { CLOUD, edgeName } from "../../testbed/places.js";
 import { Testbed } from "../../testbed/testbed.js";
@@ -12,7 +11,7 @@ import { runCity } from "../smart-city/run-city.js";
 
 const EXTENT: AtScale<Extent> = {
   tiny: { repeats: 1, loadS: 3, cutS: 0 },
-  short: { repeats: 1, loadS: 18, cutS: 0 },
+  short: { repeats: 3, loadS: 9, cutS: 0 },
   full: { repeats: 3, loadS: 180, cutS: 0 },
 };
 
@@ -35,7 +34,7 @@ export const PARTITION: Experiment = {
   open: async ({ resources }) => {
     const testbed = await Testbed.open({ resources, edges: EDGES.length });
     return async (point, random) => {
-      const meanwhile = (): Promise<void> => partition(testbed.network, point.loadS);
+      const meanwhile = (): Promise<void> => partition(testbed, point.loadS);
       const parameters = point.parameters as Parameters;
       if (parameters.work === "replication") {
         const { data } = parameters;
@@ -64,7 +63,8 @@ function settings(): readonly Setting[] {
 }
 
 /** Cuts all links between nodes for the second third of the load. */
-async function partition(network: Emulator, loadS: number): Promise<void> {
+async function partition(testbed: Testbed, loadS: number): Promise<void> {
+  const { network } = testbed;
   const pairs = [
     [EDGES[0], EDGES[1]],
     [CLOUD, EDGES[0]],
@@ -74,4 +74,6 @@ async function partition(network: Emulator, loadS: number): Promise<void> {
   await Promise.all(pairs.map(([left, right]) => network.cut(left, right)));
   await delay((loadS * 1000) / 3);
   await Promise.all(pairs.map(([left, right]) => network.mend(left, right)));
+  // The next point needs them together again.
+  await testbed.together();
 }

@@ -114,7 +114,7 @@ function stalenessPlot(results: ResultSet, curves: PaperCurves): Block {
     file: "figure-6c",
     caption:
       "Figure 6c: staleness with replication. Dashed: the prototype, as in the paper. Solid: ours; a curve that begins " +
-      "above 0 has that share of fresh reads. Without replication everything read is fresh.",
+      "above 0 has that share of fresh reads. The table counts stale reads without replication, too.",
     svg: cdfPlot({
       id: "figure-6c",
       title: "6c: staleness with replication",

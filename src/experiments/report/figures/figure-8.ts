@@ -25,7 +25,7 @@ export function figure8(results: ResultSet, curves: PaperCurves): Block[] {
         "open, at the 5 requests/s that the paper describes and at the 33 that its generator gave. The paper's curves " +
         "are times inside of the entry function, and so are ours in the plots; the table has both. Half of the events " +
         "of the two filters end there: the table is about those that pass. In the cloud the plan is changed as in the " +
-        "prototype, by a read and a write, and once more by an `update`, which loses nothing.",
+        "prototype, by a read and a write, and once more by an `update`.",
     ),
     ...KINDS.map((kind) => plotBlock(results, curves, kind)),
     table(results),

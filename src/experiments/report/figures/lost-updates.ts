@@ -17,7 +17,7 @@ export function lostUpdates(results: ResultSet): Block[] {
     ),
     {
       kind: "table",
-      head: ["how", "nodes", "calls", "kept", "lost", "share lost"],
+      head: ["how", "nodes", "calls", "kept", "lost", "share lost", "in each repeat"],
       rows: results.points("lost-updates").map(rowOf),
     },
   ];
@@ -35,5 +35,9 @@ function rowOf(point: PooledPoint): string[] {
     count(kept),
     count(lost),
     calls > 0 ? percent(lost / calls) : "",
+    point
+      .totals("lost")
+      .map((ofRepeat, at) => percent(ofRepeat / (point.totals("calls")[at] ?? 1)))
+      .join(" · "),
   ];
 }

@@ -59,6 +59,7 @@ async function report(name: string, results: readonly Result[]): Promise<Written
     store,
     folder: join(folder, name, "report"),
     expected: madeUpResults().map(({ point }) => point),
+    known: madeUpResults().map(({ point }) => point),
     titles: new Map([
       ["3", "Moving average"],
       ["new", "Something new"],
@@ -197,6 +198,14 @@ test("names results that cannot be read, and leaves them out", async () => {
   const { broken } = await report("broken", []);
   expect(broken).toEqual([expect.stringMatching(/3-edge-r1\.json is no JSON$/)]);
   expect(await read("broken", "report", "report.md")).toContain("3-edge-r1.json is no JSON");
+});
+
+test("leaves out what was measured under other parameters, and says so", async () => {
+  const [first] = madeUpResults() as [Result];
+  const other = { ...first, point: { ...first.point, loadS: first.point.loadS + 1 } };
+  const { broken, missing } = await report("other", [other]);
+  expect(broken).toEqual(["3-edge-python-awaited-r1 was measured under other parameters"]);
+  expect(missing).toContain("3-edge-python-awaited-r1");
 });
 
 describe("targets against other systems", () => {
