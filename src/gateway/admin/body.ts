@@ -7,6 +7,9 @@ import { parseInput } from "../../input/parse-input.js";
 /** Enough for every JSON body that carries no values. */
 const JSON_BODY_BYTES_MAX = 1024 * 1024;
 
+/** The largest refused body that is read all the same, and dropped. */
+const DROPPED_BODY_BYTES_MAX = 64 * 1024 * 1024;
+
 const LINE_FEED = 0x0a;
 
 /** How large a body may be, and the error for a larger one. */
@@ -20,7 +23,7 @@ export interface BodyLimit {
  * @throws EnokiError with the limit's code
  */
 export async function readBody(request: Request, limit: BodyLimit): Promise<Buffer> {
-  checkAnnouncedSize(request, limit);
+  await refuseAnnouncedSize(request, limit);
   const chunks: Uint8Array[] = [];
   let sizeBytes = 0;
   for await (const chunk of chunksOf(request)) {
@@ -96,9 +99,19 @@ async function* chunksOf(request: Request): AsyncGenerator<Uint8Array> {
   }
 }
 
-function checkAnnouncedSize(request: Request, limit: BodyLimit): void {
-  const announced = Number(request.headers.get("content-length") ?? 0);
-  if (announced > limit.sizeBytesMax) throw tooLarge(limit);
+/**
+ * Refuses a body whose announced size is beyond the limit.
+ *
+ * why: most clients read no answer before they have sent everything, and one whose connection is
+ * closed meanwhile never sees why. So all of the body is awaited first, unless it is huge.
+ */
+async function refuseAnnouncedSize(request: Request, limit: BodyLimit): Promise<void> {
+  const announcedBytes = Number(request.headers.get("content-length") ?? 0);
+  if (announcedBytes <= limit.sizeBytesMax) return;
+  if (announcedBytes <= DROPPED_BODY_BYTES_MAX) {
+    for await (const chunk of chunksOf(request)) void chunk;
+  }
+  throw tooLarge(limit);
 }
 
 function tooLarge({ sizeBytesMax, code }: BodyLimit): EnokiError {

@@ -97,6 +97,22 @@ test("an import that goes on and on is taken to its end, however long it is", as
   expect(answer).toContain('{"imported":60}');
 });
 
+test("a value beyond the limit is refused in words, however slowly the rest of it comes", async () => {
+  const sizeBytes = LIMITS.valueSizeBytesMax + 20;
+  const tail = Array.from({ length: 20 }, () => "x");
+  const answer = await drip(
+    running.adminUrl,
+    post("/v1/keygroups/kg/keys/large", sizeBytes)
+      .replace("POST", "PUT")
+      .replace("Host: 127.0.0.1", "Host: 127.0.0.1\r\nConnection: close") +
+      "x".repeat(LIMITS.valueSizeBytesMax),
+    () => tail.shift() ?? "",
+  );
+  expect(tail).toEqual([]);
+  expect(answer).toMatch(/^HTTP\/1\.1 413 /);
+  expect(answer).toContain("ENOKI_VALUE_TOO_LARGE");
+});
+
 test("a node gives a call five minutes to arrive, and a body on the admin port one to move", () => {
   expect(NODE_DEFAULTS).toMatchObject({ callArrivalMs: 300_000, adminBodyIdleMs: 60_000 });
   expect(LIMITS.longestCallArrivalMs).toBe(NODE_DEFAULTS.callArrivalMs);
