@@ -14,7 +14,7 @@ export interface Case {
   readonly name: string;
   /** Doors that it concerns; all but `cli` unless said. */
   readonly doors?: readonly DoorName[];
-  /** Goes through the command line too: its steps are processes, so not every case does. */
+  /** Goes through the command line too, as far as that has its steps. */
   readonly cli?: boolean;
   readonly steps: readonly Step[];
 }

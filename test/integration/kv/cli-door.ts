@@ -63,7 +63,7 @@ export class CliDoor {
       case "exists":
         return (await this.#kv(["get"], [textOf(step["key"])])).exitCode === 0;
       case "length":
-        return ((await this.#read({ ...step, op: "get" })) as string).length;
+        return lengthOf(await this.#read({ ...step, op: "get" }));
       case "set":
         return this.#set(step);
       case "delete":
@@ -208,6 +208,13 @@ export async function startHere(
 function check(finished: Finished): Finished {
   if (finished.exitCode === 0) return finished;
   throw new Error(/^code: (\w+)$/m.exec(finished.stderr)?.[1] ?? finished.stderr);
+}
+
+function lengthOf(value: unknown): number {
+  const isBytes = typeof value === "object" && value !== null && isSpecial(value);
+  return isBytes
+    ? Buffer.from(textOf(value["v"]), "base64").length
+    : (value as { length: number }).length;
 }
 
 function shown({ t, v }: Tagged): unknown {
