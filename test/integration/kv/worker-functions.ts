@@ -15,7 +15,10 @@ const NODE_ENTRY = `
   import { kv } from "enoki";
   import { work } from "./worker.js";
   const instance = crypto.randomUUID();
-  export async function call(job) { return { instance, history: await work(kv, job) }; }`;
+  export async function call(job) {
+    const store = job.keygroup ? kv.keygroup(job.keygroup) : kv;
+    return { instance, history: await work(store, job) };
+  }`;
 
 /** What a call of a worker returns. */
 export interface Worked {

@@ -11,8 +11,12 @@ import kv
 
 INSTANCE = f"{random.SystemRandom().getrandbits(64):x}"
 
+store = kv
+
 
 def call(job):
+    global store
+    store = kv.keygroup(job["keygroup"]) if "keygroup" in job else kv
     if "together" in job:
         arrive(job["together"], job["round"])
     if job["do"] == "history":
@@ -24,20 +28,20 @@ def call(job):
 
 def arrive(count, round):
     """Waits until `count` calls are here at once, so that as many instances (or slots) really work."""
-    arrived = kv.counter(f"arrived/{round}")
+    arrived = store.counter(f"arrived/{round}")
     arrived.add()
     while arrived.value() < count:
         pass
 
 
 def careless():
-    seen = kv.get("careless", 0)
-    kv.set("careless", seen + 1)
+    seen = store.get("careless", 0)
+    store.set("careless", seen + 1)
 
 
 CHANGES = {
-    "update": lambda: kv.update("updated", lambda value: (value or 0) + 1),
-    "increment": lambda: kv.increment("incremented"),
+    "update": lambda: store.update("updated", lambda value: (value or 0) + 1),
+    "increment": lambda: store.increment("incremented"),
     "careless": careless,
 }
 
@@ -55,32 +59,32 @@ def operation(chance, key, unique):
     invoked = now_ms()
     dice = chance.random()
     if dice < 0.35:
-        effect = {"op": "get", "value": kv.get(key, None)}
+        effect = {"op": "get", "value": store.get(key, None)}
     elif dice < 0.4:
-        effect = {"op": "exists", "exists": kv.exists(key)}
+        effect = {"op": "exists", "exists": store.exists(key)}
     elif dice < 0.55:
-        kv.set(key, unique)
+        store.set(key, unique)
         effect = {"op": "set", "wrote": unique}
     elif dice < 0.65:
         ttl = chance.randrange(5, 60)
-        kv.set(key, unique, ttl=f"{ttl}ms")
+        store.set(key, unique, ttl=f"{ttl}ms")
         effect = {"op": "set", "wrote": unique, "ttlMs": ttl}
     elif dice < 0.8:
         seen = []
-        kv.update(key, lambda value: seen.append(value) or unique)
+        store.update(key, lambda value: seen.append(value) or unique)
         effect = {"op": "update", "saw": seen[-1], "wrote": unique}
     elif dice < 0.9:
         effect = compare_and_set(key, unique)
     else:
-        effect = {"op": "delete", "existed": kv.delete(key)}
+        effect = {"op": "delete", "existed": store.delete(key)}
     return {**effect, "key": key, "invokedMs": invoked, "returnedMs": now_ms()}
 
 
 def compare_and_set(key, unique):
-    entry = kv.entry(key)
+    entry = store.entry(key)
     condition = {"if_version": entry.version} if entry else {"if_absent": True}
     try:
-        kv.set(key, unique, **condition)
+        store.set(key, unique, **condition)
         ok = True
     except kv.Error as error:
         if error.code != "ENOKI_VERSION_CONFLICT":

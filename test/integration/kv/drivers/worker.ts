@@ -6,6 +6,8 @@ export type Job = {
   /** Wait until so many calls of this round are here at once. */
   readonly together?: number;
   readonly round?: string;
+  /** A granted keygroup to work on; the function's own without it. */
+  readonly keygroup?: string;
 } & (
   | {
       readonly do: "history";
