@@ -1,34 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { z } from "zod";
 
 import { adminRoutes, honoPath } from "../../../src/gateway/admin/app.js";
 import { adminFixture, type AdminFixture } from "../../helpers/admin-app.js";
 import { FakeReplicas } from "../../helpers/fake-replicas.js";
-
-interface Described {
-  readonly operationId: string;
-  readonly parameters: { name: string; in: string; schema: unknown }[];
-  readonly security?: unknown[];
-  readonly requestBody?: unknown;
-  readonly responses: Record<string, { content?: Record<string, { schema?: object }> }>;
-}
-
-interface OpenApi {
-  readonly openapi: string;
-  readonly paths: Record<string, Record<string, Described>>;
-  readonly components: { readonly schemas: Record<string, object> };
-}
+import { checkOf, type OpenApi } from "../../helpers/openapi.js";
 
 async function describeBy({ request }: AdminFixture): Promise<OpenApi> {
   return (await (await request("GET", "/v1/openapi.json")).json()) as OpenApi;
-}
-
-/** A check made from what the document says of one response. */
-function checkOf(document: OpenApi, schema: object): z.ZodType {
-  const whole = JSON.stringify({ ...schema, $defs: document.components.schemas });
-  return z.fromJSONSchema(
-    JSON.parse(whole.replaceAll("#/components/schemas/", "#/$defs/")) as never,
-  );
 }
 
 describe("the document", () => {
