@@ -69,6 +69,13 @@ for (const user of NODE_USERS) {
         expectDeath(await during("eater", `allocate ${1 << 30}`), "oom");
       });
 
+      it("1 GiB under 128 MiB in the program of a binary ends with reason oom too", async () => {
+        const eater = `#!/bin/sh\nexec perl -e '$x = "x" x (1 << 30); sleep 10'\n`;
+        const config = { isolation: "sandbox", memory: "128m" } as const;
+        await deploy(node, "binary-eater", { "fn.sh": eater }, config);
+        expectDeath(await send(node.functionsUrl, "/binary-eater"), "oom");
+      });
+
       for (const attacker of attackers) {
         it(`an endless loop in ${attacker.runtime} ends with the time that it has`, async () => {
           const name = `spin-${attacker.runtime}`;
