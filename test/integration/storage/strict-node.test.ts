@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { describe, expect, it } from "vitest";
 
-import { send, until } from "../../helpers/node-calls.js";
+import { send, until, zipFiles } from "../../helpers/node-calls.js";
 import { temporaryFolder } from "../../helpers/temporary-folder.js";
 import { connect } from "../../../src/client/index.js";
 import { joinCalls, whyNoTrace, type Call } from "./disk-trace.js";
@@ -17,95 +17,169 @@ const TRACED = "read,write,writev,pwrite64,pwritev,fdatasync,fsync,openat";
 const SHOWN_BYTES = 20_000;
 const WRITERS = 32;
 const ROUNDS = 10;
+/** Calls of each function. */
+const FUNCTION_ROUNDS = 10;
 const obstacle = whyNoTrace();
 
 describe.skipIf(obstacle)(
   `the system calls of a strict node${obstacle ? ` (skipped: ${obstacle})` : ""}`,
   () => {
     it("sync each write after it was written and before its answer leaves, one writer at a time", async () => {
-      const { calls, keys } = await traceWrites(1, 40);
-      expect(unsynced(calls, keys)).toEqual([]);
+      const { calls, writes } = await traceWrites(1, 40);
+      expect(unsynced(calls, writes)).toEqual([]);
     });
 
     it("do so for 32 writers at once, with far fewer syncs than writes", async () => {
-      const { calls, keys } = await traceWrites(WRITERS, ROUNDS);
-      expect(keys).toHaveLength(WRITERS * ROUNDS);
-      expect(unsynced(calls, keys)).toEqual([]);
-      const syncs = calls.filter(isSync).length;
+      const { calls, writes } = await traceWrites(WRITERS, ROUNDS);
+      expect(writes).toHaveLength(WRITERS * ROUNDS);
+      expect(unsynced(calls, writes)).toEqual([]);
+      const syncs = calls.filter((call) => isSync(call, "kg-kg")).length;
       expect(syncs).toBeGreaterThan(0);
-      expect(syncs).toBeLessThan(keys.length / 4);
+      expect(syncs).toBeLessThan(writes.length / 4);
+    });
+
+    it("do so for what functions set before their answer, and for an accepted invocation before its 202", async () => {
+      const { calls, writes } = await traceFunctions();
+      expect(writes).toHaveLength(3 * FUNCTION_ROUNDS);
+      expect(unsynced(calls, writes)).toEqual([]);
+      // The check can fail: without the syncs, none of them is safe.
+      const syncless = calls.filter(({ name }) => !/^f(data)?sync$/.test(name));
+      expect(unsynced(syncless, writes)).toHaveLength(writes.length);
     });
   },
 );
 
-/** Lets writers set keys of a traced node over HTTP; gives its calls and the keys. */
-async function traceWrites(
-  writers: number,
-  rounds: number,
-): Promise<{ calls: Call[]; keys: string[] }> {
-  const dir = await temporaryFolder();
-  const trace = join(dir, "trace");
-  const options = ["-f", "-y", "-xx", "-s", `${SHOWN_BYTES}`, "-e", `trace=${TRACED}`, "-o", trace];
-  const up = [CLI, "up", "--json", "--data-dir", join(dir, "data"), "--isolation", "process"];
-  const ports = ["--function-port", "0", "--admin-port", "0"];
-  const strace = spawn("strace", [...options, process.execPath, ...up, ...ports], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const ended = once(strace, "exit");
-  const [line] = (await once(createInterface({ input: strace.stdout }), "line")) as [string];
-  const { admin, pid } = JSON.parse(line) as { admin: string; pid: number };
-  const keys: string[] = [];
-  try {
+/** A request that was answered, and what it let the node write. */
+interface AcknowledgedWrite {
+  /** Text that only this request and what it wrote have. */
+  readonly unique: string;
+  /** Text of the request that `unique` stands in. */
+  readonly request: string;
+  /** Status of its answer. */
+  readonly status: number;
+  /** Folder of the store that holds it. */
+  readonly store: string;
+}
+
+interface Traced {
+  readonly calls: Call[];
+  readonly writes: AcknowledgedWrite[];
+}
+
+/** Lets writers set keys of a traced node over HTTP. */
+function traceWrites(writers: number, rounds: number): Promise<Traced> {
+  return traceNode([], async ({ admin }) => {
+    const writes: AcknowledgedWrite[] = [];
     await connect(admin).keygroups.create("kg", { durability: "strict" });
     await Promise.all(
       Array.from({ length: writers }, async (_, writer) => {
         const agent = new Agent({ keepAlive: true, maxSockets: 1 });
         for (let round = 0; round < rounds; round++) {
-          const key = `key-${writer}-${round}-end`;
-          keys.push(key);
-          const path = `/v1/keygroups/kg/keys/${key}`;
+          const unique = `key-${writer}-${round}-end`;
+          const path = `/v1/keygroups/kg/keys/${unique}`;
           expect((await send(admin, path, { method: "PUT", body: "x", agent })).status).toBe(200);
+          writes.push({ unique, request: `/keys/${unique} `, status: 200, store: "kg-kg" });
         }
         agent.destroy();
       }),
     );
+    return writes;
+  });
+}
+
+/** Lets a Node and a Python function set keys on a strict node, and sends invocations to it. */
+function traceFunctions(): Promise<Traced> {
+  return traceNode(["--durability", "strict"], async ({ admin, functions }) => {
+    const writes: AcknowledgedWrite[] = [];
+    const call = async (name: string, status: number, headers = {}): Promise<void> => {
+      for (let round = 0; round < FUNCTION_ROUNDS; round++) {
+        const unique = `${name}-${round}-of-${status}-end`;
+        const sent = { body: unique, headers: { "content-type": "text/plain", ...headers } };
+        expect((await send(functions, `/${name}`, sent)).status).toBe(status);
+        writes.push({ unique, request: unique, status, store: `kg-${name}` });
+      }
+    };
+    for (const [name, files] of Object.entries(SETTERS)) {
+      await connect(admin).functions.deploy(name, zipFiles(files));
+      await call(name, 200);
+    }
+    await call("in-node", 202, { prefer: "respond-async" });
+    return writes;
+  });
+}
+
+const SETTERS = {
+  "in-node": {
+    "index.mjs":
+      'import { kv } from "enoki";\nexport const call = async (key) => { await kv.set(key, "x"); };',
+  },
+  "in-python": { "fn.py": 'import kv\n\ndef call(key: str):\n    kv.set(key, "x")\n' },
+};
+
+/** Runs `work` on a traced node; gives the node's calls and what `work` had acknowledged. */
+async function traceNode(
+  flags: readonly string[],
+  work: (node: { admin: string; functions: string }) => Promise<AcknowledgedWrite[]>,
+): Promise<Traced> {
+  const dir = await temporaryFolder();
+  const trace = join(dir, "trace");
+  const options = ["-f", "-y", "-xx", "-s", `${SHOWN_BYTES}`, "-e", `trace=${TRACED}`, "-o", trace];
+  const up = [CLI, "up", "--json", "--data-dir", join(dir, "data"), "--isolation", "process"];
+  const ports = ["--function-port", "0", "--admin-port", "0"];
+  const strace = spawn("strace", [...options, process.execPath, ...up, ...ports, ...flags], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = once(strace, "exit");
+  const [line] = (await once(createInterface({ input: strace.stdout }), "line")) as [string];
+  const ready = JSON.parse(line) as { admin: string; functions: string; pid: number };
+  let writes: AcknowledgedWrite[];
+  try {
+    writes = await work(ready);
   } finally {
-    process.kill(pid, "SIGTERM");
+    process.kill(ready.pid, "SIGTERM");
     await ended;
   }
   const text = await until("the trace is whole", () => readFile(trace, "latin1"));
-  return { calls: joinCalls(text).filter(({ result }) => result >= 0), keys };
+  return { calls: joinCalls(text).filter(({ result }) => result >= 0), writes };
 }
 
-/** Keys whose answer left without a sync of the store between it and the write. */
-function unsynced(calls: readonly Call[], keys: readonly string[]): string[] {
-  const syncs = calls.filter(isSync);
-  const written = calls.filter(({ name, args }) => name !== "read" && isOfStore(args));
+/** Those whose answer left without a sync of the store between it and the write. */
+function unsynced(calls: readonly Call[], writes: readonly AcknowledgedWrite[]): string[] {
   const received = calls.filter(({ name, args }) => name === "read" && !isOfStore(args));
-  const sent = calls.filter(({ name, args }) => /^writev?$/.test(name) && args.includes(ANSWER));
-  return keys.filter((key) => {
-    const request = received.find(({ args }) => args.includes(hex(`/keys/${key} `)));
-    const write = written.find(({ args }) => args.includes(hex(key)));
+  const head = hex("HTTP/1.1 2");
+  const sent = calls.filter(({ name, args }) => /^writev?$/.test(name) && args.includes(head));
+  const onStores = calls.filter(({ name, args }) => name !== "read" && isOfStore(args));
+  const unsafe = writes.filter(({ unique, request, status, store }) => {
+    const [sought, asked] = [hex(unique), hex(request)];
+    const arrival = received.find(({ args }) => args.includes(asked));
+    const write = onStores.find(({ args }) => args.includes(sought) && isOfStore(args, store));
     // A connection has one request at a time, so its next answer belongs to it.
     const answer =
-      request &&
+      arrival &&
       sent.find(
-        ({ begin, args }) => begin > request.end && descriptor(args) === descriptor(request.args),
+        ({ begin, args }) => begin > arrival.end && descriptor(args) === descriptor(arrival.args),
       );
-    if (!write || !answer) throw new Error(`${key} is not in the trace`);
-    return !syncs.some(({ begin, end }) => begin > write.end && end < answer.begin);
+    if (!write || !answer?.args.includes(hex(`HTTP/1.1 ${status}`))) {
+      throw new Error(`${unique} is not in the trace`);
+    }
+    return !onStores.some(
+      (call) => call.begin > write.end && call.end < answer.begin && isSync(call, store),
+    );
   });
+  return unsafe.map(({ unique }) => unique);
 }
 
 const STORE = /^\d+<[^>]*>/;
 
-function isOfStore(args: string): boolean {
+/** True of calls on the data of the store in the folder `name`, or of any store. */
+function isOfStore(args: string, name?: string): boolean {
   const path = STORE.exec(args)?.[0] ?? "";
-  return path.includes(hex("/kg-kg/data.mdb")) || path.includes("/kg-kg/data.mdb");
+  const file = name === undefined ? "/data.mdb" : `/${name}/data.mdb`;
+  return path.includes(hex(file)) || path.includes(file);
 }
 
-function isSync({ name, args }: Call): boolean {
-  return /^f(data)?sync$/.test(name) && isOfStore(args);
+function isSync({ name, args }: Call, store: string): boolean {
+  return /^f(data)?sync$/.test(name) && isOfStore(args, store);
 }
 
 function descriptor(args: string): string {
@@ -116,5 +190,3 @@ function descriptor(args: string): string {
 function hex(text: string): string {
   return [...Buffer.from(text)].map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("");
 }
-
-const ANSWER = hex("HTTP/1.1 200");
