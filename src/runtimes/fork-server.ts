@@ -11,7 +11,8 @@ import type { ProcessEnd, ProcessHandle } from "./spawned-process.js";
 
 const CONTROL_FRAME = 0x01;
 const SOCKET_PATH_BYTES_MAX = 100;
-const FORK_TIMEOUT_MS = 10_000;
+/** why so long: it covers the start of Python, which took more than 10 s on a machine full of other work. */
+const FORK_TIMEOUT_MS = 30_000;
 
 interface ForkEvent {
   readonly event: "ready" | "forked" | "failed" | "exited";
