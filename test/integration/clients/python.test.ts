@@ -11,6 +11,7 @@ import {
   type ClusterNode,
   type RunningCluster,
 } from "../../helpers/running-cluster.js";
+import { temporaryFolder, writeFiles } from "../../helpers/temporary-folder.js";
 
 const CLIENT_DIR = join(import.meta.dirname, "../../../clients/python");
 
@@ -126,6 +127,112 @@ out.append(kv.get_many(["p/0", "nothing"]))
         ["p/2", "p/1", "p/0"],
       ],
       { "p/0": 0 },
+    ]);
+  });
+
+  test("gathers writes, counts, explains, and carries data from one keygroup to another", async () => {
+    const said = await run(
+      `
+client = connect(urls[0])
+client.keygroups.create("copy", ttl="1h")
+kv = client.kv("store")
+version = kv.set("b/1", "one")
+done = kv.batch().check("b/1", version).set("b/2", {"n": 2}, ttl="1h").increment("b/n", 2).delete("b/1").once("o").commit()
+out.append([[v is None for v in done.versions], done.repeated])
+out.append(kv.counter("c").add(5))
+kv.set_of("s").add("x")
+kv.map("m").set("f", [1])
+out.append([kv.counter("c").value(), kv.set_of("s").value(), kv.map("m").value()])
+told = kv.explain("b/2")
+out.append([told["versions"][0]["node"], [r["state"] for r in told["replicas"]][0]])
+out.append(kv.update("b/2", lambda found: kv.DELETE))
+copy = kv.keygroup("copy")
+lines = [line for line in kv.export() if line["key"] in ("c", "s", "m", "b/n")]
+out.append([copy.import_(lines), copy.counter("c").value(), copy.get_many(["b/n", "b/2"])])
+try:
+    copy.import_([{"key": "k", "value": {"t": "str", "v": "x" * 1_100_000}}, {"key": "k2"}])
+except EnokiError as error:
+    out.append([error.code, error.extra["imported"], error.extra["line"]])
+`,
+      one.adminUrl,
+    );
+    expect(said).toEqual([
+      [[false, false, true], false],
+      5,
+      [5, ["x"], { f: [1] }],
+      ["one", "same"],
+      null,
+      [4, 5, { "b/n": 2 }],
+      ["ENOKI_INVALID_INPUT", 1, 2],
+    ]);
+  });
+
+  test("deploys and manages functions, keygroups, invocations and tokens", async () => {
+    const folder = await temporaryFolder();
+    await writeFiles(folder, {
+      "fn.py": "import helper\n\ndef call(i):\n    print('called')\n    return helper.ANSWER\n",
+      "helper.py": "ANSWER = 'from a folder'\n",
+      "__pycache__/left.pyc": "out",
+    });
+    const said = await run(
+      `
+url, folder = urls
+client = connect(url)
+made = client.functions.deploy("packed", folder, {"timeout": "5s"}, wait="2m")
+out.append([made["revision"], made["config"]["timeout"], client.call("packed", 1).text()])
+client.functions.deploy("packed", folder, {"timeout": "6s"})
+out.append([r["number"] for r in client.functions.revisions("packed")])
+out.append(client.functions.rollback("packed")["config"]["timeout"])
+out.append("packed" in [f["name"] for f in client.functions.list()])
+out.append([line["text"] for line in client.functions.logs("packed", tail=50) if line["stream"] == "stdout"])
+id = client.send("packed", 1)
+client.result(id, wait=20)
+out.append([i["state"] for i in client.invocations.list(function="packed")] == [client.invocations.get(id)["state"]])
+try:
+    client.invocations.replay(id)
+except EnokiError as error:
+    out.append(error.status)
+client.functions.remove("packed", data="delete")
+client.keygroups.create("made", policy="siblings")
+out.append(client.keygroups.configure("made", ttl="2h")["ttl"])
+out.append(client.keygroups.grant("made", "function:store", ["read"]))
+out.append(client.keygroups.revoke("made", "function:store"))
+out.append([r["node"] for r in client.keygroups.replicas("made")["replicas"]])
+client.keygroups.add_replica("made", "two")
+out.append(sorted(r["node"] for r in client.keygroups.replicas("made")["replicas"]))
+client.keygroups.remove("made")
+out.append("made" in [k["name"] for k in client.keygroups.list()])
+out.append(sorted(n["name"] for n in client.nodes()))
+out.append(client.tokens.list())
+# A first token would close the node to the other tests; this one is refused.
+for work in (lambda: client.tokens.create(role="read"), lambda: client.functions.get(".."), lambda: client.functions.deploy("x", "/nowhere")):
+    try:
+        work()
+    except EnokiError as error:
+        out.append(error.code)
+`,
+      one.adminUrl,
+      folder,
+    );
+    expect(said).toEqual([
+      [1, "5s", "from a folder"],
+      [2, 1],
+      "5s",
+      true,
+      ["called"],
+      true,
+      expect.any(Number),
+      "2h",
+      [{ to: "function:store", rights: ["read"] }],
+      [],
+      ["one"],
+      ["one", "two"],
+      false,
+      ["one", "two"],
+      [],
+      "ENOKI_NO_ADMIN_TOKEN",
+      "ENOKI_INVALID_INPUT",
+      "ENOKI_INVALID_INPUT",
     ]);
   });
 
