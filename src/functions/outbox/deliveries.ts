@@ -117,12 +117,16 @@ export class Deliveries {
 
   /** A keygroup was dropped, and its invocations with it. */
   dropStore(name: string): void {
-    for (const [id, { store, summary, lane }] of this.#tracked) {
-      if (store.name !== name) continue;
-      if (summary.state !== "dead") this.#count(this.#waiting, summary.function, -1);
-      this.#giveTurn(lane, id);
-      this.forget(id);
+    for (const [id, tracked] of this.#tracked) {
+      if (tracked.store.name === name) this.#drop(tracked, id);
     }
+  }
+
+  /** Its rows are gone: nothing is left to try, and what waits behind it waits no longer. */
+  #drop({ summary, lane }: Tracked, id: InvocationId): void {
+    if (summary.state !== "dead") this.#count(this.#waiting, summary.function, -1);
+    this.#giveTurn(lane, id);
+    this.forget(id);
   }
 
   /** Tries nothing more; what runs may still end and be recorded. */
@@ -165,8 +169,20 @@ export class Deliveries {
 
   #try(id: InvocationId): void {
     const tracked = this.#tracked.get(id);
-    const entry = tracked && this.#read(tracked, id);
-    if (!entry) return;
+    if (!tracked) return;
+    let entry: rows.StoredEntry | undefined;
+    try {
+      entry = readEntry(tracked);
+    } catch (error) {
+      this.#options.logger.error({ error: String(error), id }, "an invocation could not be read");
+      const atMs = this.#options.clock.nowMs() + UNREADABLE_PAUSE_MS;
+      this.#queue(tracked.summary.function).add(id, atMs);
+      return;
+    }
+    if (!entry) {
+      this.#drop(tracked, id);
+      return;
+    }
     this.#count(this.#running, entry.function, 1);
     tracked.summary = { ...tracked.summary, state: "running" };
     void this.#run(tracked, id, entry);
@@ -214,19 +230,6 @@ export class Deliveries {
     });
     span?.end(failureOf(end.outcome));
     return end;
-  }
-
-  /** The stored invocation; one that cannot be read now is put off. */
-  #read({ store, summary }: Tracked, id: InvocationId): rows.StoredEntry | undefined {
-    try {
-      const row = store.rows.get(rows.entryKey(id, summary.createdAtMs));
-      return row && rows.decodeEntry(row);
-    } catch (error) {
-      this.#options.logger.error({ error: String(error), id }, "an invocation could not be read");
-      const atMs = this.#options.clock.nowMs() + UNREADABLE_PAUSE_MS;
-      this.#queue(summary.function).add(id, atMs);
-      return undefined;
-    }
   }
 
   async #settled(
@@ -349,10 +352,13 @@ export class Deliveries {
 
   async #dropRows({ store, summary }: Tracked): Promise<void> {
     const { id, createdAtMs } = summary;
-    const row = store.rows.get(rows.entryKey(id, createdAtMs));
-    if (!row) return;
-    const writes = rows.deadLetterDrops(id, rows.decodeEntry(row));
-    await store.commitLocal(() => ({ writes, value: undefined }));
+    await store.commitLocal((transaction) => {
+      const row = transaction.get(rows.entryKey(id, createdAtMs));
+      const entry = row && rows.decodeEntry(row);
+      // One that is replayed in the same moment is no dead letter any more.
+      const writes = entry?.isDead ? rows.deadLetterDrops(id, entry) : [];
+      return { writes, value: undefined };
+    });
   }
 
   /** False once its keygroup was dropped: its end concerns nobody any more. */
@@ -363,6 +369,12 @@ export class Deliveries {
   #count(counts: Map<string, number>, name: string, change: number): void {
     counts.set(name, Math.max(0, (counts.get(name) ?? 0) + change));
   }
+}
+
+/** The stored invocation; nothing where its rows are gone. @throws whatever its store throws */
+function readEntry({ store, summary }: Tracked): rows.StoredEntry | undefined {
+  const row = store.rows.get(rows.entryKey(summary.id, summary.createdAtMs));
+  return row && rows.decodeEntry(row);
 }
 
 /** Begins the span of one try, below that of whoever sent it. */

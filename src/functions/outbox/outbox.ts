@@ -278,30 +278,33 @@ export class Outbox implements InvocationsFacade {
   }
 
   async replay(id: InvocationId): Promise<InvocationSummary> {
-    const { store, entry } = this.#deadLetter(id);
-    const again = {
-      ...entry,
-      isDead: false,
-      tries: 0,
-      notBeforeMs: this.#options.clock.nowMs(),
-      lastError: undefined,
-    };
-    await store.commitLocal(() => ({
-      writes: [
-        { key: rows.entryKey(id, again.createdAtMs), value: rows.encodeEntry(again) },
+    const store = this.#storeOfDead(id);
+    const again = await store.commitLocal((transaction) => {
+      const entry = this.#deadLetter(transaction, id);
+      const nowMs = this.#options.clock.nowMs();
+      const value = {
+        ...entry,
+        isDead: false,
+        tries: 0,
+        notBeforeMs: nowMs,
+        lastError: undefined,
+      };
+      const writes = [
+        { key: rows.entryKey(id, value.createdAtMs), value: rows.encodeEntry(value) },
         rows.dropRow(rows.resultKey(id, entry.finishedAtMs)),
-      ],
-      value: undefined,
-    }));
+      ];
+      return { writes, value };
+    });
     this.#shelf.forget(id);
     this.#deliveries.add(store, id, again);
     return this.show(id);
   }
 
   async forget(id: InvocationId): Promise<void> {
-    const { store, entry } = this.#deadLetter(id);
-    const writes = rows.deadLetterDrops(id, entry);
-    await store.commitLocal(() => ({ writes, value: undefined }));
+    await this.#storeOfDead(id).commitLocal((transaction) => {
+      const writes = rows.deadLetterDrops(id, this.#deadLetter(transaction, id));
+      return { writes, value: undefined };
+    });
     this.#deliveries.forget(id);
     this.#shelf.forget(id);
   }
@@ -417,12 +420,22 @@ export class Outbox implements InvocationsFacade {
     throw new EnokiError("ENOKI_INVOCATION_NOT_FOUND", `the result of ${id} is no longer kept`);
   }
 
-  #deadLetter(id: InvocationId): { store: OutboxStore; entry: rows.StoredEntry } {
+  #storeOfDead(id: InvocationId): OutboxStore {
     const tracked = this.#deliveries.get(id);
-    const row = tracked?.store.rows.get(rows.entryKey(id, tracked.summary.createdAtMs));
-    if (tracked && row && tracked.summary.state === "dead") {
-      return { store: tracked.store, entry: rows.decodeEntry(row) };
-    }
-    throw new EnokiError("ENOKI_INVOCATION_NOT_FOUND", `${id} is no dead letter`);
+    if (tracked?.summary.state === "dead") return tracked.store;
+    throw noDeadLetter(id);
   }
+
+  /** Reads within the transaction that decides on it: somebody else may have replayed or forgotten it by then. */
+  #deadLetter(transaction: Pick<Transaction, "get">, id: InvocationId): rows.StoredEntry {
+    const tracked = this.#deliveries.get(id);
+    const row = tracked && transaction.get(rows.entryKey(id, tracked.summary.createdAtMs));
+    const entry = row && rows.decodeEntry(row);
+    if (entry?.isDead) return entry;
+    throw noDeadLetter(id);
+  }
+}
+
+function noDeadLetter(id: InvocationId): EnokiError {
+  return new EnokiError("ENOKI_INVOCATION_NOT_FOUND", `${id} is no dead letter`);
 }

@@ -42,6 +42,8 @@ class FakeStore implements OutboxStore {
   readonly rows: Storage;
   commits = 0;
   failure: Error | undefined;
+  /** What acknowledgements wait for once something is committed. */
+  acknowledging: Promise<void> | undefined;
 
   constructor(name: string, rows: Storage) {
     this.name = name;
@@ -51,7 +53,7 @@ class FakeStore implements OutboxStore {
   commitLocal: OutboxStore["commitLocal"] = async (work) => {
     if (this.failure) throw this.failure;
     this.commits += 1;
-    return this.rows.transact((transaction) => {
+    const committed = this.rows.transact((transaction) => {
       const { writes, value } = work(transaction);
       for (const { key, value } of writes) {
         if (value === undefined) transaction.delete(key);
@@ -59,6 +61,8 @@ class FakeStore implements OutboxStore {
       }
       return value;
     });
+    await this.acknowledging;
+    return committed;
   };
 
   submitLocal: OutboxStore["submitLocal"] = (work, acknowledged, failed) =>
@@ -410,6 +414,86 @@ describe("a dead letter", () => {
   });
 });
 
+describe("a dead letter that two decide on at once", () => {
+  async function dead() {
+    const bench = await Bench.open();
+    const id = await bench.enqueue();
+    await bench.failForGood();
+    const room = bench.outbox.roomFor("fn");
+    return { ...bindings(bench), bench, id, room };
+  }
+
+  test("is replayed once, and leaves the count of what waits as it was", async () => {
+    const { outbox, host, id, room } = await dead();
+    const before = host.tries;
+    const replays = await Promise.allSettled([outbox.replay(id), outbox.replay(id)]);
+    expect(replays.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
+    expect(replays[1]).toMatchObject({ reason: { code: "ENOKI_INVOCATION_NOT_FOUND" } });
+    await soon();
+    expect(host.tries).toBe(before + 1);
+    await host.end();
+    expect(outbox.outcome(id)).toMatchObject({ state: "done", response: RESPONSE });
+    expect(outbox.roomFor("fn")).toBe(room);
+  });
+
+  test("is either replayed or forgotten", async () => {
+    const one = await dead();
+    const kept = await Promise.allSettled([one.outbox.replay(one.id), one.outbox.forget(one.id)]);
+    expect(kept.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
+    await soon();
+    await one.host.end();
+    expect(one.outbox.show(one.id).state).toBe("done");
+    const other = await dead();
+    const gone = await Promise.allSettled([
+      other.outbox.forget(other.id),
+      other.outbox.replay(other.id),
+    ]);
+    expect(gone.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
+    await soon();
+    expect(() => other.outbox.show(other.id)).toThrow(other.id);
+    expect(other.outbox.roomFor("fn")).toBe(other.room);
+  });
+
+  test("is not dropped for a newer one once its replay is committed", async () => {
+    const { outbox, host, store, enqueue, id, room } = await dead();
+    for (let n = 1; n < LIMITS.deadLettersMax; n++) {
+      outbox
+        .prepareEvents(
+          () => store,
+          [
+            {
+              function: "fn",
+              request: REQUEST,
+              from: undefined,
+              depth: 1,
+              orderKey: "",
+              session: "",
+              refused: new EnokiError("ENOKI_TRIGGER_LOOP"),
+            },
+          ],
+        )
+        .committed();
+    }
+    let acknowledge = (): void => {};
+    store.acknowledging = new Promise((resolve) => (acknowledge = resolve));
+    const replayed = outbox.replay(id);
+    store.acknowledging = undefined;
+    await enqueue();
+    for (let tries = 0; tries < LIMITS.asyncTriesMax; tries++) {
+      await vi.advanceTimersByTimeAsync(30_000);
+      await host.end(new EnokiError("ENOKI_FUNCTION_ERROR", "Error: no"));
+    }
+    expect(() => outbox.show(id)).toThrow(id);
+    acknowledge();
+    expect(await replayed).toMatchObject({ id, state: "queued" });
+    await soon();
+    await host.end();
+    expect(outbox.outcome(id)).toMatchObject({ state: "done", response: RESPONSE });
+    expect(outbox.roomFor("fn")).toBe(room);
+    outbox.stop();
+  });
+});
+
 describe("the outbox", () => {
   test("keeps at most 64 calls of a function running at once, and starts the next as one ends", async () => {
     const { host, enqueue } = bindings(await Bench.open());
@@ -452,6 +536,21 @@ describe("the outbox", () => {
     expect(() => outbox.prepareSends(() => store, from, nobody, undefined)).toThrow(/nobody/);
     const deep = { depth: LIMITS.callDepthMax, headers: "" };
     expect(() => outbox.prepareSends(() => store, from, sends, deep)).toThrow(/in a circle/);
+  });
+
+  test("lets the next one of an order have its turn when the rows of the first are gone", async () => {
+    const { outbox, host, store } = bindings(await Bench.open());
+    const room = outbox.roomFor("fn");
+    const outside = { from: "fn" as FunctionName, depth: 1, session: "" };
+    const message = { function: "fn", request: REQUEST, orderKey: "k", ...outside };
+    const [first, second] = [await outbox.send(message), await outbox.send(message)];
+    const { createdAtMs } = outbox.show(first);
+    store.rows.transact((transaction) => transaction.delete(entryKey(first, createdAtMs)));
+    await soon();
+    expect(host.submitted.map(({ id }) => id)).toEqual([second]);
+    await host.end();
+    expect(() => outbox.show(first)).toThrow(first);
+    expect(outbox.roomFor("fn")).toBe(room);
   });
 
   test("forgets what belonged to a keygroup that was dropped", async () => {
