@@ -41,7 +41,7 @@ export function serveCalls(options: CallServiceOptions): void {
     const end = order.isQueued
       ? await received.run(host, order)
       : await local.run(host, order, peerRequest.signal);
-    return answerOf(host, end, sessions);
+    return answerOf(host, order, end, sessions);
   });
 }
 
@@ -49,13 +49,20 @@ function orderOf({ session, ...message }: CallMessage, sessions: FunctionSession
   return { ...message, session: session === "" ? undefined : sessions.read(session) };
 }
 
-function answerOf({ name }: FunctionHost, end: CallEnd, sessions: FunctionSessions): Uint8Array {
+function answerOf(
+  { name }: FunctionHost,
+  { isQueued }: CallOrder,
+  end: CallEnd,
+  sessions: FunctionSessions,
+): Uint8Array {
   const { session } = end;
   try {
     const token = session === undefined ? "" : sessions.write(name, session);
     return encodeCallAnswer({ ...end, session: token });
   } catch (error) {
     if (!(error instanceof EnokiError)) throw error;
+    // Nobody waits for the session of what was sent, and its stored end is the one to tell.
+    if (isQueued) return encodeCallAnswer({ ...end, session: "" });
     return encodeCallAnswer({ ...notBegun(error), isStarted: end.isStarted, session: "" });
   }
 }
