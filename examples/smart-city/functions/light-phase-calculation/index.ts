@@ -29,6 +29,9 @@ interface Lights {
   readonly blink: boolean;
 }
 
+/** What a phase leads to; `warning`: an emergency has the right of way. */
+type Aim = "warning" | "green" | "red";
+
 /** 50 km/h in m/s. Nobody gets green while somebody is faster. */
 const SPEED_MAX = 50 / 3.6;
 /** A phase that was never ended, because its node died, holds the lights no longer than this. */
@@ -46,12 +49,16 @@ export async function call(
   else if (emergency) await keepLatest("emergency", at, emergency);
   else if (condition !== undefined) await keepLatest("condition", at, condition);
   else return (await kv.get<Lights>("lights")) ?? { lights: ["red"], blink: false };
-  if (await takeLock(invocationId)) {
+  // Whoever comes while the lights are another call's leaves it to that one, so it looks again when it
+  // has let go of them: they show the latest, whichever of the two was faster.
+  while (await takeLock(invocationId)) {
+    let shown: Aim;
     try {
-      await changeLights();
+      shown = await changeLights();
     } finally {
       await releaseLock(invocationId);
     }
+    if (shown === (await aim())) break;
   }
   return {};
 }
@@ -67,33 +74,47 @@ async function latest<T>(key: string): Promise<T | undefined> {
   return (await kv.get<Known<T>>(key))?.value;
 }
 
-async function changeLights(): Promise<void> {
-  if (await isEmergency()) {
-    await kv.set("lights", WARNING);
-    return;
-  }
+/** What the lights are to show by all that is known. */
+async function aim(): Promise<Aim> {
+  if ((await latest<Emergency>("emergency"))?.active === true) return "warning";
   const cars = (await latest<Car[]>("plan")) ?? [];
-  const mayGo = cars.length > 0 && cars.every(({ speed }) => speed <= SPEED_MAX);
-  await kv.set("lights", { lights: mayGo ? ["yellow", "red"] : ["yellow"], blink: false });
+  return cars.length > 0 && cars.every(({ speed }) => speed <= SPEED_MAX) ? "green" : "red";
+}
+
+/** Leads the lights through one phase, and returns what they show at its end. */
+async function changeLights(): Promise<Aim> {
+  const first = await aim();
+  if (first === "warning") return show("warning");
+  await kv.set("lights", {
+    lights: first === "green" ? ["yellow", "red"] : ["yellow"],
+    blink: false,
+  });
   const condition = (await latest<number>("condition")) ?? 0;
-  await new Promise((resolve) => setTimeout(resolve, (condition / 2 + 2) * UNIT_MS));
-  // An emergency does not wait for the end of a phase.
-  const next: Lights = { lights: [mayGo ? "green" : "red"], blink: false };
-  await kv.set("lights", (await isEmergency()) ? WARNING : next);
+  // An emergency does not wait for the end of a phase: it is looked for twice in each unit.
+  for (let step = 0; step < condition + 4; step++) {
+    await new Promise((resolve) => setTimeout(resolve, UNIT_MS / 2));
+    if ((await aim()) === "warning") return show("warning");
+  }
+  // Green only if it was announced, and may still be given.
+  return show(first === "green" ? await aim() : "red");
 }
 
-async function isEmergency(): Promise<boolean> {
-  return (await latest<Emergency>("emergency"))?.active === true;
+async function show(shown: Aim): Promise<Aim> {
+  await kv.set("lights", shown === "warning" ? WARNING : { lights: [shown], blink: false });
+  return shown;
 }
 
-/** One call at a time changes the lights; to take the lock is one step, so that no two have it. */
+/**
+ * One call at a time changes the lights; to take the lock is one step, so that no two have it. A call
+ * that runs again, because its node died, has it still.
+ */
 async function takeLock(owner: string): Promise<boolean> {
   try {
     await kv.set("lock", owner, { ifAbsent: true, ttl: LOCK_TTL });
     return true;
   } catch (error) {
-    if (error instanceof EnokiError && error.code === "ENOKI_VERSION_CONFLICT") return false;
-    throw error;
+    if (!(error instanceof EnokiError) || error.code !== "ENOKI_VERSION_CONFLICT") throw error;
+    return (await kv.get<string>("lock")) === owner;
   }
 }
 
