@@ -1,5 +1,6 @@
 // Runs every test that this machine can run, and says what it could not run and why.
 // With STRICT_TESTS=1 (continuous integration) a skipped test is a failure.
+// `--fast` runs unit and property tests only, for between two saves.
 // The last line is `N passed, N failed, N skipped`.
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -7,6 +8,10 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 
 const isStrict = process.env.STRICT_TESTS === "1";
+const [isFast, ...chosen] =
+  process.argv[2] === "--fast"
+    ? [true, ...process.argv.slice(3)]
+    : [false, ...process.argv.slice(2)];
 const TOOLS = {
   python3: "Python functions",
   bwrap: "the sandbox (Debian: bubblewrap)",
@@ -25,17 +30,21 @@ const TOOLS = {
   "python3 -m pip": "builds of functions with requirements.txt (Debian: python3-pip)",
 };
 // why one after the other: what starts real processes must not compete with what fills both cores.
-const STAGES = [
-  ["--project", "fast", "--project", "docs"],
-  ["--project", "system"],
-];
+const STAGES = isFast
+  ? [["--project", "fast"]]
+  : [
+      ["--project", "fast", "--project", "docs"],
+      ["--project", "system"],
+    ];
 /** No file of tests takes that long: a runner from which nothing comes any more is stuck. */
-const SILENT_MAX_MS = 15 * 60_000;
+const SILENT_MAX_MS = isFast ? 3 * 60_000 : 15 * 60_000;
+/** Files share processes, which spares the start of hundreds; what gets stuck so is run again in its own. */
+const SHARED = isFast ? ["--no-isolate"] : [];
 const RUNS_MAX = 3;
 const SLOWEST_SHOWN = 12;
 const VITEST = "node_modules/vitest/vitest.mjs";
 
-const missing = Object.keys(TOOLS).filter((tool) => !isThere(tool));
+const missing = isFast ? [] : Object.keys(TOOLS).filter((tool) => !isThere(tool));
 for (const tool of missing) console.log(`missing: ${tool}, used for ${TOOLS[tool]}`);
 if (missing.length > 0) console.log("to get them: npm run setup\n");
 
@@ -44,7 +53,7 @@ const linesFile = join(scratch, "lines");
 writeFileSync(linesFile, "");
 let isRed = false;
 for (const stage of STAGES) {
-  if (!(await runStage([...stage, ...process.argv.slice(2)]))) isRed = true;
+  if (!(await runStage([...stage, ...chosen]))) isRed = true;
 }
 const files = endedFiles();
 rmSync(scratch, { recursive: true, force: true });
@@ -67,7 +76,7 @@ process.exit(isRed ? 1 : 0);
 async function runStage(args) {
   let todo = [];
   for (let run = 1; run <= RUNS_MAX; run++) {
-    const code = await runVitest([...args, ...todo]);
+    const code = await runVitest([...args, ...(run === 1 ? SHARED : []), ...todo]);
     if (code !== "stuck") return code === 0;
     // why again: a worker of vitest may end its file and not say so, or be stuck before its first
     // test; a test that waits has a timeout of its own. What never ends fails below.
