@@ -12,6 +12,7 @@ import type { InvocationsFacade } from "../facade.js";
 import type { FunctionHost } from "../function-host.js";
 import type { FreshInvocationId } from "../invocation-ids.js";
 import type { DataMarks } from "../sessions.js";
+import { traceFields } from "../traced-headers.js";
 import type { InvocationState, InvocationSummary } from "../types.js";
 import { Deliveries, type DeliveriesOptions, type Tracked } from "./deliveries.js";
 import {
@@ -398,11 +399,12 @@ export class Outbox implements InvocationsFacade {
   }
 
   /** Once a second per function at most: they come in floods. */
-  #tellDead(id: InvocationId, { function: name, lastError }: rows.StoredEntry): void {
+  #tellDead(id: InvocationId, { function: name, lastError, request }: rows.StoredEntry): void {
     const nowMs = this.#options.clock.monotonicMs();
     if (nowMs - (this.#toldDeadMs.get(name) ?? -Infinity) < DEAD_TOLD_MS) return;
     this.#toldDeadMs.set(name, nowMs);
-    const detail = { function: name, id, code: lastError?.code };
+    const trace = traceFields(request.headers);
+    const detail = { function: name, id, code: lastError?.code, ...trace };
     // Without the message, which is the function's and may tell of its input.
     this.#options.logger.warn(detail, "an event became a dead letter: see `enoki invocations`");
   }

@@ -53,13 +53,19 @@ async function ask(name: string, data: unknown = {}, more: object = {}): Promise
 function raw(
   name: string,
   data: unknown,
-  { caller = "node", session, ...options }: { caller?: string; session?: string } = {},
+  {
+    caller = "node",
+    session,
+    traceparent,
+    ...options
+  }: { caller?: string; session?: string; traceparent?: string } = {},
 ) {
   return send(edge.functionsUrl, `/${caller}`, {
     body: JSON.stringify({ name, data, options }),
     headers: {
       "content-type": "application/json",
       ...(session === undefined ? {} : { "enoki-session": session }),
+      ...(traceparent === undefined ? {} : { traceparent }),
     },
   });
 }
@@ -83,8 +89,12 @@ describe("a call of a function that runs on other nodes", () => {
   });
 
   test("carries data, trace, deadline and failures as a call on this node does", async () => {
-    const seen = (await ask("only-far", { a: 1 }, { timeout: "3s" })).result as { leftMs: number };
+    const traceId = "0af7651916cd43dd8448eb211c80319c";
+    const traceparent = `00-${traceId}-b7ad6b7169203331-01`;
+    const { result } = await ask("only-far", { a: 1 }, { timeout: "3s", traceparent });
+    const seen = result as { leftMs: number; headers: Record<string, string> };
     expect(seen).toMatchObject({ input: { a: 1 }, method: "POST" });
+    expect(seen.headers["traceparent"]).toContain(traceId);
     expect(seen.leftMs).toBeLessThanOrEqual(3000);
     expect(await ask("only-far", { throw: "no luck" })).toMatchObject({
       code: "ENOKI_FUNCTION_ERROR",
