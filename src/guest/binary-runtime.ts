@@ -11,6 +11,13 @@ import type { LoadRequest, Runtime } from "./runtime.js";
 const CONCURRENCY_BINARY = 16;
 /** Between SIGTERM and SIGKILL. */
 const GRACE_MS = 500;
+/**
+ * The kernel may end a program alone for the memory of its whole instance; the node looks for that more
+ * often than this, and then tells the reason instead of a signal.
+ */
+const OUT_OF_MEMORY_SEEN_MS = 500;
+/** As a shell tells that what it ran was killed. */
+const SHELL_KILLED = 128 + 9;
 const STDERR_KEPT_BYTES = 8 * 1024;
 
 /** A program that did not end with 0. The name is what the caller sees as `errorType`. */
@@ -77,8 +84,15 @@ class Program {
       child.once("close", (code, signal) => {
         this.#children.delete(child);
         context.signal.removeEventListener("abort", onAbort);
-        if (code === 0 && !output.isTooLarge) resolve(toBinaryReply(output.result()));
-        else reject(toExitError(code, signal, output));
+        if (code === 0 && !output.isTooLarge) {
+          resolve(toBinaryReply(output.result()));
+          return;
+        }
+        const isKilled = signal === "SIGKILL" || code === SHELL_KILLED;
+        const isByUs = this.#isClosed || context.signal.aborted || output.isTooLarge;
+        const fail = (): void => reject(toExitError(code, signal, output));
+        if (isKilled && !isByUs) setTimeout(fail, OUT_OF_MEMORY_SEEN_MS);
+        else fail();
       });
     });
   }

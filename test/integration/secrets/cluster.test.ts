@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
@@ -86,6 +87,9 @@ describe.skipIf(ETCD_MISSING !== "")(`nodes of a cluster${ETCD_MISSING}`, () => 
     const dump = etcd.control("get", "", "--prefix");
     expect(dump).toContain("v1.");
     expect(dump).not.toContain(VALUE);
+    const clusterKey = (await readFile(file, "utf8")).trim();
+    expect(clusterKey.length).toBeGreaterThan(20);
+    expect(dump).not.toContain(clusterKey);
     for (const { dataDir, program } of [a, b, mended, d]) {
       expect(await filesWith(dataDir, [VALUE])).toEqual([]);
       expect(program.log()).not.toContain(VALUE);

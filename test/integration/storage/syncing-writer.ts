@@ -8,15 +8,31 @@ import { lastNumber, writeNumbered } from "./workload.js";
  * once a sync that began after transaction N has resolved.
  */
 const [dir, total, seed, bootId] = process.argv.slice(2) as [string, string, string, string];
+const SYNCS_WRITTEN_THROUGH = 12;
 const prng = createPrng(Number(seed));
 const store = await createLmdbDriver({ dir, bootId }).open("main");
 const syncs: Promise<void>[] = [];
 
-for (let number = lastNumber(store) + 1; number <= Number(total); number++) {
+let number = lastNumber(store) + 1;
+for (; number <= Number(total); number++) {
   writeNumbered(store, number);
   if (prng.below(4) === 0)
     syncs.push(store.sync().then(() => void writeSync(1, `synced ${number}\n`)));
   if (prng.below(2) === 0) await new Promise((resolve) => setImmediate(resolve));
 }
 await Promise.all(syncs);
+// And some that are written for as long as a sync lasts, however short that is on this disk.
+for (let sync = 0; sync < SYNCS_WRITTEN_THROUGH; sync++) {
+  const before = number - 1;
+  let isDone = false;
+  const synced = store.sync().then(() => {
+    isDone = true;
+    writeSync(1, `synced ${before}\n`);
+  });
+  do {
+    writeNumbered(store, number++);
+    await new Promise((resolve) => setImmediate(resolve));
+  } while (!isDone);
+  await synced;
+}
 process.exit();
