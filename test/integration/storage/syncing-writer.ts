@@ -16,23 +16,25 @@ const syncs: Promise<void>[] = [];
 let number = lastNumber(store) + 1;
 for (; number <= Number(total); number++) {
   writeNumbered(store, number);
-  if (prng.below(4) === 0)
-    syncs.push(store.sync().then(() => void writeSync(1, `synced ${number}\n`)));
+  if (prng.below(4) === 0) {
+    const before = number;
+    syncs.push(store.sync().then(() => void writeSync(1, `synced ${before}\n`)));
+  }
   if (prng.below(2) === 0) await new Promise((resolve) => setImmediate(resolve));
 }
 await Promise.all(syncs);
 // And some that are written for as long as a sync lasts, however short that is on this disk.
-for (let sync = 0; sync < SYNCS_WRITTEN_THROUGH; sync++) {
+for (let round = 0; round < SYNCS_WRITTEN_THROUGH; round++) {
   const before = number - 1;
-  let isDone = false;
+  const sync = { isDone: false };
   const synced = store.sync().then(() => {
-    isDone = true;
+    sync.isDone = true;
     writeSync(1, `synced ${before}\n`);
   });
   do {
     writeNumbered(store, number++);
     await new Promise((resolve) => setImmediate(resolve));
-  } while (!isDone);
+  } while (!sync.isDone);
   await synced;
 }
 process.exit();
