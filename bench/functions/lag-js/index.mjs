@@ -37,8 +37,11 @@ async function write(count) {
 /** Resolves once the other one watches. */
 async function greet(answers) {
   const greeting = setInterval(() => void kv.set("written", GREETING), GREETING_MS);
-  await next(answers, ({ n }) => n === GREETING);
-  clearInterval(greeting);
+  try {
+    await next(answers, ({ n }) => n === GREETING);
+  } finally {
+    clearInterval(greeting);
+  }
 }
 
 /** Tells the writer when it saw each value, by a key that goes the other way. */
