@@ -24,8 +24,8 @@ import { SYSTEMS, type SystemName } from "./systems.js";
 
 const PAGE = fileURLToPath(new URL("../../docs/peers.md", import.meta.url));
 const FRONT_PAGE = fileURLToPath(new URL("../../README.md", import.meta.url));
-const FULL = { rounds: 5, runS: 4, warmUpS: 3 } as const;
-const QUICK = { rounds: 2, runS: 1, warmUpS: 1 } as const;
+const FULL = { rounds: 5, runS: 4, warmUpS: 3, rewarmS: 1 } as const;
+const QUICK = { rounds: 2, runS: 1, warmUpS: 1, rewarmS: 1 } as const;
 
 async function main(resources: Resources): Promise<number> {
   const options = parseOptions(process.argv.slice(2));

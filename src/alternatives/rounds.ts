@@ -12,6 +12,11 @@ export interface Amounts {
   readonly runS: number;
   /** Load before the first round, so that no run pays for compiling. */
   readonly warmUpS: number;
+  /**
+   * Load right before each run, so that no run pays for its turn having been long ago: what nobody
+   * called for a while has given up instances, compiled code, connections or cached pages.
+   */
+  readonly rewarmS: number;
 }
 
 /** What a run is made with. */
@@ -50,6 +55,7 @@ export async function measureWork(
     nameOf: ({ contender: { title, durability } }) => `${title}, ${durability}, ${work}`,
     warmUp: (entrant) => load(entrant, context.warmUpS),
     measure: async (entrant) => {
+      await load(entrant, context.rewarmS);
       entrant.loads.push(await load(entrant, context.runS));
     },
     stop: ({ running }) => running.stop(),
