@@ -1,15 +1,16 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 
-import { EnokiError } from "../../../src/core/errors.js";
-import type { FunctionCalls } from "../../../src/functions/calls/function-calls.js";
-import type { LocalCalls } from "../../../src/functions/calls/local-calls.js";
-import { createInvocationIds } from "../../../src/functions/invocation-ids.js";
-import type { OutboxEvent } from "../../../src/functions/outbox/outbox-message.js";
-import type { OutboxStore } from "../../../src/functions/outbox/outbox-store.js";
-import { Outbox } from "../../../src/functions/outbox/outbox.js";
-import type { FunctionSessions } from "../../../src/functions/sessions.js";
-import { createMemoryDriver } from "../../../src/storage/memory.js";
-import { REQUEST } from "./calls.js";
+import { EnokiError } from "../../../../src/core/errors.js";
+import type { FunctionCalls } from "../../../../src/functions/calls/function-calls.js";
+import type { LocalCalls } from "../../../../src/functions/calls/local-calls.js";
+import { createInvocationIds } from "../../../../src/functions/invocation-ids.js";
+import type { OutboxEvent } from "../../../../src/functions/outbox/outbox-message.js";
+import type { OutboxStore } from "../../../../src/functions/outbox/outbox-store.js";
+import { Outbox } from "../../../../src/functions/outbox/outbox.js";
+import type { FunctionSessions } from "../../../../src/functions/sessions.js";
+import { createMemoryDriver } from "../../../../src/storage/memory.js";
+import { REQUEST } from "../calls.js";
+import { useVirtualTime } from "./outbox-bench.js";
 
 const EVENT: OutboxEvent = {
   function: "alarm",
@@ -20,8 +21,7 @@ const EVENT: OutboxEvent = {
   session: "",
 };
 
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => void vi.useRealTimers());
+useVirtualTime();
 
 /** An outbox for two that wait; nothing that it calls ever ends. */
 async function open() {
