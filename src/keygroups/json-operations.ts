@@ -75,7 +75,7 @@ export type JsonOperation = z.output<typeof jsonOperationSchema>;
 /** What an operation needs to know beyond its own request. */
 export interface OperationContext {
   /** 16 bytes of the invocation that asks, if one does. */
-  readonly writer?: Uint8Array;
+  readonly writer?: Uint8Array | undefined;
   readonly trace?: TraceContext | undefined;
   /** What goes along with what that sends. */
   readonly origin?: SendOrigin | undefined;
@@ -259,5 +259,5 @@ function readBatchWrite(write: z.output<typeof batchWriteSchema>): WriteOperatio
   if (write.op !== "set") return write;
   const { op, key, ttlMs } = write;
   const value = readJsonValue(write.value);
-  return ttlMs === undefined ? { op, key, value } : { op, key, value, ttlMs };
+  return { op, key, value, ttlMs };
 }

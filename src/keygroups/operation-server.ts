@@ -206,7 +206,7 @@ export class KeygroupOperations {
       asker?.noteRead(this.#keygroup.freshness.boundMs);
       return;
     }
-    writeJsonReply(this.#keygroup, operation, by(asker))
+    writeJsonReply(this.#keygroup, operation, onBehalfOf(asker))
       .then((reply) => {
         if (!this.#isClosed) refuseTooLarge(() => encodeJsonReply(writer, id, reply));
       })
@@ -286,10 +286,8 @@ function keyOf(payload: Buffer): Buffer {
   return checkKey(decodeKeyOperation(payload));
 }
 
-/** On whose behalf something is written. */
-function by(asker: Asker | undefined): Pick<WriteRequest, "writer" | "trace" | "origin"> {
-  const { idBytes: writer, trace, origin } = asker ?? {};
-  return { ...(writer && { writer }), ...(trace && { trace }), ...(origin && { origin }) };
+function onBehalfOf(asker: Asker | undefined): Pick<WriteRequest, "writer" | "trace" | "origin"> {
+  return { writer: asker?.idBytes, trace: asker?.trace, origin: asker?.origin };
 }
 
 /** `start` or `prefix` of a watch: like a key, but it may be empty or left out. */
@@ -300,10 +298,10 @@ function boundOf(field: unknown): string {
 }
 
 function deleteRequest(key: Buffer, asker: Asker | undefined): WriteRequest {
-  return { writes: [{ op: "delete", key }], ...by(asker) };
+  return { writes: [{ op: "delete", key }], ...onBehalfOf(asker) };
 }
 
-/** A plain or conditional set of one key. */
+/** A plain or conditional set of one key, the most frequent write: always an object of one shape. */
 function setRequest(payload: Buffer, asker: Asker | undefined): WriteRequest {
   const request = decodeSet(payload);
   const key = checkKey(request.key);
@@ -314,19 +312,13 @@ function setRequest(payload: Buffer, asker: Asker | undefined): WriteRequest {
   if (ttlMs !== undefined && !(ttlMs > 0 && Number.isFinite(ttlMs))) {
     throw new EnokiError("ENOKI_INVALID_INPUT", "a ttl is longer than nothing");
   }
+  const isPlain = request.ifVersion === undefined && !request.ifAbsent;
   return {
-    writes: [
-      {
-        op: "set",
-        key,
-        value: plainValue(request.tag, request.value),
-        ...(ttlMs === undefined ? {} : { ttlMs }),
-      },
-    ],
-    ...(request.ifVersion === undefined && !request.ifAbsent
-      ? {}
-      : { checks: [{ key, version: request.ifVersion ?? null }] }),
-    ...by(asker),
+    writes: [{ op: "set", key, value: plainValue(request.tag, request.value), ttlMs }],
+    checks: isPlain ? undefined : [{ key, version: request.ifVersion ?? null }],
+    writer: asker?.idBytes,
+    trace: asker?.trace,
+    origin: asker?.origin,
   };
 }
 

@@ -67,7 +67,7 @@ export type WriteOperation =
       op: "set";
       key: WriteKey;
       value: TypedValue;
-      ttlMs?: number;
+      ttlMs?: number | undefined;
       /** Absolute expiry, instead of a ttl; 0 = never. */
       expiresAtMs?: number;
     }
@@ -81,7 +81,9 @@ export type WriteOperation =
 /** Changes that take effect together or not at all. */
 export interface WriteRequest {
   /** `version: null` = the key must be absent. */
-  readonly checks?: readonly { readonly key: WriteKey; readonly version: string | null }[];
+  readonly checks?:
+    | readonly { readonly key: WriteKey; readonly version: string | null }[]
+    | undefined;
   readonly writes: readonly WriteOperation[];
   /** Asynchronous invocations, stored in the same commit. */
   readonly sends?: readonly {
@@ -94,7 +96,7 @@ export interface WriteRequest {
   /** Effect-once key: a repeat changes nothing and gives the first outcome. */
   readonly once?: string;
   /** 16 bytes of the invocation that writes, if one does. */
-  readonly writer?: Uint8Array;
+  readonly writer?: Uint8Array | undefined;
   /** The span that writes it, for those who apply it elsewhere; absent where nothing is recorded. */
   readonly trace?: TraceContext | undefined;
 }

@@ -8,7 +8,7 @@ import { TAG } from "../core/value.js";
 import { visibleValue } from "../core/visible.js";
 import { depthItemKey, onceItemKey } from "./keys.js";
 import type { WriteOutcome, WriteRequest } from "./types.js";
-import { planWrites, type WriteContext } from "./write-plan.js";
+import { type PlannedResult, planWrites, type WriteContext } from "./write-plan.js";
 
 /** Sends of a request as local rows of its commit, and what begins once they are committed. */
 export interface EncodedSends {
@@ -62,10 +62,7 @@ export function applyWrite(
   const sends = request.sends?.length ? encodeSends(request.sends) : undefined;
   const version = formatDot(context.replica.nextDot());
   const outcome: WriteOutcome = {
-    results: plan.results.map(({ isDelete, ...result }) => ({
-      version: isDelete ? null : version,
-      ...result,
-    })),
+    results: plan.results.map((result) => resultOf(result, version)),
     repeated: false,
   };
   const mutations = [...plan.mutations];
@@ -104,6 +101,16 @@ export function applyWrite(
     committed: sends?.committed ?? nothing,
     update: effects.update,
   };
+}
+
+/** A plain set says no more than its version, and most writes are one. */
+function resultOf(
+  { isDelete, existed, value }: PlannedResult,
+  version: string,
+): WriteOutcome["results"][number] {
+  const own = isDelete ? null : version;
+  if (existed !== undefined) return { version: own, existed };
+  return value === undefined ? { version: own } : { version: own, value };
 }
 
 function depthMutation(context: WriteContext, key: Uint8Array, depth: number): Mutation {

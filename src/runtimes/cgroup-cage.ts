@@ -1,4 +1,13 @@
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmdirSync,
+  writeFileSync,
+} from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -9,6 +18,8 @@ import { isAlive, trySignal } from "./process-table.js";
 
 const CPU_PERIOD_US = 100_000;
 const OOM_POLL_MS = 100;
+/** Longer than any of the event files that are read here. */
+const EVENTS_BYTES_MAX = 512;
 
 /** Keeps cages that are control groups; what an earlier node of the same name left is cleaned first. */
 export class CgroupKeeper implements CageKeeper {
@@ -57,7 +68,7 @@ export class CgroupKeeper implements CageKeeper {
 
   /** Version 1 kills one process of a group; an instance lives or dies as a whole. */
   #killOutOfMemory(): void {
-    for (const cage of this.#cages) if (cage.cause() === "oom") cage.kill();
+    for (const cage of this.#cages) if (cage.hasRunOutOfMemory()) cage.kill();
   }
 }
 
@@ -67,6 +78,8 @@ class CgroupCage implements Cage {
   readonly #home: CgroupHome;
   readonly #name: string;
   readonly #onGone: () => void;
+  /** Version 1, once limited: the file with the group's kills, open because it is read ten times a second. */
+  #oomFile: number | undefined;
 
   constructor(home: CgroupHome, name: string, onGone: () => void) {
     this.#home = home;
@@ -90,6 +103,7 @@ class CgroupCage implements Cage {
     } else {
       this.#set("memory", "memory.limit_in_bytes", `${limits.memoryBytes}`);
       this.#trySet("memory", "memory.memsw.limit_in_bytes", `${limits.memoryBytes}`);
+      this.#oomFile ??= this.#tryOpen("memory", "memory.oom_control");
     }
     if (limits.pidsMax > 0) this.#trySet("pids", "pids.max", `${limits.pidsMax}`);
     if (limits.cpus > 0) {
@@ -103,6 +117,18 @@ class CgroupCage implements Cage {
     const events = this.#home.version === 2 ? "memory.events" : "memory.oom_control";
     if (this.#count("memory", events, "oom_kill") > 0) return "oom";
     return this.#count("pids", "pids.events", "max") > 0 ? "pids" : undefined;
+  }
+
+  /** The same for memory alone and cheaper, on version 1; false as long as there is no limit. */
+  hasRunOutOfMemory(): boolean {
+    if (this.#oomFile === undefined) return false;
+    try {
+      const sizeBytes = readSync(this.#oomFile, EVENTS, 0, EVENTS.length, 0);
+      return countIn(EVENTS.toString("latin1", 0, sizeBytes), "oom_kill") > 0;
+    } catch {
+      // why: a group that is gone has nothing left to kill.
+      return false;
+    }
   }
 
   kill(): void {
@@ -127,6 +153,8 @@ class CgroupCage implements Cage {
       if (this.killMembers() === 0 && this.dirs.every((dir) => tryRemove(dir))) break;
       await delay(waitMs);
     }
+    if (this.#oomFile !== undefined) closeSync(this.#oomFile);
+    this.#oomFile = undefined;
     this.#onGone();
   }
 
@@ -152,12 +180,28 @@ class CgroupCage implements Cage {
     const dir = this.#dir(controller);
     if (dir === undefined) return 0;
     try {
-      const text = readFileSync(join(dir, file), "utf8");
-      return Number(new RegExp(`^${field} (\\d+)$`, "m").exec(text)?.[1] ?? 0);
+      return countIn(readFileSync(join(dir, file), "utf8"), field);
     } catch {
       return 0;
     }
   }
+
+  #tryOpen(controller: "memory" | "pids" | "cpu", file: string): number | undefined {
+    const dir = this.#dir(controller);
+    try {
+      return dir === undefined ? undefined : openSync(join(dir, file), "r");
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** Where event files are read to, one at a time. */
+const EVENTS = Buffer.allocUnsafeSlow(EVENTS_BYTES_MAX);
+
+/** What a file of `NAME COUNT` lines says of `field`. */
+function countIn(text: string, field: string): number {
+  return Number(new RegExp(`^${field} (\\d+)$`, "m").exec(text)?.[1] ?? 0);
 }
 
 function membersOf(dir: string): number[] {
