@@ -6,6 +6,7 @@ import { blockOf, blockOption, numberOf, OPTION } from "../../../src/gateway/coa
 import { PROCESS_ISOLATION, startNode, type RunningNode } from "../../helpers/running-node.js";
 import { COAP_CLIENT, coapClient, CoapSocket } from "./clients.js";
 import { deployForClients } from "./functions.js";
+import { authorizationsOn } from "./tokens.js";
 
 const EMPTY = Buffer.alloc(0);
 const GET = 1;
@@ -253,6 +254,24 @@ describe("where calls need a token", () => {
     const answer = await socket.ask("/asked", sent("Bearer secret"));
     expect(answer.code).toBe(CODE.content);
     expect(answer.payload.toString()).not.toContain("secret");
+    socket.close();
+  });
+
+  test("one that is wrong or expired is 4.01, and one of a role that may not call 4.03", async () => {
+    const { wrong, expired, reader, caller } = await authorizationsOn(guarded, "secret");
+    const socket = await CoapSocket.open(address());
+    const asked = async (value: string) => {
+      const options = [text(OPTION.authorization, value)];
+      const { code, payload } = await socket.ask("/echo", { options, payload: Buffer.from("x") });
+      return [code, payload.toString()];
+    };
+    expect(await asked(caller)).toEqual([CODE.content, "x"]);
+    const [unauthorized, forbidden] = [codeOf(4, 1), codeOf(4, 3)];
+    const saying = (words: string) => expect.stringContaining(words) as string;
+    expect(await asked(wrong)).toEqual([unauthorized, saying("the token is wrong")]);
+    expect(await asked("Basic eDp5")).toEqual([unauthorized, saying("ENOKI_UNAUTHORIZED")]);
+    expect(await asked(expired)).toEqual([unauthorized, saying("expired at")]);
+    expect(await asked(reader)).toEqual([forbidden, saying("the role invoke")]);
     socket.close();
   });
 

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { PROCESS_ISOLATION, startNode, type RunningNode } from "../../helpers/running-node.js";
 import { GRPC_PYTHON, GrpcClient } from "./clients.js";
 import { deployForClients } from "./functions.js";
+import { authorizationsOn } from "./tokens.js";
 
 const MIB = 1024 * 1024;
 const PATH = "/openfogstack.tinyfaas.tinyfaas.TinyFaaS/Request";
@@ -247,6 +248,21 @@ describe.skipIf(GRPC_PYTHON === undefined)("where calls need a token", () => {
     const { code, response } = await call("asked", "Bearer secret");
     expect(code).toBe("OK");
     expect(response).not.toContain("secret");
+  });
+
+  test("one that is wrong or expired is UNAUTHENTICATED, and one of a role that may not call PERMISSION_DENIED", async () => {
+    const { wrong, expired, reader, caller } = await authorizationsOn(guarded, "secret");
+    const asked = async (token: string) => {
+      const metadata = [["authorization", token]] as const;
+      const { code, details } = await client.call({ name: "asked", metadata });
+      return [code, details];
+    };
+    expect((await asked(caller))[0]).toBe("OK");
+    const saying = (words: string) => expect.stringContaining(words) as string;
+    expect(await asked(wrong)).toEqual(["UNAUTHENTICATED", saying("the token is wrong")]);
+    expect(await asked("Basic eDp5")).toEqual(["UNAUTHENTICATED", saying("ENOKI_UNAUTHORIZED")]);
+    expect(await asked(expired)).toEqual(["UNAUTHENTICATED", saying("expired at")]);
+    expect(await asked(reader)).toEqual(["PERMISSION_DENIED", saying("the role invoke")]);
   });
 });
 
