@@ -6,6 +6,7 @@
 import { describe, expect, test } from "vitest";
 
 import { EnokiError } from "../../../src/core/errors.js";
+import { ROW_PREFIX } from "../../../src/core/rows.js";
 import type { WriteOperation } from "../../../src/keygroups/types.js";
 import { openTestKeygroup, str, textOf, type TestKeygroup } from "../../helpers/memory-keygroup.js";
 
@@ -368,6 +369,25 @@ describe("effect once", () => {
     const request = { writes: [{ op: "increment", key: "n", n: 1 } as const], once: "call-1" };
     await Promise.all([keygroup.write(request), keygroup.write(request)]);
     expect(textOf(keygroup.get("n"))).toBe("1");
+  });
+
+  test("a key is remembered to the last millisecond of 7 days, then forgotten and takes effect anew", async () => {
+    const { keygroup, clock } = await openTestKeygroup({ syncIntervalMs: 1, collectIntervalMs: 1 });
+    const range = { start: Uint8Array.of(ROW_PREFIX.item), end: Uint8Array.of(ROW_PREFIX.item + 1) };
+    const items = (): number => keygroup.rows.range(range).length;
+    const request = { writes: [{ op: "increment", key: "n", n: 1 } as const], once: "call-1" };
+    const first = await keygroup.write(request);
+    clock.wallMs += 7 * 86_400_000 - 1;
+    expect(await keygroup.write(request)).toEqual({ ...first, repeated: true });
+    expect(textOf(keygroup.get("n"))).toBe("1");
+    expect(items()).toBe(2);
+    clock.wallMs += 1;
+    await expect.poll(items).toBe(1);
+    const anew = await keygroup.write(request);
+    expect(anew).toMatchObject({ repeated: false, results: [{ value: 2 }] });
+    // It is the second outcome that counts from here on.
+    expect(await keygroup.write(request)).toEqual({ ...anew, repeated: true });
+    expect(textOf(keygroup.get("n"))).toBe("2");
   });
 
   test("a refused batch does not use up its key", async () => {

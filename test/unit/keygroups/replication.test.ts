@@ -9,6 +9,7 @@ import { FunctionSessions } from "../../../src/functions/sessions.js";
 import { encodeMessage, joinUpdates } from "../../../src/core/wire/messages.js";
 import { encodeUpdate } from "../../../src/core/wire/update.js";
 import { Vector } from "../../../src/core/vector.js";
+import { onceItemKey } from "../../../src/keygroups/keys.js";
 import { ReplicationRouter } from "../../../src/keygroups/replication/router.js";
 import { systemClock } from "../../../src/ports/clock.js";
 import { str, textOf } from "../../helpers/memory-keygroup.js";
@@ -55,6 +56,19 @@ describe("a replicated keygroup", () => {
     await expect.poll(() => get(a, "k")).toBe("from b");
     const [peer] = a.replicator.metrics().peers;
     expect(peer).toMatchObject({ node: B, isLinked: true, isServing: true });
+  });
+
+  test("remembers at each member what took effect once, to the same millisecond", async () => {
+    const { a, b } = await openPair();
+    const request = { writes: [{ op: "increment", key: "n", n: 1 } as const], once: "call-1" };
+    const first = await a.keygroup.write(request);
+    await expect.poll(() => get(b, "n")).toBe("1");
+    expect(await b.keygroup.write(request)).toEqual({ ...first, repeated: true });
+    const remembered = ({ keygroup }: TestMember) =>
+      keygroup.replica.read(keygroup.rows, onceItemKey("call-1"));
+    expect(remembered(a)).toHaveLength(1);
+    expect(remembered(b)).toEqual(remembered(a));
+    expect([get(a, "n"), get(b, "n")]).toEqual(["1", "1"]);
   });
 
   test("drops what a full link does not take, and is caught up when it takes something again", async () => {
