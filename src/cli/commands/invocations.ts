@@ -67,8 +67,13 @@ function addList(invocations: Command, cli: Cli): void {
     .option("--limit <number>", "how many at most", "100")
     .action(
       onNode<ListOptions>(cli, async ({ client, io, json, options }) => {
+        const { function: name, state } = options;
         const limit = wholeNumber("--limit", options.limit);
-        const all = await client.invocations.list({ ...options, limit });
+        const all = await client.invocations.list({
+          ...(name !== undefined && { function: name }),
+          ...(state !== undefined && { state }),
+          limit,
+        });
         if (json) return write(io.stdout, jsonLine(all));
         const rows = all.map((info) => [
           info.id,

@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { runEnoki } from "../../helpers/cli-program.js";
 import { deployFiles, problemOf, send, until, type Answer } from "../../helpers/node-calls.js";
 import { PROCESS_ISOLATION, startNode, type RunningNode } from "../../helpers/running-node.js";
 
@@ -269,6 +270,58 @@ describe("dead letters", () => {
     expect((await get(`/_enoki/invocations/${id}`)).status).toBe(500);
     await running.client.invocations.replay(id);
     expect((await outcome(`/_enoki/invocations/${id}`)).status).toBe(201);
+  });
+
+  test("are listed, shown, replayed and forgotten from the command line", async () => {
+    const [id, other] = await Promise.all([deadLetter("d"), deadLetter("e")]);
+    const enoki = (...args: string[]) =>
+      runEnoki(["invocations", ...args, "--node", running.adminUrl]);
+
+    const [list, listJson, shown, shownJson, result] = await Promise.all([
+      enoki("ls", "--function", "flaky", "--state", "dead"),
+      enoki("ls", "--state", "dead", "--json"),
+      enoki("show", id),
+      enoki("show", id, "--json"),
+      enoki("show", id, "--result"),
+    ]);
+    expect(list).toMatchObject({ code: 0, stderr: "" });
+    expect(list.stdout).toMatch(/^ID +FUNCTION +STATE +TRIES +AGE +RESULT\n/);
+    const row = `${id} +flaky +dead +5 +\\d+s +ENOKI_FUNCTION_ERROR\n`;
+    expect(list.stdout).toMatch(new RegExp(row));
+    const listed = JSON.parse(listJson.stdout) as { id: string; state: string }[];
+    expect(listed.map((one) => one.id)).toEqual(expect.arrayContaining([id, other]));
+    expect(new Set(listed.map(({ state }) => state))).toEqual(new Set(["dead"]));
+    expect(shown.code).toBe(0);
+    expect(shown.stdout).toMatch(/^state +dead\ntries +5$/m);
+    expect(shown.stdout).toMatch(/^last error +ENOKI_FUNCTION_ERROR: /m);
+    expect(JSON.parse(shownJson.stdout)).toEqual(await running.client.invocations.get(id));
+    expect([result.code, result.stdout]).toEqual([5, ""]);
+    expect(result.stderr).toContain("RangeError");
+
+    const unknown = "0".repeat(32);
+    const refused = await Promise.all(
+      [["show", "--json"], ["show", "--result"], ["replay"], ["rm"]].map(([verb = "", ...flags]) =>
+        enoki(verb, unknown, ...flags),
+      ),
+    );
+    for (const { code, stdout, stderr } of refused) {
+      expect([code, stdout]).toEqual([1, ""]);
+      expect(stderr).toContain("ENOKI_INVOCATION_NOT_FOUND");
+    }
+    expect((await enoki("ls", "--state", "buried")).code).toBe(2);
+
+    const [replayed, removed] = await Promise.all([enoki("replay", id), enoki("rm", other)]);
+    expect(replayed).toMatchObject({ code: 0, stderr: "" });
+    expect(replayed.stdout).toMatch(new RegExp(`^${id} is (?:queued|running|done)\n$`));
+    expect(removed).toEqual({ code: 0, stdout: `removed ${other}\n`, stderr: "" });
+    const [outcomeShown, gone] = await Promise.all([
+      enoki("show", id, "--result", "--wait", "30s"),
+      enoki("show", other),
+    ]);
+    expect(outcomeShown).toMatchObject({ code: 0, stdout: '{"tries":6}' });
+    expect(gone.code).toBe(1);
+    // It is no dead letter any more.
+    expect(await enoki("replay", id)).toMatchObject({ code: 1, stdout: "" });
   });
 });
 

@@ -373,7 +373,10 @@ describe("effect once", () => {
 
   test("a key is remembered to the last millisecond of 7 days, then forgotten and takes effect anew", async () => {
     const { keygroup, clock } = await openTestKeygroup({ syncIntervalMs: 1, collectIntervalMs: 1 });
-    const range = { start: Uint8Array.of(ROW_PREFIX.item), end: Uint8Array.of(ROW_PREFIX.item + 1) };
+    const range = {
+      start: Uint8Array.of(ROW_PREFIX.item),
+      end: Uint8Array.of(ROW_PREFIX.item + 1),
+    };
     const items = (): number => keygroup.rows.range(range).length;
     const request = { writes: [{ op: "increment", key: "n", n: 1 } as const], once: "call-1" };
     const first = await keygroup.write(request);
