@@ -13,13 +13,20 @@ import type { RowPair, RowWrite } from "../src/core/rows.js";
 import { utf8Bytes } from "../src/core/text.js";
 import type { Mutation, Update } from "../src/core/update.js";
 import { TAG, type TypedValue } from "../src/core/value.js";
-import { FunctionRegistry } from "../src/functions/registry.js";
-import { KeygroupStores } from "../src/keygroups/keygroup-stores.js";
-import { createMemoryDriver } from "../src/storage/memory.js";
 import { describeRow, hex } from "../test/helpers/format-dump.js";
-import { readLocalRow, readNodeStore } from "../test/helpers/local-rows.js";
+import { readLocalRow } from "../test/helpers/local-rows.js";
+import { readNodeStore, storeOf } from "../test/helpers/node-rows.js";
 import { RowStore } from "../test/helpers/row-store.js";
-import { nodeRows, outboxRows, triggerRows } from "./gen-local-fixtures.js";
+import { outboxRows, triggerRows } from "./gen-local-fixtures.js";
+import { clusterNodeRows, lonelyNodeRows, nodeRows } from "./gen-node-fixtures.js";
+import {
+  catchingUp,
+  concurrent,
+  joining,
+  platformItems,
+  retired,
+  shadowed,
+} from "./gen-replica-fixtures.js";
 
 const WALL_MS = 1_800_000_000_000;
 const FOLDER = join(import.meta.dirname, "../test/fixtures/format-1");
@@ -108,6 +115,12 @@ mkdirSync(FOLDER, { recursive: true });
 for (const [name, store] of [
   ["lww", lww()],
   ["siblings", siblings()],
+  ["joining", joining()],
+  ["retired", retired()],
+  ["catching-up", catchingUp()],
+  ["concurrent", concurrent()],
+  ["shadowed", shadowed()],
+  ["platform-items", platformItems()],
 ] as const) {
   const rows = store.rows().map((row) => ({
     key: hex(row.key),
@@ -136,10 +149,10 @@ for (const [name, rows] of [
   const means = rows.map(readLocalRow).map(({ row, says }) => ({ row, says }));
   writeLocal(name, rows, means);
 }
-const rows = await nodeRows();
-const store = await createMemoryDriver().open("node");
-store.transact((transaction) => {
-  for (const { key, value } of rows) transaction.put(key, value);
-});
-const keygroups = new KeygroupStores({ nodeStore: store } as never).rows();
-writeLocal("node", rows, readNodeStore(new FunctionRegistry(store), keygroups));
+for (const [name, rows] of [
+  ["node", await nodeRows()],
+  ["lonely-node", await lonelyNodeRows()],
+  ["cluster-node", await clusterNodeRows()],
+] as const) {
+  writeLocal(name, rows, (await readNodeStore(await storeOf(rows))).says);
+}

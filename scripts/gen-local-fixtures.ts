@@ -1,5 +1,5 @@
-/** Rows of the outbox, of triggers and of the node's own store, for `gen-fixtures.ts`. */
-import type { FunctionName, InvocationId, KeygroupName } from "../src/core/ids.js";
+/** Rows of the outbox and of triggers, for `gen-fixtures.ts`. */
+import type { InvocationId } from "../src/core/ids.js";
 import type { RowPair } from "../src/core/rows.js";
 import { TAG } from "../src/core/value.js";
 import {
@@ -11,11 +11,6 @@ import {
   resultKey,
   type StoredEntry,
 } from "../src/functions/outbox/rows.js";
-import { FunctionRegistry } from "../src/functions/registry.js";
-import type { Revision } from "../src/functions/types.js";
-import { KeygroupStores } from "../src/keygroups/keygroup-stores.js";
-import { beginRun, endRun } from "../src/node/run-marker.js";
-import { createMemoryDriver } from "../src/storage/memory.js";
 import {
   changeRowKey,
   encodeMarker,
@@ -113,42 +108,4 @@ export function triggerRows(): RowPair[] {
     { key: keyRowKey(TRIGGER, "é"), value: encodePlace(2 ** 40) },
     { key: markerRowKey(TRIGGER), value: encodeMarker({ generation: 3, epoch: 300 }) },
   ];
-}
-
-const REVISION: Revision = {
-  number: 1,
-  runtime: "python",
-  entry: "fn.py",
-  artefact: "a".repeat(64),
-  artefactSizeBytes: 1234,
-  hasDeps: true,
-  config: {
-    env: { A: "b" },
-    timeoutMs: 60_000,
-    memoryBytes: 1 << 28,
-    cpus: 0.5,
-    maxInstances: 4,
-    concurrency: 1,
-    isolation: "sandbox",
-    network: "none",
-  } as never,
-  createdAtMs: WALL_MS,
-};
-
-/** Rows of a node's own store, as the parts of a node write them. */
-export async function nodeRows(): Promise<RowPair[]> {
-  const nodeStore = await createMemoryDriver().open("node");
-  const registry = new FunctionRegistry(nodeStore);
-  const name = "hello" as FunctionName;
-  await registry.addRevision(name, REVISION);
-  const origin = { deploy: "d", source: "b".repeat(64), allowBuild: false };
-  await registry.addRevision(name, { ...REVISION, number: 2, archive: "c".repeat(64), origin });
-  const keygroups = new KeygroupStores({ nodeStore } as never);
-  const config = { policy: "siblings", durability: "strict", ttlMs: 5000 } as const;
-  const member = { generation: 1, epoch: 300 };
-  await keygroups.remember({ name: "alone" as KeygroupName, config, member: undefined });
-  await keygroups.remember({ name: "shared" as KeygroupName, config, member });
-  await beginRun(nodeStore, "boot");
-  await endRun(nodeStore, "boot");
-  return [...nodeStore.range({ start: new Uint8Array(), end: Uint8Array.of(255) })];
 }

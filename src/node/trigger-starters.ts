@@ -14,6 +14,7 @@ import type {
   TriggerSourcesOptions,
 } from "../triggers/trigger-sources.js";
 import type { NodeCluster } from "./cluster.js";
+import { nodeIdentity } from "./node-identity.js";
 
 /** What sources are started with. */
 export interface StarterPartsOptions {
@@ -32,7 +33,7 @@ export function sourceStarters(options: StarterPartsOptions): TriggerSourcesOpti
   const random = Math.random;
   const identityOf = (name: string): string => {
     const record = cluster?.directory.view.function(name as FunctionName);
-    return record?.lineage ?? record?.revisions[0]?.deploy ?? identityOfNode(nodeStore);
+    return record?.lineage ?? record?.revisions[0]?.deploy ?? nodeIdentity(nodeStore, randomUUID());
   };
   return {
     cron: loading(async () => {
@@ -77,15 +78,4 @@ function loading(load: () => Promise<SourceStarter>): SourceStarter {
       },
     };
   };
-}
-
-const IDENTITY_ROW = Buffer.from("identity", "utf8");
-
-/** Names a node that is alone, and what is deployed on it: made once, and lost with its store. */
-function identityOfNode(nodeStore: Storage): string {
-  const stored = nodeStore.get(IDENTITY_ROW);
-  if (stored) return Buffer.from(stored).toString("utf8");
-  const identity = randomUUID();
-  nodeStore.transact((transaction) => transaction.put(IDENTITY_ROW, Buffer.from(identity)));
-  return identity;
 }

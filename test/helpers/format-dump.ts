@@ -3,7 +3,16 @@ import { decodeStaged } from "../../src/core/catch-up.js";
 import { crdtJson } from "../../src/core/crdt/index.js";
 import { formatDot } from "../../src/core/dot.js";
 import { decodeItem, type Version } from "../../src/core/item.js";
-import { META_ROW, readFloor, readIdentity, readRecord, readState } from "../../src/core/meta.js";
+import {
+  META_ROW,
+  readFinals,
+  readFloor,
+  readIdentity,
+  readJoining,
+  readListed,
+  readRecord,
+  readState,
+} from "../../src/core/meta.js";
 import {
   parseDotRow,
   parseExpiryRow,
@@ -54,6 +63,16 @@ function describeMeta(store: RowStore, name: string): unknown {
       return describeVector(readFloor(store));
     case "record":
       return readRecord(store);
+    case "listed":
+      return readListed(store);
+    case "finals":
+      return describeVector(readFinals(store));
+    case "joining": {
+      const progress = readJoining(store);
+      if (!progress) return undefined;
+      const { at, position } = progress;
+      return { epoch: at.epoch, at: describeVector(at), position: describeVector(position) };
+    }
     default:
       return Buffer.from(store.get(META_ROW.format) ?? []).toString("latin1");
   }
@@ -89,7 +108,8 @@ export function describeRow(store: RowStore, { key, value }: RowPair): unknown {
       const entries = live.map(({ dot, version }) =>
         version ? describeVersion(version) : { dot: formatDot(dot) },
       );
-      return { row: "staging", staging, key: hex(itemKey), at: describeVector(at), live: entries };
+      const said = { row: "staging", staging, key: hex(itemKey), at: describeVector(at) };
+      return { ...said, ...(at.epoch > 0 && { epoch: at.epoch }), live: entries };
     }
     default:
       return { row: "local" };

@@ -1,4 +1,3 @@
-import type { FunctionRegistry } from "../../src/functions/registry.js";
 import {
   decodeEntry,
   decodeResult,
@@ -9,7 +8,6 @@ import {
   idOf,
   resultKey,
 } from "../../src/functions/outbox/rows.js";
-import type { KeygroupRow } from "../../src/keygroups/keygroup-stores.js";
 import {
   changeRowKey,
   decodeMarker,
@@ -84,16 +82,8 @@ function readTriggerRow({ key, value }: RowPair): LocalRow {
   }
 }
 
-/** What the node's own store says. */
-export function readNodeStore(
-  functions: Pick<FunctionRegistry, "list">,
-  keygroups: readonly KeygroupRow[],
-): unknown {
-  return shown({ functions: functions.list(), keygroups });
-}
-
 /** As JSON has it, with bytes as digits. */
-function shown(value: unknown): unknown {
+export function shown(value: unknown): unknown {
   return JSON.parse(
     JSON.stringify(value, function (this: Record<string, unknown>, name, item: unknown) {
       const original = this[name];
