@@ -7,6 +7,7 @@ import { systemTimers } from "../ports/timers.js";
 import { openKeyRing } from "./cluster-keys.js";
 import type { ClusterSettings } from "./cluster.js";
 import type { NodeConfig } from "./config.js";
+import { keepFreedMemory } from "./freed-memory.js";
 import { createCollector, releaseIdleMemory } from "./idle-memory.js";
 import { createLogger, type LogSink } from "./logger.js";
 import { NODE_DEFAULTS, type NodeSettings } from "./node-settings.js";
@@ -60,6 +61,7 @@ export async function serve(
   io: ServeIo = { log: process.stderr },
 ): Promise<ServingNode> {
   const nodes: EnokiNode[] = [];
+  keepFreedMemory();
   const stopReleasing = releaseIdleMemory({
     timers: systemTimers,
     busyMs: () => performance.eventLoopUtilization().active,

@@ -2,6 +2,9 @@ import { describe, expect, it } from "vitest";
 import { guestEnvironment, sandboxEnvironment } from "../../../src/runtimes/environment.js";
 import { normaliseEnd } from "../../../src/runtimes/instance.js";
 
+/** Freed memory is kept for the next large value. */
+const MEMORY = { MALLOC_MMAP_THRESHOLD_: "4194304", MALLOC_TRIM_THRESHOLD_: "8388608" };
+
 describe("guestEnvironment", () => {
   it("passes paths and locale on, and none of the node's secrets", () => {
     const source = {
@@ -16,6 +19,7 @@ describe("guestEnvironment", () => {
       PATH: "/bin",
       LANG: "C",
       LC_ALL: "C",
+      ...MEMORY,
       HOME: "/t",
       TMPDIR: "/t",
     });
@@ -28,7 +32,7 @@ describe("sandboxEnvironment", () => {
   it("has the system's path and the interpreter's own folder, and nothing of the node's path", () => {
     const { PATH, ...rest } = sandboxEnvironment(source, "/tmp", "/opt/node/bin/node");
     expect(PATH).toBe("/opt/node/bin:/usr/local/bin:/usr/bin:/bin");
-    expect(rest).toEqual({ LANG: "C", HOME: "/tmp", TMPDIR: "/tmp" });
+    expect(rest).toEqual({ LANG: "C", ...MEMORY, HOME: "/tmp", TMPDIR: "/tmp" });
   });
 
   it("names no folder twice", () => {
