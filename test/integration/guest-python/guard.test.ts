@@ -1,9 +1,10 @@
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 
 import { TEST_FOLDER } from "../../helpers/fake-node.js";
+import { eventuallyTrue } from "../../helpers/eventually.js";
 import { PYTHON, PYTHON_MISSING, PythonGuest } from "../../helpers/fake-node-python.js";
 
 const guests: PythonGuest[] = [];
@@ -22,10 +23,22 @@ def call(path: str) -> str:
     return str(len(ran))
 `;
 
-async function loadWaiting(): Promise<PythonGuest> {
+/** Makes a file each time the guard lies down to sleep, which it does after two quiet looks. */
+const tellsOfSleep = (path: string): string => `
+import collections
+from enoki_guest import guard
+class Told(collections.deque):
+    def append(self, item):
+        super().append(item)
+        open(${JSON.stringify(path)}, "w").close()
+guard.deque = Told
+guard._LOOKS_UNTIL_SLEEP = 2
+`;
+
+async function loadWaiting(before = ""): Promise<PythonGuest> {
   const guest = new PythonGuest();
   guests.push(guest);
-  await guest.loadSource(WAITS_FOR_FILE);
+  await guest.loadSource(before + WAITS_FOR_FILE);
   return guest;
 }
 
@@ -72,11 +85,11 @@ describe.skipIf(!PYTHON)(`a plain function that is given calls ahead (${PYTHON_M
     expect(await guest.call()).toMatchObject({ text: "4" });
   });
 
-  it("gives back what came after the slow call had begun, also after a pause", async () => {
-    const guest = await loadWaiting();
+  it("gives back what came after the slow call had begun, also after the guard has slept", async () => {
+    const asleep = newPath();
+    const guest = await loadWaiting(tellsOfSleep(asleep));
     await guest.call({ guard: true });
-    // Longer than the guard stays awake for.
-    await new Promise((resolve) => setTimeout(resolve, 1300));
+    await eventuallyTrue(() => existsSync(asleep));
     const path = newPath();
     const slow = guest.begin({ body: path });
     const late = guest.begin();
