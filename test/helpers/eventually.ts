@@ -12,3 +12,8 @@ export function eventually<T>(check: () => T | Promise<T>): Promise<T> {
 export function eventuallyTrue(condition: () => boolean): Promise<boolean> {
   return vi.waitUntil(condition, PATIENT);
 }
+
+/** Waits in real time until a condition holds, while virtual time stands still; the test's limit is the limit. */
+export async function eventuallyOutside(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}
