@@ -4,8 +4,10 @@
 // The last line is `N passed, N failed, N skipped`.
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join, relative } from "node:path";
+
+import { filesToRunAgain, onePerFile } from "./stuck-run.mjs";
 
 const isStrict = process.env.STRICT_TESTS === "1";
 const [isFast, ...chosen] =
@@ -55,7 +57,8 @@ let isRed = false;
 for (const stage of STAGES) {
   if (!(await runStage([...stage, ...chosen]))) isRed = true;
 }
-const files = endedFiles();
+const files = onePerFile(endedFiles());
+const errors = readLines().filter((line) => "error" in line);
 rmSync(scratch, { recursive: true, force: true });
 
 const sum = { passed: 0, failed: 0, skipped: 0 };
@@ -67,8 +70,9 @@ console.log("the slowest files:");
 for (const { file, ms } of files.sort((a, b) => b.ms - a.ms).slice(0, SLOWEST_SHOWN)) {
   console.log(`${(ms / 1000).toFixed(0).padStart(5)} s  ${file}`);
 }
+for (const { error } of errors) console.log(`an error outside any test: ${error}`);
 if (isStrict && sum.skipped > 0) console.log("skipped tests count as failures here");
-isRed ||= sum.failed > 0 || (isStrict && sum.skipped > 0);
+isRed ||= sum.failed > 0 || errors.length > 0 || (isStrict && sum.skipped > 0);
 console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`);
 process.exit(isRed ? 1 : 0);
 
@@ -80,11 +84,14 @@ async function runStage(args) {
     if (code !== "stuck") return code === 0;
     // why again: a worker of vitest may end its file and not say so, or be stuck before its first
     // test; a test that waits has a timeout of its own. What never ends fails below.
-    const ended = new Set(endedFiles().map(({ file }) => file));
-    todo = filesOf(args).filter((file) => !ended.has(file));
-    console.log(`the runner is stuck; not ended (run ${run} of ${RUNS_MAX}):`);
+    const ended = endedFiles().map(({ file }) => file);
+    const planned = filesOf(args);
+    todo = filesToRunAgain(planned, ended, availableParallelism());
+    const what = todo.some((file) => ended.includes(file))
+      ? "behind its last files, which may have more to say"
+      : "not ended";
+    console.log(`the runner is stuck (run ${run} of ${RUNS_MAX}); ${what}:`);
     for (const file of todo) console.log(`  ${file}`);
-    if (todo.length === 0) return true;
   }
   return false;
 }
@@ -128,6 +135,10 @@ function runVitest(args) {
 }
 
 function endedFiles() {
+  return readLines().filter((line) => "file" in line);
+}
+
+function readLines() {
   const lines = readFileSync(linesFile, "utf8").split("\n").slice(0, -1);
   return lines.map((line) => JSON.parse(line));
 }
