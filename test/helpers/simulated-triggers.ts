@@ -1,6 +1,8 @@
 import { createPrng, type Prng } from "../../src/base/prng.js";
+import { formatDot, parseDot } from "../../src/core/dot.js";
 import type { FunctionName, NodeName } from "../../src/core/ids.js";
 import { ROW_PREFIX } from "../../src/core/rows.js";
+import type { Vector } from "../../src/core/vector.js";
 import { TAG } from "../../src/core/value.js";
 import type { Keygroup } from "../../src/keygroups/keygroup.js";
 import { silentLogger } from "../../src/ports/logger.js";
@@ -39,6 +41,8 @@ export class SimulatedTriggers {
   readonly network: Network;
   readonly nodes: SimNode[] = [];
   readonly handled: Handled[] = [];
+  /** By the version of each set that was acknowledged: what its node had when it wrote. */
+  readonly seenBy = new Map<string, Vector>();
   readonly naming: SimNaming;
   /** How long a function takes. */
   callMs = 20;
@@ -106,6 +110,7 @@ export class SimulatedTriggers {
 
   write(node: SimNode, key: string, value: string | undefined, depth = 0): void {
     const bytes = Buffer.from(value ?? "");
+    const seen = node.serving?.replica.vector.clone();
     node.serving?.submit(
       {
         writes: [
@@ -115,7 +120,13 @@ export class SimulatedTriggers {
         ],
         ...(depth > 0 && { origin: { depth, headers: "" } }),
       },
-      () => {},
+      ({ results: [written] }) => {
+        const dot = parseDot(written?.version ?? "");
+        if (!seen || !dot) return;
+        // Of its own, a member has seen all that was before, be it in the same turn.
+        seen.raise({ ...dot, counter: dot.counter - 1 });
+        this.seenBy.set(formatDot(dot), seen);
+      },
       () => {},
     );
   }
