@@ -193,6 +193,44 @@ describe.skipIf(ETCD_MISSING !== "")(`in a cluster${ETCD_MISSING}`, () => {
     expect(performance.now() - removedMs).toBeLessThan(1000);
   });
 
+  test("what a token is granted on one node counts on the others within a second, and so does its end", async () => {
+    const { keygroups, tokens } = connect({ url: edge1.adminUrl, token: root });
+    await connect({ url: edge2.adminUrl, token: root }).keygroups.create("weather", {});
+    const { token } = await tokens.create({ role: "invoke", name: "station" });
+    const station = connect({ url: edge2.adminUrl, token });
+    const outcome = (work: Promise<unknown>): Promise<string> =>
+      work.then(
+        () => "done",
+        (error: { code?: string }) => error.code ?? String(error),
+      );
+    const read = () => outcome(station.kv("weather").get("k"));
+    const follows = async (
+      change: Promise<unknown>,
+      ask: () => Promise<string>,
+      expected: string,
+    ) => {
+      await change;
+      const changedMs = performance.now();
+      await until(expected, async () => (await ask()) === expected);
+      expect(performance.now() - changedMs).toBeLessThan(1000);
+    };
+    const grant = (...rights: ("read" | "replicas")[]) =>
+      keygroups.grant("weather", "token:station", rights);
+
+    await until("edge1 knows the keygroup", async () => {
+      return (await outcome(keygroups.grants("weather"))) === "done";
+    });
+    await until("edge2 knows the token", async () => (await read()) === "ENOKI_FORBIDDEN");
+    await follows(grant("read"), read, "done");
+    const add = () => outcome(station.keygroups.addReplica("weather", "edge1"));
+    expect(await add()).toBe("ENOKI_FORBIDDEN");
+    await follows(grant("replicas"), add, "done");
+    expect(await read()).toBe("ENOKI_FORBIDDEN");
+    const { replicas } = await keygroups.replicas("weather");
+    expect(replicas.map(({ node }) => node)).toContain("edge1");
+    await follows(keygroups.revoke("weather", "token:station"), add, "ENOKI_FORBIDDEN");
+  });
+
   test("no secret of a token is in the naming service", async () => {
     const kept = etcd.control("get", "--prefix", "enoki/tokens/");
     expect(kept).toContain('"role":"admin"');

@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 
-import { adminFixture } from "../../helpers/admin-app.js";
+import { parseKeygroupName } from "../../../src/core/ids.js";
+import type { Right } from "../../../src/core/rights.js";
+import { adminFixture, codeOf } from "../../helpers/admin-app.js";
 import { FakeReplicas } from "../../helpers/fake-replicas.js";
 
 const PLACES = {
@@ -40,6 +42,48 @@ test("replicas are shown, added, removed, moved and begun anew, as the request s
     code: "ENOKI_INVALID_INPUT",
     field: "data",
   });
+});
+
+test("replicas are managed by tokens with the right to it on that keygroup, and by no right but that and admin", async () => {
+  const replicas = new FakeReplicas();
+  const { request, rights, deps, keygroups } = await adminFixture({ replicas });
+  await keygroups.create(parseKeygroupName("other"), {});
+  await rights.bearerOf("admin");
+  const { token, text } = await rights.tokens.create({
+    role: "invoke",
+    name: "operator",
+    validMs: undefined,
+  });
+  const kg = parseKeygroupName("kg");
+  const granted = (...given: Right[]) =>
+    deps.grants.set(kg, { kind: "token", id: token.id }, given);
+  const ask = async (method: string, path: string, body?: object) => {
+    const headers = { Authorization: `Bearer ${text}` };
+    const init = body === undefined ? { headers } : { headers, body: JSON.stringify(body) };
+    const answer = await request(method, `/v1/keygroups/${path}`, init);
+    return answer.ok ? "done" : `${answer.status} ${await codeOf(answer)}`;
+  };
+  const changes = (keygroup: string) => [
+    ask("PUT", `${keygroup}/replicas/edge2`),
+    ask("DELETE", `${keygroup}/replicas/edge2`),
+    ask("POST", `${keygroup}/move`, { data: "at:cloud" }),
+  ];
+  const begin = () => ask("POST", "kg/refound", { node: "cloud" });
+  const show = () => ask("GET", "kg/replicas");
+  const [done, refused] = ["done", "403 ENOKI_FORBIDDEN"];
+
+  await granted("read", "write", "triggers");
+  expect(await Promise.all([...changes("kg"), begin()])).toEqual(Array(4).fill(refused));
+  expect(replicas.asked).toEqual([]);
+  await granted("replicas");
+  expect(await Promise.all(changes("kg"))).toEqual([done, done, done]);
+  // It is no right to see the data or where they lie, to begin anew, or to other keygroups.
+  const others = [show(), begin(), ask("GET", "kg/keys/k"), ...changes("other")];
+  expect(await Promise.all(others)).toEqual(Array(6).fill(refused));
+  await granted("admin");
+  expect(await Promise.all([...changes("kg"), begin(), show()])).toEqual(Array(5).fill(done));
+  await granted();
+  expect(await Promise.all(changes("kg"))).toEqual([refused, refused, refused]);
 });
 
 test("a node that is alone has no replicas to manage", async () => {
