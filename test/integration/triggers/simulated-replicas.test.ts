@@ -116,7 +116,8 @@ test.each(["every", "one"] as const)(
     sim.network.cut(first.index, last.index);
     for (let n = 0; n < 20; n++) {
       sim.write(first, `first${n}`, "1");
-      while (!second.serving?.get(`first${n}`)) await sim.run(1);
+      const isSeen = () => second.serving?.get(`first${n}`) !== undefined;
+      while (!isSeen()) await sim.run(1);
       sim.write(second, `second${n}`, "1");
       await sim.run(20);
     }
