@@ -18,6 +18,21 @@ export interface DistantNode extends ClusterNode {
   readonly proxy: TcpProxy;
 }
 
+/** Two of them: `edge` is where calls are made, `cloud` the other end of its link. */
+export async function cloudAndEdge(): Promise<{
+  readonly nodes: DistantNodes;
+  readonly cloud: DistantNode;
+  readonly edge: DistantNode;
+}> {
+  const nodes = await DistantNodes.open();
+  try {
+    return { nodes, cloud: await nodes.start("cloud"), edge: await nodes.start("edge") };
+  } catch (error) {
+    await nodes.remove();
+    throw error;
+  }
+}
+
 /** Nodes in this process on one naming service in memory, over real sockets and relays. */
 export class DistantNodes {
   readonly #service = new MemoryNamingService({ timers: systemTimers });

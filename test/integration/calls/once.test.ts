@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { DistantNodes, type DistantNode } from "../../helpers/distant-nodes.js";
+import { cloudAndEdge, type DistantNode, type DistantNodes } from "../../helpers/distant-nodes.js";
 import { send, until, zipFiles } from "../../helpers/node-calls.js";
 
 /** Pays once per idempotency key, and says so in the same commit. */
@@ -22,9 +22,7 @@ let cloud: DistantNode;
 let edge: DistantNode;
 
 beforeAll(async () => {
-  nodes = await DistantNodes.open();
-  cloud = await nodes.start("cloud");
-  edge = await nodes.start("edge");
+  ({ nodes, cloud, edge } = await cloudAndEdge());
   for (const { client } of [cloud, edge]) {
     await client.functions.deploy("pay", zipFiles({ "index.mjs": PAY }), {});
     await client.functions.deploy("receipt", zipFiles({ "index.mjs": RECEIPT }), {});

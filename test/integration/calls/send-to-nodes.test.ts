@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { DistantNodes, type DistantNode } from "../../helpers/distant-nodes.js";
+import { cloudAndEdge, type DistantNode, type DistantNodes } from "../../helpers/distant-nodes.js";
 import { send, until, zipFiles } from "../../helpers/node-calls.js";
 import { CALLERS, type Called } from "./functions.js";
 
@@ -29,9 +29,7 @@ let cloud: DistantNode;
 
 /** `edge` sends to functions that run on `cloud` alone. */
 beforeAll(async () => {
-  nodes = await DistantNodes.open();
-  edge = await nodes.start("edge");
-  cloud = await nodes.start("cloud");
+  ({ nodes, cloud, edge } = await cloudAndEdge());
   const caller = zipFiles(CALLERS["node"] as Record<string, string>);
   await edge.client.functions.deploy("caller", caller, {});
   await edge.client.functions.deploy("batcher", zipFiles({ "index.mjs": BATCHER }), {});

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import type { FunctionConfig } from "../../../src/client/index.js";
-import { DistantNodes, type DistantNode } from "../../helpers/distant-nodes.js";
+import { cloudAndEdge, type DistantNode, type DistantNodes } from "../../helpers/distant-nodes.js";
 import { problemOf, send, until, zipFiles, type FunctionFiles } from "../../helpers/node-calls.js";
 
 /** The same function in each way to write one: it writes two keys, and with `read` reads the first one back. */
@@ -49,9 +49,7 @@ let edge: DistantNode;
 
 /** Functions run on `edge` and have their data on `cloud`. */
 beforeAll(async () => {
-  nodes = await DistantNodes.open();
-  cloud = await nodes.start("cloud");
-  edge = await nodes.start("edge");
+  ({ nodes, cloud, edge } = await cloudAndEdge());
   for (const [language, files] of Object.entries(FUNCTIONS)) {
     await deploy(language, files, {});
     await deploy(`${language}-early`, files, { remoteWrites: "pipelined" });

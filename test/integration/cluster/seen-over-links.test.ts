@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 import type { KeygroupMember } from "../../../src/client/index.js";
 import { runEnoki } from "../../helpers/cli-program.js";
-import { DistantNodes, type DistantNode } from "../../helpers/distant-nodes.js";
+import { cloudAndEdge, type DistantNode, type DistantNodes } from "../../helpers/distant-nodes.js";
 import { send, until } from "../../helpers/node-calls.js";
 import { deploy, reads } from "./store-function.js";
 
@@ -17,9 +17,7 @@ let cloud: DistantNode;
 let edge: DistantNode;
 
 beforeAll(async () => {
-  nodes = await DistantNodes.open();
-  cloud = await nodes.start("cloud");
-  edge = await nodes.start("edge");
+  ({ nodes, cloud, edge } = await cloudAndEdge());
   await deploy(cloud);
   await deploy(edge);
   await cloud.client.keygroups.configure("store", { policy: "siblings" });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { DistantNodes, type DistantNode } from "../../helpers/distant-nodes.js";
+import { cloudAndEdge, type DistantNode, type DistantNodes } from "../../helpers/distant-nodes.js";
 import { send, until, zipFiles } from "../../helpers/node-calls.js";
 
 /** Writes what it listens to, sixteen times at most. */
@@ -17,9 +17,7 @@ let cloud: DistantNode;
 
 /** What runs on edge has its data on cloud. */
 beforeAll(async () => {
-  nodes = await DistantNodes.open();
-  edge = await nodes.start("edge");
-  cloud = await nodes.start("cloud");
+  ({ nodes, cloud, edge } = await cloudAndEdge());
   const triggers = [{ on: "keygroup:loop/turns/" }];
   const archive = zipFiles({ "index.mjs": LOOP });
   await edge.client.functions.deploy("loop", archive, { triggers }, { data: "at:cloud" });

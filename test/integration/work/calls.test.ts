@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import type { Links } from "../../../src/ports/links.js";
-import { DistantNodes, type DistantNode } from "../../helpers/distant-nodes.js";
+import { cloudAndEdge, type DistantNode, type DistantNodes } from "../../helpers/distant-nodes.js";
 import { until, zipFiles } from "../../helpers/node-calls.js";
 import type { RunningNode } from "../../helpers/running-node.js";
 import { ChannelTap } from "./channel-tap.js";
@@ -21,9 +21,7 @@ let cloud: DistantNode;
 let tap: ChannelTap;
 
 beforeAll(async () => {
-  nodes = await DistantNodes.open();
-  edge = await nodes.start("edge");
-  cloud = await nodes.start("cloud");
+  ({ nodes, cloud, edge } = await cloudAndEdge());
   tap = new ChannelTap(edge.node.launcher);
   await edge.client.functions.deploy("caller", zipFiles({ "index.mjs": CALLER }), ONE_INSTANCE);
   await edge.client.functions.deploy("here", zipFiles({ "index.mjs": NOTHING }), ONE_INSTANCE);

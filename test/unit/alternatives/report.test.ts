@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
 
-import type { Machine } from "../../../src/bench/machine.js";
 import { withMeasuredPart } from "../../../src/bench/report.js";
 import {
   jsonReport,
@@ -10,25 +9,12 @@ import {
 } from "../../../src/alternatives/report.js";
 import { summaryOf } from "../../../src/alternatives/summary.js";
 import { readPage } from "../../docs/pages.js";
+import { MACHINE } from "../../helpers/measured-machine.js";
 
-const machine: Machine = {
-  date: "2026-01-31",
-  commit: "abc1234",
-  cpu: "A CPU",
-  cores: 2,
-  memoryGb: 8,
-  kernel: "Linux 6.1 x64",
-  node: "v20.19.0",
-  python: "3.11.2",
-  wrk: "4.1.0",
-  connections: 32,
-  syncMs: 0.5,
-  busyShare: 0.01,
-};
 const answered = { requests: 9, p50Ms: 1.25, p99Ms: 4, refused: 0, broken: 0 };
 
 const report: PeersReport = {
-  machine,
+  machine: MACHINE,
   isQuick: false,
   rounds: 2,
   runS: 4,

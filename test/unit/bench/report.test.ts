@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
 
-import type { Machine } from "../../../src/bench/machine.js";
 import {
   jsonReport,
   markdownTable,
@@ -10,6 +9,7 @@ import {
 } from "../../../src/bench/report.js";
 import { verdictOf, type Measurement } from "../../../src/bench/results.js";
 import { readPage } from "../../docs/pages.js";
+import { MACHINE } from "../../helpers/measured-machine.js";
 
 const measurement: Measurement = {
   row: "js-no-op",
@@ -22,23 +22,8 @@ const measurement: Measurement = {
   figures: {},
 };
 
-const machine: Machine = {
-  date: "2026-01-31",
-  commit: "abc1234",
-  cpu: "A CPU",
-  cores: 2,
-  memoryGb: 8,
-  kernel: "Linux 6.1 x64",
-  node: "v20.19.0",
-  python: "3.11.2",
-  wrk: "4.1.0",
-  connections: 32,
-  syncMs: 0.5,
-  busyShare: 0.01,
-};
-
 function report(...measurements: Measurement[]): BenchReport {
-  return { machine, isQuick: false, rounds: 5, runS: 4, measurements };
+  return { machine: MACHINE, isQuick: false, rounds: 5, runS: 4, measurements };
 }
 
 test("the median decides, and a target is reached by equality", () => {
@@ -62,7 +47,7 @@ test("a line of the table shows value, spread, target, verdict and figures", () 
 
 test("a table says that others were busy only when they were", () => {
   expect(textTable(report())).not.toContain("others used");
-  const busy = { ...report(), machine: { ...machine, busyShare: 0.4 } };
+  const busy = { ...report(), machine: { ...MACHINE, busyShare: 0.4 } };
   expect(textTable(busy)).toContain("others used 40 % of the processors");
 });
 
