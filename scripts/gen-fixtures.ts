@@ -17,6 +17,7 @@ import { describeRow, hex } from "../test/helpers/format-dump.js";
 import { readLocalRow } from "../test/helpers/local-rows.js";
 import { readNodeStore, storeOf } from "../test/helpers/node-rows.js";
 import { RowStore } from "../test/helpers/row-store.js";
+import { storeFiles } from "./gen-file-fixtures.js";
 import { outboxRows, triggerRows } from "./gen-local-fixtures.js";
 import { clusterNodeRows, lonelyNodeRows, nodeRows } from "./gen-node-fixtures.js";
 import {
@@ -156,3 +157,5 @@ for (const [name, rows] of [
 ] as const) {
   writeLocal(name, rows, (await readNodeStore(await storeOf(rows))).says);
 }
+mkdirSync(join(FOLDER, "files"), { recursive: true });
+writeNew("files/store.json", await storeFiles());
