@@ -20,11 +20,21 @@ export interface Deployment {
 const READY_TIMEOUT_MS = 30_000;
 const POLL_MS = 20;
 
-/** Deploys by a node that runs it; waits until every node runs it and the data are where they should be. */
-export async function deploy(client: Client, deployment: Deployment): Promise<void> {
+/**
+ * Deploys by a node; waits until every node runs it and the data are where they should be. `store`: stores
+ * data meanwhile, as soon as there is a keygroup for them.
+ */
+export async function deploy(
+  client: Client,
+  deployment: Deployment,
+  store?: () => Promise<void>,
+): Promise<void> {
   const { name, folder, nodes, data, config, keygroup } = deployment;
   await client.keygroups.create(name, { ...keygroup, data });
-  await client.functions.deploy(name, folder, config, { to: nodes.join(",") });
+  await Promise.all([
+    client.functions.deploy(name, folder, config, { to: nodes.join(",") }),
+    store?.(),
+  ]);
   const endMs = performance.now() + READY_TIMEOUT_MS;
   for (;;) {
     const missing = await missingOf(client, deployment);

@@ -7,8 +7,10 @@ export interface Task {
   readonly point: Point;
 }
 
-/** Starting and stopping nodes takes about so long, until it was seen how long. */
+/** A point takes about so long around its load, if its experiment does not say. */
 const AROUND_S = 4;
+/** To start what the points of a figure share, and to end it. */
+const OPEN_S = 8;
 /** Of a line of CSV. */
 const SAMPLE_BYTES = 28;
 const SAMPLES_PER_S = 50;
@@ -32,26 +34,43 @@ export function expectationOf(tasks: readonly Task[]): Expectation {
     ({ experiment, point }) => (experiment.storedBytesPerS ?? 0) * point.loadS,
   );
   const storedBytes = stored.reduce((most, one) => Math.max(most, one), 0);
-  return { seconds: new RemainingTime().of(tasks), bytes: sum(bytes), storedBytes };
+  const figures = new Set(tasks.map(({ point }) => point.figure));
+  const seconds = new RemainingTime().of(tasks) + figures.size * OPEN_S;
+  return { seconds, bytes: sum(bytes), storedBytes };
+}
+
+/** How long a point takes, its load and all around it, in seconds, as its experiment expects it. */
+export function expectedS({ experiment, point }: Task): number {
+  return point.loadS + (experiment.aroundS?.(point) ?? AROUND_S);
+}
+
+/** Seconds that points were expected to take, and what they took. */
+interface Seen {
+  expectedS: number;
+  tookS: number;
 }
 
 /** How long the rest of a run will take, from what its beginning took. */
 export class RemainingTime {
-  /** By figure: what its points took around their load. */
-  readonly #aroundS = new Map<string, number[]>();
+  readonly #byFigure = new Map<string, Seen>();
 
   /** Learns how long a point took, everything around its load included. */
-  took({ figure, loadS }: Point, seconds: number): void {
-    const ofFigure = this.#aroundS.get(figure) ?? [];
-    this.#aroundS.set(figure, ofFigure);
-    ofFigure.push(Math.max(0, seconds - loadS));
+  took(task: Task, seconds: number): void {
+    const { figure } = task.point;
+    const seen = this.#byFigure.get(figure) ?? { expectedS: 0, tookS: 0 };
+    seen.expectedS += expectedS(task);
+    seen.tookS += seconds;
+    this.#byFigure.set(figure, seen);
   }
 
   /** Seconds that `tasks` will take; figures that were not seen yet are taken for like the others. */
   of(tasks: readonly Task[]): number {
-    const all = [...this.#aroundS.values()].flat();
+    const all = [...this.#byFigure.values()];
     return sum(
-      tasks.map(({ point }) => point.loadS + meanOf(this.#aroundS.get(point.figure) ?? all)),
+      tasks.map((task) => {
+        const ofFigure = this.#byFigure.get(task.point.figure);
+        return expectedS(task) * slownessOf(ofFigure === undefined ? all : [ofFigure]);
+      }),
     );
   }
 }
@@ -70,8 +89,10 @@ export function sizeText(bytes: number): string {
     : `${Math.max(1, Math.round(bytes / 1e6))} MB`;
 }
 
-function meanOf(values: readonly number[]): number {
-  return values.length > 0 ? sum(values) / values.length : AROUND_S;
+/** How much longer than expected points took; 1 if none was seen. */
+function slownessOf(seen: readonly Seen[]): number {
+  const expected = sum(seen.map((one) => one.expectedS));
+  return expected > 0 ? sum(seen.map(({ tookS }) => tookS)) / expected : 1;
 }
 
 function sum(values: readonly number[]): number {

@@ -25,6 +25,11 @@ export interface Experiment {
   readonly samplesPerS?: number;
   /** About how much data a second its points store at most; they lie on disk until the point ends. */
   readonly storedBytesPerS?: number;
+  /**
+   * About how long a point takes beyond its load, in seconds: to deploy and remove, to warm up, to ask the
+   * floor, and until late answers are there. Without it, a few seconds.
+   */
+  readonly aroundS?: (point: Point) => number;
   /** What is measured at that scale, repeats included, in the order of measuring. */
   points(scale: Scale): readonly Point[];
   /**

@@ -1,6 +1,6 @@
 import { createPrng } from "../base/prng.js";
 import type { Resources } from "../bench/resources.js";
-import { lengthText, RemainingTime, type Task } from "./expectation.js";
+import { expectedS, lengthText, RemainingTime, type Task } from "./expectation.js";
 import type { Experiment, Measure } from "./experiment.js";
 import type { Outcome, Point, Result } from "./results/point.js";
 import { nameOf, type ResultStore } from "./results/store.js";
@@ -23,7 +23,7 @@ export interface MeasuringOptions {
   readonly say: (line: string) => void;
 }
 
-/** A point may take so much longer than its load before it is given up. */
+/** A point may take so much longer than expected before it is given up. */
 const PATIENCE_S = 300;
 
 /** What the points of an experiment share while they are measured. */
@@ -58,7 +58,7 @@ export class Measuring {
       if (this.#options.resources.isReleased) break;
       if (why !== undefined) failures.push({ point: task.point, why });
       const tookS = (performance.now() - startMs) / 1000;
-      remaining.took(task.point, tookS);
+      remaining.took(task, tookS);
       const leftS = remaining.of(missing.slice(index + 1));
       const left = leftS > 0 ? `, about ${lengthText(leftS)} left` : "";
       const end = why === undefined ? "took" : `FAILED: ${why}; took`;
@@ -88,7 +88,7 @@ export class Measuring {
     const { store, commit, network } = this.#options;
     const { point } = task;
     try {
-      const outcome = await withPatience(this.#measure(task), point.loadS + PATIENCE_S);
+      const outcome = await withPatience(this.#measure(task), expectedS(task) + PATIENCE_S);
       checkOutcome(outcome);
       if (this.#options.resources.isReleased) return undefined;
       await store.save({

@@ -7,7 +7,7 @@ import type { Point } from "../results/point.js";
 import { CLOUD, edgeName } from "../testbed/places.js";
 import { Testbed } from "../testbed/testbed.js";
 import { repeated, type AtScale, type Extent, type Setting } from "./repeated.js";
-import { warmCallsOf, warmUp } from "./warm-up.js";
+import { CALL_MS, CLOUD_TRIP_MS, DEPLOYED_S, warmCallsOf, warmUp, warmUpS } from "./warm-up.js";
 
 /** How the function uses its store, and how many trips to it follow one another. */
 interface Variant {
@@ -44,6 +44,12 @@ export const FIGURE_3: Experiment = {
   figure: "3",
   title: "Moving average with its data at the edge and in the cloud",
   samplesPerS: 20,
+  // Calls and floor are warmed up at once, and take the same trips.
+  aroundS: (point) => {
+    const { data, trips } = point.parameters;
+    const callMs = CALL_MS + (data === "cloud" ? Number(trips) * CLOUD_TRIP_MS : 0);
+    return DEPLOYED_S + warmUpS({ workers: WARM_WORKERS, calls: warmCallsOf(point) }, callMs);
+  },
   points: (scale) => repeated("3", EXTENT[scale], settings()),
   open: async ({ resources }) => {
     const testbed = await Testbed.open({ resources, edges: 1 });
@@ -84,8 +90,10 @@ async function measure(testbed: Testbed, point: Point): ReturnType<Measure> {
     to.call({ method: "POST", path, body: `${n % CLIENTS}-10`, headers: TEXT });
   const call = (n: number) => send(caller, `/${deployment.name}`, n);
   const calls = warmCallsOf(point);
-  await warmUp({ workers: WARM_WORKERS, calls, call });
-  await warmUp({ workers: WARM_WORKERS, calls, call: (n) => send(echo, floor.path, n) });
+  await Promise.all([
+    warmUp({ workers: WARM_WORKERS, calls, call }),
+    warmUp({ workers: WARM_WORKERS, calls, call: (n) => send(echo, floor.path, n) }),
+  ]);
   const statusOf = async (answer: Promise<{ readonly status: number }>) => (await answer).status;
   const clocked = testbed.clockProcessors();
   const samples = await runOpen([

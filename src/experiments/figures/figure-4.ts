@@ -7,7 +7,7 @@ import type { Point } from "../results/point.js";
 import { CLOUD, edgeName } from "../testbed/places.js";
 import { Testbed, type Reached } from "../testbed/testbed.js";
 import { repeated, type AtScale, type Extent, type Setting } from "./repeated.js";
-import { warmUp } from "./warm-up.js";
+import { DEPLOYED_S, warmUp } from "./warm-up.js";
 
 const SIZES_BYTES = [1, 100, 1000, 10_000, 100_000, 250_000, 500_000, 750_000, 1_000_000];
 
@@ -29,6 +29,8 @@ const INSTANCES = 4;
 const CONCURRENCY = 16;
 /** The share of the load that the floor is asked for. */
 const FLOOR_SHARE = 0.2;
+/** To warm up function and floor. */
+const WARM_S = 0.1;
 const ANSWER_BYTES = 2;
 const TEXT = { "content-type": "text/plain" };
 /** Values that are stored at once before the load. */
@@ -40,12 +42,21 @@ export const FIGURE_4: Experiment = {
   title: "Throughput of reads and writes by size, with the data at the edge and in the cloud",
   samplesPerS: 1500,
   storedBytesPerS: 150_000_000,
+  aroundS: ({ loadS, parameters }) => DEPLOYED_S + WARM_S + loadS * FLOOR_SHARE + lateS(parameters),
   points: (scale) => repeated("4", EXTENT[scale], settings(EXTENT[scale].sizesBytes)),
   open: async ({ resources }) => {
     const testbed = await Testbed.open({ resources, edges: 1 });
     return (point) => measure(testbed, point);
   },
 };
+
+/** Until the last answers are there, with what is stored before, in seconds: by the size of the values. */
+function lateS({ operation, data, sizeBytes }: Point["parameters"]): number {
+  const megabytes = Number(sizeBytes) / 1e6;
+  if (data === "edge") return 2.2 * megabytes;
+  // A megabyte for each client takes 8 s on the link, and is stored before, or is on its way for as long.
+  return 0.4 + (operation === "read" ? 9.8 * megabytes : Math.min(5, 10 * megabytes));
+}
 
 function settings(sizesBytes: readonly number[]): readonly Setting[] {
   const settings: Setting[] = [];
@@ -84,10 +95,11 @@ async function measure(testbed: Testbed, point: Point): ReturnType<Measure> {
     // The other setting is one of functions that are `async`.
     config: { maxInstances: INSTANCES, ...(data === "cloud" && { concurrency: CONCURRENCY }) },
   } as const;
-  await testbed.deploy(deployment);
-  if (operation === "read" && data === "cloud") {
-    await storeValues(testbed.node(dataNode).client, deployment.name, sizeBytes);
-  }
+  const isFarRead = operation === "read" && data === "cloud";
+  const { client } = testbed.node(dataNode);
+  await testbed.deploy(deployment, async () => {
+    if (isFarRead) await storeValues(client, deployment.name, sizeBytes);
+  });
   const floor = await testbed.floor({ at: EDGE, answerBytes: ANSWER_BYTES });
   const portOf = ({ directPort, clientPort }: Reached): number =>
     clientLink === "unlimited" ? directPort : clientPort;

@@ -3,7 +3,7 @@ import { PHASES, PLACEMENTS, type Phase, type Placement } from "../results/by-fi
 import { edgeName } from "../testbed/places.js";
 import { Testbed } from "../testbed/testbed.js";
 import { repeated, type AtScale, type Extent, type Setting } from "./repeated.js";
-import { RATE_PER_S, runReplication } from "./replication.js";
+import { RATE_PER_S, replicationAroundS, runReplication } from "./replication.js";
 
 const EXTENT: AtScale<Extent> = {
   tiny: { repeats: 1, loadS: 1, cutS: 0 },
@@ -24,6 +24,8 @@ export const FIGURE_6: Experiment = {
   figure: "6",
   title: "Latency of writes and reads at two edges, and how stale reads are",
   samplesPerS: 50,
+  aroundS: (point) =>
+    replicationAroundS(point, point.parameters["data"] as Placement, EDGES.length),
   points: (scale) => repeated("6", EXTENT[scale], scale === "tiny" ? [TINY] : settings()),
   open: async ({ resources }) => {
     const testbed = await Testbed.open({ resources, edges: EDGES.length });

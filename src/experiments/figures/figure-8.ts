@@ -3,7 +3,7 @@ import { CITIES, type City } from "../results/by-figure.js";
 import { Testbed } from "../testbed/testbed.js";
 import { repeated, type AtScale, type Extent, type Setting } from "./repeated.js";
 import { cityOf } from "./smart-city/application.js";
-import { runCity } from "./smart-city/run-city.js";
+import { cityAroundS, runCity } from "./smart-city/run-city.js";
 
 const EXTENT: AtScale<Extent> = {
   tiny: { repeats: 1, loadS: 1, cutS: 0 },
@@ -16,6 +16,7 @@ export const FIGURE_8: Experiment = {
   figure: "8",
   title: "Smart city with the plan of movements at the edge and in the cloud",
   samplesPerS: 60,
+  aroundS: (point) => cityAroundS(point, point.parameters as unknown as City),
   points: (scale) => repeated("8", EXTENT[scale], scale === "tiny" ? [TINY] : CITIES.map(setting)),
   open: async ({ resources }) => {
     const testbed = await Testbed.open({ resources, edges: 1 });

@@ -9,7 +9,15 @@ import type { Deployment } from "../../bench/deployment.js";
 import { CLOUD, edgeName } from "../testbed/places.js";
 import type { Testbed } from "../testbed/testbed.js";
 import { LagWatch } from "./lag-watch.js";
-import { warmCallsOf, warmUp } from "./warm-up.js";
+import {
+  CALL_MS,
+  CLOUD_TRIP_MS,
+  DEPLOYED_S,
+  PEER_TRIP_MS,
+  warmCallsOf,
+  warmUp,
+  warmUpS,
+} from "./warm-up.js";
 
 /** One writer and one reader, at two edges. */
 export interface ReplicationRun {
@@ -29,6 +37,8 @@ export const RATE_PER_S = 10;
 const FLOOR_RATE_PER_S = 4;
 /** As in the prototype. */
 const INSTANCES = 4;
+/** To start them on one node, in seconds. */
+const INSTANCES_S = 0.4;
 const KEY = "counter";
 const VALUE_BYTES = 32;
 /** An operation as one node sends it to another, about. */
@@ -57,8 +67,10 @@ export async function runReplication(run: ReplicationRun): Promise<Outcome> {
   const call = (caller: HttpCaller, body: string) =>
     caller.call({ method: "POST", path, body, headers: TEXT });
   const calls = warmCallsOf(point);
-  await warmUp({ workers: INSTANCES, calls, call: (n) => call(writer, `warm ${n}`) });
-  await warmUp({ workers: INSTANCES, calls, call: () => call(reader, "") });
+  await Promise.all([
+    warmUp({ workers: INSTANCES, calls, call: (n) => call(writer, `warm ${n}`) }),
+    warmUp({ workers: INSTANCES, calls, call: () => call(reader, "") }),
+  ]);
   const lag =
     data === "replicated" && reading !== writing
       ? new LagWatch({
@@ -94,6 +106,14 @@ export async function runReplication(run: ReplicationRun): Promise<Outcome> {
   for (const caller of [writer, reader]) caller.close();
   await testbed.remove(deployment);
   return { samples: [...samples, ...lags], totals };
+}
+
+/** How long {@link runReplication} takes beyond its load, in seconds. */
+export function replicationAroundS(point: Point, data: Placement, edges: number): number {
+  const tripMs = { cloud: CLOUD_TRIP_MS, peer: PEER_TRIP_MS, replicated: 0 }[data];
+  const warm = { workers: INSTANCES, calls: warmCallsOf(point) };
+  // Instances start on all edges, which share the processors.
+  return DEPLOYED_S + edges * INSTANCES_S + warmUpS(warm, CALL_MS + tripMs);
 }
 
 async function callerAt(testbed: Testbed, node: string): Promise<HttpCaller> {

@@ -9,6 +9,16 @@ export interface WarmUp {
   readonly call: (n: number) => Promise<Answer>;
 }
 
+/** To deploy a function on a node and to remove it, with its data, in seconds: seen on two processors. */
+export const DEPLOYED_S = 0.8;
+
+/** A call over the client's link, with a connection of its own, and those of others beside it. */
+export const CALL_MS = 15;
+/** A trip to the cloud from an edge. */
+export const CLOUD_TRIP_MS = 51;
+/** A trip from one edge to another. */
+export const PEER_TRIP_MS = 21;
+
 const CALLS_PER_LOAD_S = 20;
 const CALLS_MAX = 120;
 
@@ -18,6 +28,11 @@ const CALLS_MAX = 120;
  */
 export function warmCallsOf({ loadS }: Point): number {
   return Math.min(CALLS_MAX, Math.ceil(CALLS_PER_LOAD_S * loadS));
+}
+
+/** How long a warm-up takes, in seconds, if each call takes so many ms. */
+export function warmUpS({ workers, calls }: Omit<WarmUp, "call">, callMs: number): number {
+  return (calls / workers) * (callMs / 1000);
 }
 
 /** Makes the calls. @throws Error with what the function said, if one fails */

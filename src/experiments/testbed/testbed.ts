@@ -113,15 +113,21 @@ export class Testbed {
     return await this.#reach(name, this.node(name).functionPort);
   }
 
-  /** Deploys a function and waits until it serves, and its data are where they should be. */
-  async deploy(deployment: Deployment): Promise<void> {
-    const [first] = deployment.nodes;
-    await deploy(this.node(first).client, deployment);
+  /**
+   * Deploys a function and waits until it serves, and its data are where they should be. `store`: stores data
+   * meanwhile, as soon as there is a keygroup for them.
+   */
+  async deploy(deployment: Deployment, store?: () => Promise<void>): Promise<void> {
+    // By the cloud where that may be: naming is next to it, while at an edge each step takes a trip. Data that
+    // are replicated would also lie on the node that creates their keygroup.
+    const by = deployment.data.startsWith("at:") ? CLOUD : deployment.nodes[0];
+    await deploy(this.node(by).client, deployment, store);
   }
 
-  /** Removes a function with its data. */
-  async remove({ name, nodes: [first] }: Deployment): Promise<void> {
-    await remove(this.node(first).client, name);
+  /** Removes a function with its data, and waits until no node has either. @throws Error if one keeps them */
+  async remove({ name }: Deployment): Promise<void> {
+    await remove(this.node(CLOUD).client, name);
+    await Promise.all([...this.#nodes.values()].map((node) => this.#hasDropped(node, name)));
   }
 
   /** Starts to count who uses the processors; what it returns ends that. */
@@ -168,6 +174,19 @@ export class Testbed {
       const up = (await client.nodes()).filter(({ state }) => state === "up");
       if (up.length === nodesTotal) return;
       if (performance.now() > endMs) throw new Error(`${name} knows ${up.length} nodes only`);
+      await delay(POLL_MS);
+    }
+  }
+
+  async #hasDropped({ name, client }: TestbedNode, dropped: string): Promise<void> {
+    const endMs = performance.now() + JOIN_TIMEOUT_MS;
+    for (;;) {
+      const [functions, keygroups] = await Promise.all([
+        client.functions.list(),
+        client.keygroups.list(),
+      ]);
+      if ([...functions, ...keygroups].every((one) => one.name !== dropped)) return;
+      if (performance.now() > endMs) throw new Error(`${name} still has ${dropped}`);
       await delay(POLL_MS);
     }
   }

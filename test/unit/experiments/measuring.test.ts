@@ -166,18 +166,27 @@ test("ends where it is, keeps what it has and stores nothing of the point under 
 
 describe("expectations", () => {
   test("say how long and how much, and learn how long points take around their load", () => {
-    const tasks = tasksOf({ ...good("4"), samplesPerS: 1000, storedBytesPerS: 3000 }, "a", "b");
-    const expected = { seconds: 10, bytes: 2 * 1000 * 28, storedBytes: 3000 };
+    const experiment4 = {
+      ...good("4"),
+      aroundS: () => 3,
+      samplesPerS: 1000,
+      storedBytesPerS: 3000,
+    };
+    const tasks = tasksOf(experiment4, "a", "b");
+    // Beside the points, their nodes are started once.
+    const expected = { seconds: 16, bytes: 2 * 1000 * 28, storedBytes: 3000 };
     expect(expectationOf(tasks)).toEqual(expected);
     const remaining = new RemainingTime();
-    expect(remaining.of(tasks)).toBe(10);
-    remaining.took(point("4", "a"), 4);
-    remaining.took(point("4", "b"), 2);
+    expect(remaining.of(tasks)).toBe(8);
+    for (const [at, task] of tasks.entries()) remaining.took(task, at === 0 ? 4 : 2);
     expect(remaining.of(tasks)).toBe(6);
-    remaining.took(point("8", "a"), 5);
+    const [of8] = tasksOf({ ...good("8"), aroundS: () => 9 }, "a") as [Task];
+    expect(remaining.of([of8])).toBe(7.5);
+    remaining.took(of8, 20);
     expect(remaining.of(tasks)).toBe(6);
-    expect(remaining.of(tasksOf(good("8"), "a"))).toBe(5);
-    expect(remaining.of(tasksOf(good("3"), "a"))).toBeCloseTo(1 + (3 + 1 + 4) / 3, 9);
+    expect(remaining.of([of8])).toBe(20);
+    // A figure that does not say, and was not seen: 1 s of load, 4 s around it, as slow as the others were.
+    expect(remaining.of(tasksOf(good("3"), "a"))).toBeCloseTo((5 * 26) / 18, 9);
   });
 
   test.each([

@@ -11,7 +11,7 @@ import type { Deployment } from "../../../bench/deployment.js";
 import { edgeName } from "../../testbed/places.js";
 import { Testbed } from "../../testbed/testbed.js";
 import { repeated, type AtScale, type Extent, type Setting } from "../repeated.js";
-import { warmUp } from "../warm-up.js";
+import { DEPLOYED_S, warmUp } from "../warm-up.js";
 
 const EXTENT: AtScale<Extent> = {
   tiny: { repeats: 1, loadS: 1, cutS: 0 },
@@ -29,6 +29,8 @@ const LINE = "Hello World!\n";
 /** Data of all nodes are the same after so long, or there is something wrong. */
 const AGREED_WITHIN_MS = 30_000;
 const POLL_MS = 100;
+/** Until that is seen, before and after the load. */
+const AGREED_S = 2.5;
 
 const WAYS = [
   { way: "get-set", nodes: 1 },
@@ -51,6 +53,7 @@ const FOLDERS = {
 export const LOST_UPDATES: Experiment = {
   figure: "lost-updates",
   title: "Updates that Listing 1 loses, and what does not lose them",
+  aroundS: () => DEPLOYED_S + AGREED_S,
   points: (scale) =>
     repeated("lost-updates", EXTENT[scale], settings().slice(scale === "tiny" ? -1 : 0)),
   open: async ({ resources }) => {

@@ -5,9 +5,9 @@ import { PLACEMENTS, PLACES, type Place, type Placement } from "../../results/by
 import { CLOUD, edgeName } from "../../testbed/places.js";
 import { Testbed } from "../../testbed/testbed.js";
 import { repeated, type AtScale, type Extent, type Setting } from "../repeated.js";
-import { runReplication } from "../replication.js";
+import { replicationAroundS, runReplication } from "../replication.js";
 import { cityOf } from "../smart-city/application.js";
-import { runCity } from "../smart-city/run-city.js";
+import { cityAroundS, runCity } from "../smart-city/run-city.js";
 
 const EXTENT: AtScale<Extent> = {
   tiny: { repeats: 1, loadS: 3, cutS: 0 },
@@ -29,6 +29,12 @@ type Parameters =
 export const PARTITION: Experiment = {
   figure: "partition",
   title: "Figures 6 and 8 with the nodes cut off from each other in the middle",
+  aroundS: (point) => {
+    const parameters = point.parameters as Parameters;
+    return parameters.work === "replication"
+      ? replicationAroundS(point, parameters.data, EDGES.length)
+      : cityAroundS(point, { store: parameters.store, arrivals: "steady", plan: "get and set" });
+  },
   points: (scale) =>
     repeated("partition", EXTENT[scale], scale === "tiny" ? settings().slice(1, 2) : settings()),
   open: async ({ resources }) => {

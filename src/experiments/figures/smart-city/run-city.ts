@@ -6,7 +6,7 @@ import type { Outcome, Point, Sample } from "../../results/point.js";
 import type { Deployment } from "../../../bench/deployment.js";
 import { CLOUD, edgeName } from "../../testbed/places.js";
 import type { Testbed } from "../../testbed/testbed.js";
-import { warmCallsOf, warmUp } from "../warm-up.js";
+import { CALL_MS, CLOUD_TRIP_MS, warmCallsOf, warmUp, warmUpS } from "../warm-up.js";
 import { ENTRIES } from "./application.js";
 import { bodyBytesOf, drawRequests, type CityRequest } from "./requests.js";
 
@@ -27,6 +27,10 @@ const EDGE = edgeName(1);
 const FLOOR_RATE_PER_S = 1;
 const ANSWER_BYTES = 60;
 const TRIP_BYTES = 100;
+/** Calls of each kind at once before the load. */
+const WARM_WORKERS = 2;
+/** To deploy all eight functions at once, and to remove them, in seconds. */
+const CITY_DEPLOYED_S = 5;
 const JSON_TYPE = { "content-type": "application/json" };
 
 /**
@@ -42,11 +46,13 @@ export async function runCity(run: CityRun): Promise<Outcome> {
   const call = ({ kind, body }: CityRequest) =>
     caller.call({ method: "POST", path: `/${ENTRIES[kind]}`, body, headers: JSON_TYPE });
   const requests = drawRequests({ arrivals, loadS: point.loadS, random });
-  for (const kind of KINDS) {
-    const passing = requests.find((one) => one.kind === kind && !one.isFiltered);
-    if (passing)
-      await warmUp({ workers: 2, calls: warmCallsOf(point) / 2, call: () => call(passing) });
-  }
+  const calls = warmCallsOfKind(point, run.store);
+  await Promise.all(
+    KINDS.map(async (kind) => {
+      const passing = requests.find((one) => one.kind === kind && !one.isFiltered);
+      if (passing) await warmUp({ workers: WARM_WORKERS, calls, call: () => call(passing) });
+    }),
+  );
   const inFunction: Sample[] = [];
   const load: OpenLoad[] = groups(requests).map(([series, ofSeries]) => ({
     series,
@@ -65,6 +71,23 @@ export async function runCity(run: CityRun): Promise<Outcome> {
   caller.close();
   await Promise.all(functions.map((deployment) => testbed.remove(deployment)));
   return { samples: [...samples, ...inFunction], totals };
+}
+
+/** How long {@link runCity} takes beyond its load, in seconds. */
+export function cityAroundS(point: Point, { store, arrivals, plan }: City): number {
+  const callMs = CALL_MS + (store === "cloud" ? 2 * CLOUD_TRIP_MS : 0);
+  const isSerial = store === "cloud" && plan === "update";
+  // Two kinds of requests change the plan; `update`s of it in the cloud come one after the other.
+  const warm = { workers: isSerial ? 1 : WARM_WORKERS, calls: warmCallsOfKind(point, store) };
+  const warmS = warmUpS(warm, callMs) * (isSerial ? 2 : 1);
+  // More of them are due then than get done one after the other.
+  const lateS = isSerial && arrivals === "generator" ? 1.3 * point.loadS : 0;
+  return CITY_DEPLOYED_S + warmS + lateS;
+}
+
+function warmCallsOfKind(point: Point, store: City["store"]): number {
+  // why fewer: each takes two trips to the cloud, and updates are tried again.
+  return Math.ceil(warmCallsOf(point) / (store === "cloud" ? 6 : 2));
 }
 
 /** Requests by the series of their latency. */
