@@ -11,7 +11,7 @@ import { NO_OTHER_NODES, type OtherNodes } from "../../../../src/functions/calls
 import type { FunctionHost, Submission } from "../../../../src/functions/function-host.js";
 import { createInvocationIds } from "../../../../src/functions/invocation-ids.js";
 import type { OutboxStore } from "../../../../src/functions/outbox/outbox-store.js";
-import { Outbox } from "../../../../src/functions/outbox/outbox.js";
+import { Outbox, type OutboxOptions } from "../../../../src/functions/outbox/outbox.js";
 import type { DataMarks, FunctionSessions } from "../../../../src/functions/sessions.js";
 import { silentLogger } from "../../../../src/ports/logger.js";
 import type { Storage } from "../../../../src/ports/storage.js";
@@ -125,7 +125,7 @@ export class OutboxBench {
   isDeployed = true;
   others: OtherNodes = NO_OTHER_NODES;
 
-  constructor(rows: Storage) {
+  constructor(rows: Storage, options: Pick<OutboxOptions, "lengthMax"> = {}) {
     this.store = new FakeStore("fn", rows);
     const sessions = this.sessions.asSessions;
     const local = new LocalCalls({ sessions, clock });
@@ -139,6 +139,7 @@ export class OutboxBench {
       clock,
     });
     this.outbox = new Outbox({
+      ...options,
       calls,
       local,
       storeOf: () => this.store,
@@ -151,8 +152,8 @@ export class OutboxBench {
     this.outbox.open([this.store]);
   }
 
-  static async open(): Promise<OutboxBench> {
-    return new OutboxBench(await createMemoryDriver().open("kg-fn"));
+  static async open(options?: Pick<OutboxOptions, "lengthMax">): Promise<OutboxBench> {
+    return new OutboxBench(await createMemoryDriver().open("kg-fn"), options);
   }
 
   /** As after a crash: only the store is left. */
