@@ -38,9 +38,9 @@ describe.skipIf(obstacle)(
       expect(syncs).toBeLessThan(writes.length / 4);
     });
 
-    it("do so for what functions set before their answer, and for an accepted invocation before its 202", async () => {
+    it("do so for what functions set and send before their answer, and for an accepted invocation before its 202", async () => {
       const { calls, writes } = await traceFunctions();
-      expect(writes).toHaveLength(3 * FUNCTION_ROUNDS);
+      expect(writes).toHaveLength(4 * FUNCTION_ROUNDS);
       expect(unsynced(calls, writes)).toEqual([]);
       // The check can fail: without the syncs, none of them is safe.
       const syncless = calls.filter(({ name }) => !/^f(data)?sync$/.test(name));
@@ -87,7 +87,7 @@ function traceWrites(writers: number, rounds: number): Promise<Traced> {
   });
 }
 
-/** Lets a Node and a Python function set keys on a strict node, and sends invocations to it. */
+/** Lets functions set keys and send messages on a strict node, and sends invocations to it. */
 function traceFunctions(): Promise<Traced> {
   return traceNode(["--durability", "strict"], async ({ admin, functions }) => {
     const writes: AcknowledgedWrite[] = [];
@@ -99,7 +99,7 @@ function traceFunctions(): Promise<Traced> {
         writes.push({ unique, request: unique, status, store: `kg-${name}` });
       }
     };
-    for (const [name, files] of Object.entries(SETTERS)) {
+    for (const [name, files] of Object.entries(WRITING)) {
       await connect(admin).functions.deploy(name, zipFiles(files));
       await call(name, 200);
     }
@@ -108,12 +108,17 @@ function traceFunctions(): Promise<Traced> {
   });
 }
 
-const SETTERS = {
+/** Their stores hold what they are called with: as a key, or as a message that waits. */
+const WRITING = {
   "in-node": {
     "index.mjs":
       'import { kv } from "enoki";\nexport const call = async (key) => { await kv.set(key, "x"); };',
   },
   "in-python": { "fn.py": 'import kv\n\ndef call(key: str):\n    kv.set(key, "x")\n' },
+  sender: {
+    "index.mjs":
+      'import { send } from "enoki";\nexport const call = async (text) => { await send("in-python", text); };',
+  },
 };
 
 /** Runs `work` on a traced node; gives the node's calls and what `work` had acknowledged. */
