@@ -52,7 +52,8 @@ async function ask(node, { name, data }, dueMs, more = {}) {
   const response = await fetch(`${node.functions}/${name}`, { method: "POST", headers, body });
   const text = await response.text();
   if (!response.ok) throw new Error(`${node.name}: ${name}: ${response.status} ${text}`);
-  return { name, latencyMs: performance.now() - dueMs };
+  const { accepted } = JSON.parse(text);
+  return { name, accepted, latencyMs: performance.now() - dueMs };
 }
 
 async function admin(node, path) {
@@ -61,10 +62,37 @@ async function admin(node, path) {
   return response.json();
 }
 
-/** How many messages of a node are in that state. */
-async function messages(node, state) {
-  const { invocations } = await admin(node, `invocations?state=${state}&limit=1000`);
+/** How many messages of a node are in that state, be it those for one function. */
+async function messages(node, state, name) {
+  const those = name === undefined ? "" : `&function=${name}`;
+  const { invocations } = await admin(node, `invocations?state=${state}&limit=10000${those}`);
   return invocations.length;
+}
+
+/** How many messages the answers say were sent, by function: what a filter stops sends none. */
+function messagesOf(answers) {
+  const count = (name) =>
+    answers.filter((answer) => answer.name === name && answer.accepted !== false).length;
+  const [pictures, cars] = [count("object-recognition"), count("traffic-sensor-filter")];
+  return {
+    "traffic-statistics": pictures,
+    // Of each picture both what is urgent and where all move is told, of each car the latter.
+    "light-phase-calculation": 2 * pictures + cars,
+    "road-condition": count("weather-sensor-filter"),
+  };
+}
+
+/** Compares what was sent with what has ended well at the nodes that sent it; true if that is all. */
+async function showMessages(sent, nodes) {
+  const lines = Object.entries(sent).map(async ([name, count]) => {
+    const ended = await Promise.all(nodes.map((node) => messages(node, "done", name)));
+    return { name, count, ended: ended.reduce((sum, more) => sum + more, 0) };
+  });
+  const shown = await Promise.all(lines);
+  for (const { name, count, ended } of shown) {
+    console.log(`  ${name.padEnd(23)} ${count} messages sent, ${ended} delivered`);
+  }
+  return shown.every(({ count, ended }) => count === ended);
 }
 
 async function waiting(nodes) {
@@ -94,11 +122,12 @@ async function delivered(nodes) {
 async function showOne(node, traces) {
   const traceId = randomBytes(16).toString("hex");
   const traceparent = `00-${traceId}-${randomBytes(8).toString("hex")}-01`;
-  await ask(node, emergency(), performance.now(), { traceparent });
+  const answer = await ask(node, emergency(), performance.now(), { traceparent });
   const last = ["traffic-statistics", "light-phase-calculation"].map((name) => `invoke ${name}`);
   console.log(`one picture with an ambulance, at ${node.name}`);
   console.log("   at ms  took ms");
   for (const line of await traces.tree(traceId, last)) console.log(line);
+  return answer;
 }
 
 function show(what, answers) {
@@ -128,7 +157,7 @@ try {
 
   all.push(...(await sendAll()));
   show("together", all);
-  await showOne(edges[0], traces);
+  const one = await showOne(edges[0], traces);
   for (const { relay } of nodes) relay.cut();
   const parted = await sendAll();
   show("the edges are cut off", parted);
@@ -139,11 +168,12 @@ try {
     `healed; the last message arrived ${await delivered(nodes)} ms after the last request`,
   );
 
+  const sent = messagesOf([one, ...all]);
+  const isDelivered = await showMessages(sent, edges);
   const dead = await Promise.all(nodes.map((node) => messages(node, "dead")));
-  const sent = 1 + all.filter(({ name }) => name === "object-recognition").length;
-  const counted = await pictures(cloud);
-  console.log(`${sent} pictures were sent, ${counted} counted; dead letters: ${dead.join(", ")}`);
-  if (counted !== sent || dead.some((count) => count > 0)) process.exitCode = 1;
+  const [seen, counted] = [sent["traffic-statistics"], await pictures(cloud)];
+  console.log(`${seen} pictures were sent, ${counted} counted; dead letters: ${dead.join(", ")}`);
+  if (!isDelivered || counted !== seen || dead.some((count) => count > 0)) process.exitCode = 1;
 } finally {
   for (const step of undo.reverse()) await step();
 }

@@ -70,6 +70,12 @@ function treeIn(output: string): string[] {
   return lines.slice(0, end + 1).filter((line) => !/: kv\.|: replicate /.test(line));
 }
 
+/** Functions that are sent messages, with how many were sent and how many ended well. */
+function deliveredIn(output: string): string[][] {
+  const lines = output.matchAll(/^ +(\S+) +(\d+) messages sent, (\d+) delivered$/gm);
+  return [...lines].map((line) => line.slice(1));
+}
+
 test.skipIf(ETCD_MISSING !== "").each([["TypeScript"], ["Python", "--python"]])(
   `the smart city loses no message while its edges are cut off, in %s${ETCD_MISSING}`,
   async (_language, ...args) => {
@@ -77,6 +83,12 @@ test.skipIf(ETCD_MISSING !== "").each([["TypeScript"], ["Python", "--python"]])(
     expect(code, output).toBe(0);
     const waiting = /(\d+) messages wait at the edges/.exec(output)?.[1];
     expect(Number(waiting), output).toBeGreaterThan(100);
+    // By the seeds of the city: two of each picture, and one of each car that no filter stops.
+    expect(deliveredIn(output), output).toEqual([
+      ["traffic-statistics", "165", "165"],
+      ["light-phase-calculation", "399", "399"],
+      ["road-condition", "22", "22"],
+    ]);
     expect(output).toMatch(/^165 pictures were sent, 165 counted; dead letters: 0, 0, 0$/m);
     expect(treeIn(output), output).toEqual(TREE);
     if (isUpdate && args.length === 0) await showOnPage(output);
