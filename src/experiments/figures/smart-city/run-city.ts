@@ -1,4 +1,4 @@
-import { randomPhaseArrivals } from "../../load/arrivals.js";
+import { randomPhaseArrivals, type Arrivals } from "../../load/arrivals.js";
 import { HttpCaller } from "../../load/http-caller.js";
 import { runOpen, type OpenLoad } from "../../load/open-loop.js";
 import { KINDS, type City, type Kind } from "../../results/by-figure.js";
@@ -64,7 +64,12 @@ export async function runCity(run: CityRun): Promise<Outcome> {
       return status;
     },
   }));
-  const floors = await Promise.all(KINDS.map((kind) => floorOf(run, kind)));
+  const floors = await Promise.all(
+    // why drawn here: who is ready first differs from run to run, and all draw from one source.
+    KINDS.map(
+      (kind) => [kind, randomPhaseArrivals(FLOOR_RATE_PER_S, point.loadS, random)] as const,
+    ).map(([kind, arrivalsMs]) => floorOf(run, kind, arrivalsMs)),
+  );
   const clocked = testbed.clockProcessors();
   const [samples] = await Promise.all([runOpen([...load, ...floors]), meanwhile?.()]);
   const totals = clocked();
@@ -109,7 +114,11 @@ function inFunctionOf(series: string, atMs: number, body: Buffer): Sample {
  * A bare server at the edge in place of the function, asked with as many bytes; what reads and writes the
  * plan in the cloud takes two trips.
  */
-async function floorOf({ testbed, store, point, random }: CityRun, kind: Kind): Promise<OpenLoad> {
+async function floorOf(
+  { testbed, store }: CityRun,
+  kind: Kind,
+  arrivalsMs: Arrivals,
+): Promise<OpenLoad> {
   const trips = { to: CLOUD, count: 2, bytes: TRIP_BYTES };
   const isFar = store === "cloud" && kind !== "weather";
   const floor = await testbed.floor({
@@ -121,7 +130,7 @@ async function floorOf({ testbed, store, point, random }: CityRun, kind: Kind): 
   const body = "a".repeat(bodyBytesOf(kind));
   return {
     series: `floor-${kind}`,
-    arrivalsMs: randomPhaseArrivals(FLOOR_RATE_PER_S, point.loadS, random),
+    arrivalsMs,
     send: async () => (await caller.call({ method: "POST", path: floor.path, body })).status,
   };
 }
