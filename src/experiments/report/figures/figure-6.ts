@@ -26,6 +26,10 @@ const PHASE_TEXT: Readonly<Record<Phase, string>> = {
   random: "random",
 };
 const STYLES = { replicated: 0, cloud: 1, peer: 2 } as const;
+const UNREPLICATED = {
+  cloud: { locked: 1, random: 3 },
+  peer: { locked: 0, random: 2 },
+} as const;
 
 /** Figures 6a to 6c: replication. */
 export function figure6(results: ResultSet, curves: PaperCurves): Block[] {
@@ -43,6 +47,7 @@ export function figure6(results: ResultSet, curves: PaperCurves): Block[] {
     latencyTable(results, "read"),
     heading(3, "6c: staleness"),
     stalenessPlot(results, curves),
+    ...unreplicatedPlot(results),
     stalenessTable(results),
   ];
 }
@@ -132,6 +137,36 @@ function stalenessPlot(results: ResultSet, curves: PaperCurves): Block {
       ],
     }),
   };
+}
+
+/** Staleness where there are no replicas; of that the paper says only that there is none. */
+function unreplicatedPlot(results: ResultSet): Block[] {
+  const ours = (["cloud", "peer"] as const).flatMap((placement) =>
+    PHASES.flatMap((phase) =>
+      curve(
+        `ours, ${PLACEMENT_TEXT[placement]}, ${phase === "locked" ? "in step" : "random"}`,
+        UNREPLICATED[placement][phase],
+        delayOfReplication(results, placement, phase, "staleness"),
+      ),
+    ),
+  );
+  if (ours.length === 0) return [];
+  return [
+    {
+      kind: "plot",
+      file: "figure-6c-unreplicated",
+      caption:
+        "Figure 6c, without replication: staleness of reads. Solid: ours. The paper draws no curves for these, as it found none. " +
+        "What is above 0 is the way of an answer: the read was done before the write that overtook it was acknowledged.",
+      svg: cdfPlot({
+        id: "figure-6c-unreplicated",
+        title: "6c: staleness without replication",
+        xLabel: "staleness in ms",
+        xScale: "linear",
+        curves: ours,
+      }),
+    },
+  ];
 }
 
 function stalenessTable(results: ResultSet): Block {

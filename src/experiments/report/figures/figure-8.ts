@@ -1,7 +1,16 @@
 import { ms, times } from "../../numbers.js";
 import type { PaperCurves, PaperPlot } from "../../paper/curves.js";
 import { FIGURE_8 } from "../../paper/prototype.js";
-import { CITIES, KINDS, PLACES, smartCity, type City, type Kind } from "../../results/by-figure.js";
+import {
+  CITIES,
+  KINDS,
+  PLACES,
+  smartCity,
+  type City,
+  type CityRequests,
+  type Kind,
+} from "../../results/by-figure.js";
+import type { Pool } from "../../results/pool.js";
 import type { ResultSet } from "../../results/result-set.js";
 import { NOTHING, text, type Block } from "../blocks.js";
 import { curveOf, orNothing, quantileCell } from "../cells.js";
@@ -23,11 +32,12 @@ export function figure8(results: ResultSet, curves: PaperCurves): Block[] {
     text(
       "Eight functions over edge and cloud; the store of the movement plan lies at the edge or in the cloud. Load is " +
         "open, at the 5 requests/s that the paper describes and at the 33 that its generator gave. The paper's curves " +
-        "are times inside of the entry function, and so are ours in the plots; the table has both. Half of the events " +
+        "are times inside of the entry function, and so are ours beside them; the latency that clients see has plots of its own, and the table has both. Half of the events " +
         "of the two filters end there: the table is about those that pass. In the cloud the plan is changed as in the " +
         "prototype, by a read and a write, and once more by an `update`.",
     ),
     ...KINDS.map((kind) => plotBlock(results, curves, kind)),
+    ...KINDS.flatMap((kind) => clientPlot(results, kind)),
     table(results),
   ];
 }
@@ -39,14 +49,7 @@ function plotBlock(results: ResultSet, curves: PaperCurves, kind: Kind): Block {
     style: styleOf(LOOKS[store].steady, "paper"),
     points: curves.points(plot, store),
   }));
-  const ours = CITIES.filter((city) => city.plan === "get and set").flatMap((city): Curve[] => {
-    const found = smartCity(results, city, kind);
-    if (found === undefined) return [];
-    const { store, arrivals } = city;
-    const style = styleOf(LOOKS[store][arrivals], "ours");
-    const label = `ours, store: ${store}, ${RATES[arrivals]}`;
-    return [{ label, style, points: curveOf(found.all) }];
-  });
+  const ours = ourCurves(results, kind, ({ all }) => all);
   return {
     kind: "plot",
     file: `figure-${plot}`,
@@ -59,6 +62,39 @@ function plotBlock(results: ResultSet, curves: PaperCurves, kind: Kind): Block {
       curves: [...published, ...ours],
     }),
   };
+}
+
+/** As the clients see it, which the paper does not show. */
+function clientPlot(results: ResultSet, kind: Kind): Block[] {
+  const ours = ourCurves(results, kind, ({ client }) => client.pool);
+  if (ours.length === 0) return [];
+  const { plot, name } = PLOTS[kind];
+  return [
+    {
+      kind: "plot",
+      file: `figure-${plot}-client`,
+      caption: `Figure ${plot}, client latency: response latency of requests that pass the ${name}, over the client's link. Solid: ours; the paper shows none.`,
+      svg: cdfPlot({
+        id: `figure-${plot}-client`,
+        title: `${plot}, client latency: ${name}`,
+        xLabel: "response latency in ms, logarithmic",
+        xScale: "log",
+        curves: ours,
+      }),
+    },
+  ];
+}
+
+/** Ours, by place of the store and rate. */
+function ourCurves(results: ResultSet, kind: Kind, poolOf: (found: CityRequests) => Pool): Curve[] {
+  return CITIES.filter((city) => city.plan === "get and set").flatMap((city): Curve[] => {
+    const found = smartCity(results, city, kind);
+    if (found === undefined) return [];
+    const { store, arrivals } = city;
+    const style = styleOf(LOOKS[store][arrivals], "ours");
+    const label = `ours, store: ${store}, ${RATES[arrivals]}`;
+    return [{ label, style, points: curveOf(poolOf(found)) }];
+  });
 }
 
 function table(results: ResultSet): Block {
