@@ -249,17 +249,6 @@ test("invoke --async prints the id, and its result is fetched later", async () =
   expect((await enoki(["invocations", "show", id, "--result"])).stdout).toBe("done");
 });
 
-test("invocations ls asks for what its filters say, and takes no other option for one", async () => {
-  node.on("GET /v1/invocations", (_, response) => json(response, 200, { invocations: [] }));
-  const flags = ["--node", node.url, "--json", "--function", "hello", "--state", "dead"];
-  expect((await enoki(["invocations", "ls", ...flags])).stdout).toBe("[]\n");
-  expect((await enoki(["invocations", "ls", "--limit", "5"])).code).toBe(0);
-  expect(node.requests.map(({ url }) => url).filter((url) => url.includes("invocations"))).toEqual([
-    "/v1/invocations?function=hello&state=dead&limit=100",
-    "/v1/invocations?limit=5",
-  ]);
-});
-
 test("invoke --json tells status and headers, and parses a JSON body", async () => {
   node.on("POST /hello", (_, response) => json(response, 201, { a: 1 }));
   const { stdout } = await enoki(["invoke", "hello", "--json"]);
