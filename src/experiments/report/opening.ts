@@ -5,6 +5,8 @@ import { STATEMENTS } from "../paper/statements.js";
 import type { Scale } from "../results/point.js";
 import type { ResultSet } from "../results/result-set.js";
 import { heading, NOTHING, text, type Block, type Table } from "./blocks.js";
+import { missedTargets } from "./missed-targets.js";
+import { profilesSection, type ProfileRow } from "./profiles.js";
 import { targetsOf, type TargetRow } from "./targets.js";
 
 /** What was measured where, when and how much of it. */
@@ -16,6 +18,8 @@ export interface Conditions {
   readonly broken: readonly string[];
   /** Targets against other systems; none if they were not measured. */
   readonly peersTargets: readonly TargetRow[];
+  /** Profiles that the project keeps. */
+  readonly profiles: readonly ProfileRow[];
 }
 
 const SCALE_TEXT: Readonly<Record<Scale, string>> = {
@@ -30,6 +34,7 @@ const BUSY_SHARE_MAX = 0.1;
 
 /** What the report begins with: conditions, the paper's statements, the targets, the prototype's own runs. */
 export function opening(results: ResultSet, conditions: Conditions): Block[] {
+  const targets = targetsOf(results);
   return [
     heading(1, "The experiments of the Enoki paper, repeated"),
     { kind: "list", items: conditionsOf(results, conditions) },
@@ -45,7 +50,9 @@ export function opening(results: ResultSet, conditions: Conditions): Block[] {
         "What is compared with other systems is measured by `npm run peers`" +
         (conditions.peersTargets.length > 0 ? " and stands first." : "."),
     ),
-    targetsTable([...conditions.peersTargets, ...targetsOf(results)]),
+    targetsTable([...conditions.peersTargets, ...targets]),
+    ...missedTargets(targets),
+    ...profilesSection(conditions.profiles),
     heading(2, "Where the prototype's runs differ from the paper"),
     deviationsTable(),
   ];

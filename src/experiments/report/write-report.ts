@@ -12,6 +12,7 @@ import type { Block } from "./blocks.js";
 import { htmlOf } from "./html.js";
 import { markdownOf } from "./markdown.js";
 import { peersTargetsOf } from "./peers-targets.js";
+import { readProfiles } from "./profiles.js";
 import { reportOf } from "./report.js";
 import type { TargetRow } from "./targets.js";
 
@@ -67,7 +68,8 @@ export async function writeReport(options: ReportOptions): Promise<WrittenReport
   const missing = expected.map(nameOf).filter((name) => !there.has(name));
   const peersTargets = await readPeersTargets(options.peersFile, broken);
   const expectedTotal = expected.length;
-  const conditions = { scale, machine, expectedTotal, missing, broken, peersTargets };
+  const profiles = await readProfiles();
+  const conditions = { scale, machine, expectedTotal, missing, broken, peersTargets, profiles };
   const curves = await PaperCurves.read();
   const blocks = reportOf({ results, curves, titles, conditions });
   const html = join(folder, "index.html");
