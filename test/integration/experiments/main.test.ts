@@ -11,6 +11,16 @@ import { ETCD_MISSING } from "../../helpers/etcd.js";
 
 const MAIN = fileURLToPath(new URL("../../../dist/experiments/main.js", import.meta.url));
 
+const FIGURE_TITLES = [
+  "Figure 3",
+  "Figure 4",
+  "Figure 6",
+  "Figure 8",
+  "Beyond the paper: cut off",
+  "Beyond the paper: lost updates",
+  "Beyond the paper: the number of edges",
+];
+
 let folder: string;
 /** Where the command and all that it starts put their own files. */
 let scratch: string;
@@ -78,6 +88,15 @@ test.skipIf(ETCD_MISSING)(
     expect(reported.text).toMatch(/^the report: .*index\.html/);
     expect(reported.text).toMatch(/not measured: \d+ of \d+ points/);
     expect(await readFile(join(folder, "report", "report.md"), "utf8")).toContain("1 of ");
+
+    // The whole report has every figure, and names what is not there of each.
+    const whole = run("--tiny", "--results", folder, "--report-only");
+    expect(whole.status).toBe(0);
+    const text = await readFile(join(folder, "report", "report.md"), "utf8");
+    for (const title of FIGURE_TITLES) expect(text).toMatch(new RegExp(`^## ${title}`, "m"));
+    expect(text).toMatch(/^- Not measured: .*\bmore\.$/m);
+    expect(text.match(/^Measured: 1 point/gm)).toHaveLength(1);
+    expect(text.match(/^Measured: 0 points/gm)).toHaveLength(FIGURE_TITLES.length - 1);
 
     await writeFile(join(folder, points[0] as string), "cut");
     const broken = run("--tiny", "--only", "3", "--results", folder, "--report-only");
