@@ -49,6 +49,8 @@ type Deferred = { readonly resolve: () => void; readonly reject: (error: unknown
 
 /** How long a process may take from SIGTERM to its end, and live on without its channel. */
 const KILL_GRACE_MS = 1000;
+/** A process has ended, and its channel, which all of it has closed, still waits to be read: no longer than this. */
+const LAST_WORDS_TIMEOUT_MS = 1000;
 /** How long a function may take to be imported. */
 const LOAD_TIMEOUT_MS = 30_000;
 /** How long an instance that shares its process among calls may leave a ping unanswered. */
@@ -89,6 +91,8 @@ export class Instance {
   #endReason: string | undefined;
   #isEnded = false;
   #isStopping = false;
+  /** Resolves when the process is gone and everyone has been told. */
+  readonly #over: Promise<void>;
 
   /** It has not begun with any call yet. */
   isCold = true;
@@ -110,7 +114,7 @@ export class Instance {
       schedule: options.turn.flush,
       framesPerWriteMax: FRAMES_PER_WRITE_MAX,
     });
-    this.#listen();
+    this.#over = this.#listen();
   }
 
   get pid(): number {
@@ -212,12 +216,13 @@ export class Instance {
       this.#isStopping = true;
       this.#endIfDone("stopped");
     }
-    await this.#process.exited;
+    await this.#over;
   }
 
   /** Ends the process at once. */
   async kill(reason: string): Promise<void> {
     await this.#kill(reason, 0);
+    await this.#over;
   }
 
   async #kill(reason: string, graceMs: number): Promise<void> {
@@ -225,7 +230,7 @@ export class Instance {
     await this.#process.kill(graceMs);
   }
 
-  #listen(): void {
+  #listen(): Promise<void> {
     const { channel, stdout, stderr, exited } = this.#process;
     const onBroken = (error: unknown): void => this.#broke(error);
     new FrameIntake({ channel, writer: this.#writer, onFrame: this.#onFrame, onBroken }).start();
@@ -237,10 +242,29 @@ export class Instance {
     stderr
       ?.setEncoding("utf8")
       .on("data", (text: string) => this.#log.write("stderr", this.#onlyCall(), text));
-    exited.then(
-      (exit) => this.#end(exit),
-      (error: unknown) => this.#end({ code: null, signal: null, reason: String(error) }),
-    );
+    return exited
+      .catch((error: unknown) => ({ code: null, signal: null, reason: String(error) }))
+      .then(async (exit) => {
+        await this.#lastWords();
+        this.#end(exit);
+      });
+  }
+
+  /**
+   * Resolves once all that the process has sent was read: its end is told another way, which may be
+   * the quicker one, and what it said last (why it did not load) counts.
+   */
+  async #lastWords(): Promise<void> {
+    const { channel } = this.#process;
+    if (channel.closed) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, LAST_WORDS_TIMEOUT_MS);
+      channel.once("close", () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+    channel.destroy();
   }
 
   /** A process that ends closes its channel first, and says only afterwards how it ended. */

@@ -15,6 +15,8 @@ import {
 import { bundlePrograms, type Programs, run } from "./programs.js";
 import { lastNumber, Model, writeNumbered } from "./workload.js";
 
+/** Each opens a store in a process of its own, 200 times. */
+const TIMEOUT_MS = 300_000;
 const CUTS = 200;
 const TRANSACTIONS = 250;
 const obstacle = whyNoTrace();
@@ -35,48 +37,60 @@ describe.skipIf(obstacle)(
     });
     afterAll(() => programs.remove());
 
-    it("has a committed state, none older than the last sync, 200 times if every later write is lost", async () => {
-      const prng = createPrng(11);
-      for (let round = 0; round < CUTS; round++) {
-        const cut = prng.below(lastPosition(events));
-        await checkImage(
-          programs,
-          imageAfterPowerCut(before, events, cut, nothingSurvives),
-          syncedBy(events, cut),
-          cut,
-        );
-      }
-    });
-
-    it("has such a state 200 times if any later writes reach the disk, whole or torn", async () => {
-      const prng = createPrng(12);
-      for (let round = 0; round < CUTS; round++) {
-        const cut = prng.below(lastPosition(events));
-        const image = imageAfterPowerCut(before, events, cut, someSectorsSurvive(prng));
-        await checkImage(programs, image, syncedBy(events, cut), cut);
-      }
-    });
-
-    it("has such a state if the power fails again while it recovers and after", async () => {
-      const prng = createPrng(13);
-      for (let round = 0; round < 5; round++) {
-        const firstCut = prng.below(lastPosition(events));
-        const torn = imageAfterPowerCut(before, events, firstCut, someSectorsSurvive(prng));
-        const dir = join(programs.dir, `again-${round}`);
-        await writeStore(dir, torn);
-        const laterEvents = await traceWriter(programs, dir, "second boot", 100 + round);
-        for (let cuts = 0; cuts < 40; cuts++) {
-          const cut = cuts < 10 ? cuts * 4 : prng.below(lastPosition(laterEvents));
-          const image = imageAfterPowerCut(torn, laterEvents, cut, someSectorsSurvive(prng));
+    it(
+      "has a committed state, none older than the last sync, 200 times if every later write is lost",
+      { timeout: TIMEOUT_MS },
+      async () => {
+        const prng = createPrng(11);
+        for (let round = 0; round < CUTS; round++) {
+          const cut = prng.below(lastPosition(events));
           await checkImage(
             programs,
-            image,
-            Math.max(syncedBy(events, firstCut), syncedBy(laterEvents, cut)),
+            imageAfterPowerCut(before, events, cut, nothingSurvives),
+            syncedBy(events, cut),
             cut,
           );
         }
-      }
-    });
+      },
+    );
+
+    it(
+      "has such a state 200 times if any later writes reach the disk, whole or torn",
+      { timeout: TIMEOUT_MS },
+      async () => {
+        const prng = createPrng(12);
+        for (let round = 0; round < CUTS; round++) {
+          const cut = prng.below(lastPosition(events));
+          const image = imageAfterPowerCut(before, events, cut, someSectorsSurvive(prng));
+          await checkImage(programs, image, syncedBy(events, cut), cut);
+        }
+      },
+    );
+
+    it(
+      "has such a state if the power fails again while it recovers and after",
+      { timeout: TIMEOUT_MS },
+      async () => {
+        const prng = createPrng(13);
+        for (let round = 0; round < 5; round++) {
+          const firstCut = prng.below(lastPosition(events));
+          const torn = imageAfterPowerCut(before, events, firstCut, someSectorsSurvive(prng));
+          const dir = join(programs.dir, `again-${round}`);
+          await writeStore(dir, torn);
+          const laterEvents = await traceWriter(programs, dir, "second boot", 100 + round);
+          for (let cuts = 0; cuts < 40; cuts++) {
+            const cut = cuts < 10 ? cuts * 4 : prng.below(lastPosition(laterEvents));
+            const image = imageAfterPowerCut(torn, laterEvents, cut, someSectorsSurvive(prng));
+            await checkImage(
+              programs,
+              image,
+              Math.max(syncedBy(events, firstCut), syncedBy(laterEvents, cut)),
+              cut,
+            );
+          }
+        }
+      },
+    );
 
     it("is played with a trace that has work in flight at its cuts: commits, syncs and losses", () => {
       const writes = events.filter((event) => event.kind === "write" && event.file === "data.mdb");

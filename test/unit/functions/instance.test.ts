@@ -49,7 +49,7 @@ class Bench {
         guestStoreFile: undefined,
         exited,
         kill: () => {
-          this.#exit({ code: null, signal: "SIGKILL" });
+          this.exit({ code: null, signal: "SIGKILL" });
           return exited;
         },
       },
@@ -60,6 +60,17 @@ class Bench {
       clock: systemClock,
       events: { freed: () => {}, ended: () => {}, returned: (call) => this.returned.push(call) },
     });
+  }
+
+  /** Nobody reads the channel any more, as while a guest is behind with reading. */
+  holdChannel(): void {
+    this.#channel.pause();
+  }
+
+  /** The guest's process ends, which closes its end of the channel. */
+  exit(exit: GuestExit): void {
+    this.guest.end();
+    this.#exit(exit);
   }
 
   /** Loads with a guest that offers to run `concurrency` calls at once. */
@@ -257,6 +268,27 @@ describe("what a guest says of a failure", () => {
     });
   });
 
+  test("is heard before its end, also where that is known first", async () => {
+    const bench = await openBench();
+    const loaded = bench.instance.load({}, undefined);
+    bench.frames.frame(FRAME.loadFailed, 0, JSON.stringify({ message: "why", traceback: "where" }));
+    bench.exit({ code: 1, signal: null });
+    await expect(loaded).rejects.toMatchObject({
+      code: "ENOKI_LOAD_FAILED",
+      extra: { traceback: "where" },
+    });
+    await eventually(() => expect(bench.lines).toEqual(["instance 1 ended: exit code 1"]));
+  });
+
+  test("is waited for no longer than a second once it has ended", async () => {
+    const bench = await openBench();
+    await bench.load();
+    const { outcome } = bench.start();
+    bench.holdChannel();
+    bench.exit({ code: 1, signal: null });
+    await eventually(() => expect(outcome()).toBeInstanceOf(EnokiError));
+  });
+
   test("has no code but those that are a guest's to give", async () => {
     const bench = await openBench();
     await bench.load(1000);
@@ -299,11 +331,11 @@ test("whatever a frame brings about ends that instance alone, and nothing more i
   const { outcome } = bench.start();
   const operation = Buffer.from([0, 0, 0, 0, 1]);
   bench.frames.frame(FRAME.operation, 1, operation);
-  await eventually(() => expect(codeOf(outcome())).toBe("ENOKI_INSTANCE_DIED"));
   bench.frames.frame(FRAME.operation, 2, operation);
   bench.frames.frame(FRAME.log, 0, Buffer.from("\x01late"));
-  bench.guest.end();
-  await once(bench.guest.resume(), "close");
+  bench.guest.resume();
+  await eventually(() => expect(codeOf(outcome())).toBe("ENOKI_INSTANCE_DIED"));
+  expect(bench.guest.closed || bench.guest.readableEnded).toBe(true);
   expect(served).toBe(1);
   expect(bench.lines).toEqual([
     "protocol error: TypeError: a bug",
