@@ -7,8 +7,8 @@ import { parseInput } from "../../input/parse-input.js";
 /** Enough for every JSON body that carries no values. */
 const JSON_BODY_BYTES_MAX = 1024 * 1024;
 
-/** The largest refused body that is read all the same, and dropped: twice the largest that is taken anywhere. */
-const DROPPED_BODY_BYTES_MAX = 128 * 1024 * 1024;
+/** The largest refused body that is read all the same, and dropped: half as much again as any that is taken. */
+const DROPPED_BODY_BYTES_MAX = 96 * 1024 * 1024;
 
 const LINE_FEED = 0x0a;
 
