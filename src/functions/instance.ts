@@ -91,6 +91,8 @@ export class Instance {
   #endReason: string | undefined;
   #isEnded = false;
   #isStopping = false;
+  /** The process is gone; what it has sent may still be on its way. */
+  #hasExited = false;
   /** Resolves when the process is gone and everyone has been told. */
   readonly #over: Promise<void>;
 
@@ -152,7 +154,7 @@ export class Instance {
   }
 
   get #takesCalls(): boolean {
-    return !this.#isStopping && !this.#isEnded && this.#pingTimer === undefined;
+    return !this.#isStopping && !this.#hasExited && this.#pingTimer === undefined;
   }
 
   /** Operations, writes and bytes on the channel so far, for tests that count work. */
@@ -245,6 +247,7 @@ export class Instance {
     return exited
       .catch((error: unknown) => ({ code: null, signal: null, reason: String(error) }))
       .then(async (exit) => {
+        this.#hasExited = true;
         await this.#lastWords();
         this.#end(exit);
       });

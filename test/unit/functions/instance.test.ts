@@ -284,8 +284,12 @@ describe("what a guest says of a failure", () => {
     const bench = await openBench();
     await bench.load();
     const { outcome } = bench.start();
+    expect(bench.instance.hasRoom).toBe(true);
     bench.holdChannel();
     bench.exit({ code: 1, signal: null });
+    await new Promise((resolve) => setImmediate(resolve));
+    // Nothing is given to a process that is gone, while the end of its calls is still open.
+    expect([bench.instance.hasRoom, outcome()]).toEqual([false, undefined]);
     await eventually(() => expect(outcome()).toBeInstanceOf(EnokiError));
   });
 
