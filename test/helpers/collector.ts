@@ -1,6 +1,9 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 
+/** Nodes export each second; on a machine that others use, too, it takes longer. */
+const SPANS_TIMEOUT_MS = 60_000;
+
 /** A span as a collector sees it. */
 export interface CollectedSpan {
   readonly traceId: string;
@@ -95,13 +98,22 @@ export class TestCollector {
     });
   }
 
-  /** The spans of a trace, once there are so many with these names among them. */
+  /** The spans of a trace, once there are so many with these names among them. @throws Error that names what did not come */
   async trace(traceId: string, names: readonly string[]): Promise<readonly CollectedSpan[]> {
-    return this.when(() => {
-      const spans = this.spans.filter((span) => span.traceId === traceId);
-      const missing = names.filter((name) => count(names, name) > count(spans.map(nameOf), name));
-      return missing.length === 0 ? spans : undefined;
+    const ofTrace = () => this.spans.filter((span) => span.traceId === traceId);
+    const missing = (): string[] => {
+      const there = ofTrace().map(nameOf);
+      return names.filter((name) => count(names, name) > count(there, name));
+    };
+    let timer: NodeJS.Timeout | undefined;
+    const tooLate = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => reject(new Error(`no span came of: ${missing().join(", ")}`)),
+        SPANS_TIMEOUT_MS,
+      );
     });
+    const found = this.when(() => (missing().length === 0 ? ofTrace() : undefined));
+    return Promise.race([found, tooLate]).finally(() => clearTimeout(timer));
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,5 @@
 import { readFile } from "node:fs/promises";
 
-import { ms } from "../numbers.js";
 import { heading, text, type Block } from "./blocks.js";
 
 /** A line of a profile of processors: what part of the code used how much of a request. */
@@ -39,7 +38,7 @@ export function profilesSection(rows: readonly ProfileRow[]): Block[] {
         what,
         module,
         `${sharePercent} %`,
-        ms(microsPerRequest / 1000),
+        `${microsPerRequest} µs`,
         commit,
       ]),
     },

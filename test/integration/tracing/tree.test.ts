@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { TestCollector, treeOf, type CollectedSpan } from "../../helpers/collector.js";
+import { eventually } from "../../helpers/eventually.js";
 import { send, zipFiles, type FunctionFiles } from "../../helpers/node-calls.js";
 import { startNodes, type RunningCluster } from "../../helpers/running-cluster.js";
 
@@ -52,6 +53,13 @@ export async function call(text) { await kv.set("text", text); return text.lengt
   for (const [name, files] of Object.entries(CALLERS)) {
     // Its data are on both nodes.
     await edge.client.functions.deploy(name, zipFiles(files), {}, { to: "all" });
+    await eventually(async () => {
+      // What is written before comes to the other node as it joins, which is no part of a trace.
+      for (const { client } of cluster.nodes) {
+        const { replicas } = await client.keygroups.replicas(name);
+        expect(replicas.map(({ state }) => state)).toEqual(["serving", "serving"]);
+      }
+    });
   }
 });
 afterAll(async () => {
