@@ -92,6 +92,8 @@ export const LIMITS = {
   requestsPerPeerMax: 4096,
   /** Bodies of the requests of one peer that are being served. */
   requestBytesPerPeerMax: 64 * 1024 * 1024,
+  /** Requests to one peer that wait until its link has room for them. */
+  requestsWaitingBytesPerPeerMax: 128 * 1024 * 1024,
   /** How far the hybrid time of another member may be ahead of a node's own clock. */
   timeAheadMs: 24 * 3_600_000,
   /** Requests over CoAP that are remembered, so that repeats of them do nothing. */

@@ -3,7 +3,7 @@ import type { NodeName } from "../core/ids.js";
 import type { LinkEvents, LinkLane, LinkPeer, Links } from "../ports/links.js";
 import { createTurn, type Turn } from "../ports/turn.js";
 import { Incoming } from "./incoming.js";
-import { checkMessageSize } from "./message-size.js";
+import { checkMessageSize } from "../ports/message-size.js";
 import { Outgoing } from "./outgoing.js";
 import { LANE_NUMBER, LANES } from "./wire.js";
 

@@ -7,7 +7,7 @@ import type { NodeName } from "../core/ids.js";
 import type { LinkEvents, LinkLane, LinkPeer, Links, LinkTargets } from "../ports/links.js";
 import { Acceptor } from "./acceptor.js";
 import { Refusal } from "./handshake.js";
-import { checkMessageSize } from "./message-size.js";
+import { checkMessageSize } from "../ports/message-size.js";
 import { checkCredentials } from "./identity.js";
 import { OnceLog } from "./once-log.js";
 import type { LinkOptions } from "./options.js";

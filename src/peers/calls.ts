@@ -3,6 +3,8 @@ import { malformed, WINDOW_BYTES } from "./request-frames.js";
 
 /** A request that waits for its answer. */
 export interface Call {
+  /** It has left only now, for the link was busy. */
+  sent(): void;
   reply(body: Uint8Array): void;
   chunk(bytes: Uint8Array): void;
   end(): void;
@@ -15,12 +17,19 @@ export class WholeCall implements Call {
   readonly promise: Promise<Uint8Array>;
   #resolve: (body: Uint8Array) => void = () => {};
   #reject: (error: unknown) => void = () => {};
+  readonly #onSent: () => void;
 
-  constructor() {
+  /** @param onSent told when it leaves, if it had to wait for that */
+  constructor(onSent: () => void) {
+    this.#onSent = onSent;
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
+  }
+
+  sent(): void {
+    this.#onSent();
   }
 
   reply(body: Uint8Array): void {
@@ -67,6 +76,8 @@ export class StreamCall implements Call, AsyncIterableIterator<Uint8Array> {
   constructor(owner: StreamOwner) {
     this.#owner = owner;
   }
+
+  sent(): void {}
 
   reply(): void {
     throw malformed("an answer in one piece to a request for a stream");

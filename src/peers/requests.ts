@@ -3,6 +3,7 @@ import type { NodeName } from "../core/ids.js";
 import { LIMITS } from "../core/limits.js";
 import { SlotTable } from "../channel/slot-table.js";
 import type { LinkEvents, LinkLane, Links } from "../ports/links.js";
+import { checkMessageSize } from "../ports/message-size.js";
 import type { Timers } from "../ports/timers.js";
 import { StreamCall, WholeCall, type Call } from "./calls.js";
 import {
@@ -15,10 +16,14 @@ import {
   REQUEST_TYPE,
 } from "./request-frames.js";
 import { ServedRequests, type RequestHandler, type RequestsOptions } from "./served-requests.js";
+import { WaitingRequests } from "./waiting-requests.js";
 
 /** How a request is made. */
 export interface RequestOptions {
-  /** The longest wait for the answer; of a stream, for each of its pieces. */
+  /**
+   * The longest wait for the answer, and before that for room on a link that is busy; of a stream, for
+   * each of its pieces.
+   */
   readonly timeoutMs: number;
   /** Lane of the request and of its answer. */
   readonly lane?: LinkLane;
@@ -39,8 +44,15 @@ interface Entry {
   readonly release: () => void;
 }
 
+/** What is asked of one peer. */
+class Asked {
+  readonly calls = new SlotTable<Entry>();
+  readonly waiting = new WaitingRequests();
+}
+
 /**
- * Requests to other nodes and their answers, over links. A request is sent at most once. It fails
+ * Requests to other nodes and their answers, over links. A request is sent at most once, in order
+ * with the others of its lane; on a link that is busy it waits for room. It fails
  * with `ENOKI_PEER_UNREACHABLE` if it was not sent, with `ENOKI_OUTCOME_UNKNOWN` if it was and the
  * link broke or time was up (a {@link PeerSilentError}), and else with whatever the other node says.
  */
@@ -48,7 +60,7 @@ export class PeerRequests implements LinkEvents {
   readonly #links: Links;
   readonly #timers: Timers;
   readonly #served: ServedRequests;
-  readonly #peers = new Map<NodeName, SlotTable<Entry>>();
+  readonly #peers = new Map<NodeName, Asked>();
 
   constructor({ links, timers, logger }: RequestsOptions) {
     this.#links = links;
@@ -68,14 +80,19 @@ export class PeerRequests implements LinkEvents {
     body: Uint8Array,
     options: RequestOptions,
   ): Promise<Uint8Array> {
-    const call = new WholeCall();
+    let cancelTimer = (): void => {};
+    const startWaiting = (): void => {
+      cancelTimer();
+      cancelTimer = this.#timers.after(options.timeoutMs, () => this.#expire(to, id, options));
+    };
+    const stopWaiting = (): void => cancelTimer();
+    const call = new WholeCall(startWaiting);
+    let id = 0;
     try {
-      const id = this.#start(to, method, body, options, call, false);
-      const cancelTimer = this.#timers.after(options.timeoutMs, () =>
-        this.#expire(to, id, options),
-      );
+      id = this.#start(to, method, body, options, call, false);
+      startWaiting();
       // why both: the promise is the caller's, and this one must not be unhandled.
-      void call.promise.then(cancelTimer, cancelTimer);
+      void call.promise.then(stopWaiting, stopWaiting);
     } catch (error) {
       call.fail(error);
     }
@@ -109,15 +126,21 @@ export class PeerRequests implements LinkEvents {
   }
 
   up(peer: NodeName): void {
-    this.#peers.set(peer, new SlotTable());
+    this.#peers.set(peer, new Asked());
     this.#served.up(peer);
   }
 
   down(peer: NodeName): void {
-    const entries = this.#peers.get(peer)?.takeAll() ?? [];
+    const asked = this.#peers.get(peer);
     this.#peers.delete(peer);
     this.#served.down(peer);
-    for (const { call, release } of entries) {
+    for (const id of asked?.waiting.takeAll() ?? []) {
+      const entry = asked?.calls.take(id);
+      entry?.release();
+      const detail = `the link to ${peer} broke before there was room on it`;
+      entry?.call.fail(new EnokiError("ENOKI_PEER_UNREACHABLE", detail));
+    }
+    for (const { call, release } of asked?.calls.takeAll() ?? []) {
       release();
       const detail = `the link to ${peer} broke before it answered`;
       call.fail(new EnokiError("ENOKI_OUTCOME_UNKNOWN", detail));
@@ -125,6 +148,9 @@ export class PeerRequests implements LinkEvents {
   }
 
   room(peer: NodeName, lane: LinkLane): void {
+    const asked = this.#peers.get(peer);
+    const left = asked?.waiting.drain(lane, (frame) => this.#links.send(peer, lane, frame)) ?? [];
+    for (const id of left) asked?.calls.get(id)?.call.sent();
     this.#served.room(peer, lane);
   }
 
@@ -138,7 +164,7 @@ export class PeerRequests implements LinkEvents {
   }
 
   #answered(peer: NodeName, type: number, id: number, body: Uint8Array): void {
-    const calls = this.#peers.get(peer);
+    const calls = this.#peers.get(peer)?.calls;
     // An answer to what was given up is late, not wrong.
     const entry = calls?.get(id);
     if (type === REQUEST_TYPE.chunk) {
@@ -166,8 +192,9 @@ export class PeerRequests implements LinkEvents {
   ): number {
     const { timeoutMs, lane = "control", signal } = options;
     signal?.throwIfAborted();
-    const calls = this.#peers.get(to);
-    if (!calls) throw new EnokiError("ENOKI_PEER_UNREACHABLE", `there is no link to ${to}`);
+    const asked = this.#peers.get(to);
+    if (!asked) throw new EnokiError("ENOKI_PEER_UNREACHABLE", `there is no link to ${to}`);
+    const { calls, waiting } = asked;
     if (calls.size >= LIMITS.requestsPerPeerMax) {
       throw new EnokiError("ENOKI_QUEUE_FULL", `too many requests to ${to} are under way`);
     }
@@ -181,30 +208,47 @@ export class PeerRequests implements LinkEvents {
     id = calls.add({ call, release });
     const frame = encodeRequest(id, { method, lane, timeoutMs, isStream }, body);
     try {
-      if (this.#links.send(to, lane, frame)) return id;
+      // Nothing overtakes what waits already, and what waits is something that the link will take.
+      const isInLine = waiting.has(lane);
+      if (isInLine) checkMessageSize(frame);
+      if (!isInLine && this.#links.send(to, lane, frame)) return id;
+      if (waiting.add(lane, id, frame)) return id;
     } catch (error) {
       this.#take(to, id);
       throw error;
     }
     this.#take(to, id);
-    throw new EnokiError("ENOKI_PEER_UNREACHABLE", `too much waits to be sent to ${to}`);
+    throw noRoom(to);
   }
 
   #expire(to: NodeName, id: number, options: RequestOptions): void {
-    const entry = this.#abandon(to, id, options);
-    entry?.call.fail(new PeerSilentError(to, options.timeoutMs));
+    const { timeoutMs } = options;
+    const { entry, hasLeft } = this.#abandon(to, id, options);
+    entry?.call.fail(hasLeft ? new PeerSilentError(to, timeoutMs) : noRoom(to));
   }
 
-  /** Ends a call here, and tells the peer, on the same lane, so that it comes behind the request. */
-  #abandon(to: NodeName, id: number, { lane = "control" }: RequestOptions): Entry | undefined {
+  /**
+   * Ends a call here, and tells the peer if the request has left, on the same lane, so that it comes
+   * behind it.
+   */
+  #abandon(
+    to: NodeName,
+    id: number,
+    { lane = "control" }: RequestOptions,
+  ): { readonly entry: Entry | undefined; readonly hasLeft: boolean } {
     const entry = this.#take(to, id);
-    if (entry) this.#links.send(to, lane, encodeFrame(REQUEST_TYPE.cancel, id));
-    return entry;
+    const hasLeft = this.#peers.get(to)?.waiting.remove(lane, id) !== true;
+    if (entry && hasLeft) this.#links.send(to, lane, encodeFrame(REQUEST_TYPE.cancel, id));
+    return { entry, hasLeft };
   }
 
   #take(to: NodeName, id: number): Entry | undefined {
-    const entry = this.#peers.get(to)?.take(id);
+    const entry = this.#peers.get(to)?.calls.take(id);
     entry?.release();
     return entry;
   }
+}
+
+function noRoom(to: NodeName): EnokiError {
+  return new EnokiError("ENOKI_PEER_UNREACHABLE", `too much waits to be sent to ${to}`);
 }

@@ -57,6 +57,8 @@ interface Direction {
   /** What would have arrived meanwhile, on a link that still lives. */
   stuck: Message[];
   backlog: Record<LinkLane, number>;
+  /** Lanes that refused a message and have told of no room since. */
+  readonly refusing: Set<LinkLane>;
   /** When the last message of each lane arrives: later ones do not overtake it. */
   lastMs: Record<LinkLane, number>;
 }
@@ -201,6 +203,7 @@ export class Network {
     const backlog = direction.backlog[lane];
     if (backlog > 0 && backlog + payload.length > this.plan.backlogBytesMax) {
       this.#events.happened("link.full");
+      direction.refusing.add(lane);
       return false;
     }
     direction.backlog[lane] += payload.length;
@@ -250,9 +253,18 @@ export class Network {
       if (isExact && pair.link !== link) return;
       if (isFirst) direction.backlog[lane] -= payload.length;
       if (!pair.isUp) return;
+      this.#tellOfRoom(direction, lane);
       if (!direction.isHeld) this.#arrive(direction, message);
       else if (isExact) direction.stuck.push(message);
     });
+  }
+
+  /** A sender that was refused learns that there is room again, when real links tell it. */
+  #tellOfRoom({ from, to, backlog, refusing }: Direction, lane: LinkLane): void {
+    if (!refusing.has(lane) || backlog[lane] > this.plan.backlogBytesMax / 2) return;
+    refusing.delete(lane);
+    this.#events.happened("link.room");
+    if (from.process?.isAlive()) from.process.events.room?.(to.name, lane);
   }
 
   #arrive({ from, to }: Direction, { lane, payload }: Message): void {
@@ -285,6 +297,7 @@ export class Network {
     for (const direction of pair.directions) {
       direction.stuck = [];
       direction.backlog = { ...EMPTY_BACKLOG };
+      direction.refusing.clear();
       direction.lastMs = { ...EMPTY_BACKLOG };
       const { process } = direction.to;
       if (process?.isAlive()) process.events.down(direction.from.name);
@@ -327,7 +340,8 @@ export class Network {
 
 function direction(from: Port, to: Port, delayMs: number): Direction {
   const [backlog, lastMs] = [{ ...EMPTY_BACKLOG }, { ...EMPTY_BACKLOG }];
-  return { from, to, delayMs, isCut: false, isHeld: false, stuck: [], backlog, lastMs };
+  const refusing = new Set<LinkLane>();
+  return { from, to, delayMs, isCut: false, isHeld: false, stuck: [], backlog, refusing, lastMs };
 }
 
 function pairKey(left: Port, right: Port): string {

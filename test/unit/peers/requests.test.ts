@@ -80,12 +80,12 @@ describe("a request", () => {
     expect(await next).toEqual(text("of b"));
   });
 
-  test("that does not fit into the backlog is not sent", async () => {
+  test("that does not fit into the backlog in time is not sent", async () => {
     const release = servingLinks.hold(edge);
     while (askingLinks.send(cloud, "control", new Uint8Array([REQUEST_MESSAGE, 4, 0, 0, 0, 0]))) {
       // fill the lane
     }
-    const refused = asking.request(cloud, ECHO, text("a"), patient);
+    const refused = asking.request(cloud, ECHO, text("a"), { timeoutMs: 10 });
     await expect(refused).rejects.toThrow(code("ENOKI_PEER_UNREACHABLE"));
     release();
   });

@@ -1,0 +1,112 @@
+import { beforeEach, describe, expect, test } from "vitest";
+
+import type { EnokiError } from "../../../src/core/errors.js";
+import { LIMITS } from "../../../src/core/limits.js";
+import type { MemoryLinkHub } from "../../../src/links/memory.js";
+import type { PeerRequests } from "../../../src/peers/requests.js";
+import type { Links } from "../../../src/ports/links.js";
+import { cloud, ECHO, edge, MIB, patient, requestPair, text } from "./request-pair.js";
+
+let hub: MemoryLinkHub;
+let asking: PeerRequests;
+let serving: PeerRequests;
+let servingLinks: Links;
+
+beforeEach(() => {
+  const pair = requestPair();
+  hub = pair.hub;
+  asking = pair.asking.requests;
+  ({ requests: serving, links: servingLinks } = pair.serving);
+});
+
+describe("requests over a busy link", () => {
+  const LARGE_BYTES = 8 * MIB;
+  /** How many of them the lane of a link takes while nobody reads. */
+  const TAKEN_MAX = LIMITS.linkBacklogBytesMax / LARGE_BYTES + 2;
+  const updating = { ...patient, lane: "update" } as const;
+
+  function large(first: number): Uint8Array {
+    const body = new Uint8Array(LARGE_BYTES);
+    body[0] = first;
+    return body;
+  }
+
+  test("are waited for: what it has no room for leaves in order once it has", async () => {
+    const arrived: number[] = [];
+    serving.serve(2, ({ body }) => {
+      arrived.push(body[0] as number);
+      return text("");
+    });
+    const release = servingLinks.hold(edge);
+    const count = 2 * TAKEN_MAX;
+    const requests = Array.from({ length: count }, (_, index) =>
+      asking.request(cloud, 2, large(index), updating),
+    );
+    requests.push(asking.request(cloud, 2, Uint8Array.of(count), updating));
+    release();
+    await Promise.all(requests);
+    expect(arrived).toEqual(Array.from({ length: count + 1 }, (_, index) => index));
+  });
+
+  test("has a bound for what waits, and says that it was not sent", async () => {
+    servingLinks.hold(edge);
+    const outcomes = Array.from(
+      { length: TAKEN_MAX + LIMITS.requestsWaitingBytesPerPeerMax / LARGE_BYTES },
+      (_, index) => asking.request(cloud, ECHO, large(index), updating).catch(codeOf),
+    );
+    expect(await Promise.race(outcomes)).toBe("ENOKI_PEER_UNREACHABLE");
+    hub.cut(edge, cloud);
+    const codes = await Promise.all(outcomes);
+    // What had left may have been done; what stood in line was certainly not.
+    expect(codes[0]).toBe("ENOKI_OUTCOME_UNKNOWN");
+    expect(codes[TAKEN_MAX]).toBe("ENOKI_PEER_UNREACHABLE");
+  });
+
+  test("gives up what waits too long, which then never leaves", async () => {
+    const arrived: number[] = [];
+    serving.serve(2, ({ body }) => {
+      arrived.push(body[0] as number);
+      return text("");
+    });
+    const release = servingLinks.hold(edge);
+    const first = Array.from({ length: TAKEN_MAX }, () =>
+      asking.request(cloud, 2, large(0), updating),
+    );
+    const late = asking.request(cloud, 2, large(1), { ...updating, timeoutMs: 10 });
+    expect(await late.catch(codeOf)).toBe("ENOKI_PEER_UNREACHABLE");
+    const tooLarge = new Uint8Array(LIMITS.linkMessageBytesMax + 1);
+    expect(await asking.request(cloud, 2, tooLarge, updating).catch(codeOf)).toBe(
+      "ENOKI_VALUE_TOO_LARGE",
+    );
+    release();
+    await Promise.all(first);
+    await asking.request(cloud, 2, Uint8Array.of(2), updating);
+    expect(arrived).not.toContain(1);
+    expect(arrived.at(-1)).toBe(2);
+  });
+
+  test("has the whole of its wait for the answer once it has left", async () => {
+    const release = servingLinks.hold(edge);
+    const timeoutMs = 400;
+    const requests = Array.from({ length: TAKEN_MAX }, () =>
+      asking.request(cloud, ECHO, large(0), updating),
+    );
+    let answer = (): void => {};
+    serving.serve(2, () => new Promise((resolve) => (answer = () => resolve(text("late")))));
+    const late = asking.request(cloud, 2, large(1), { ...updating, timeoutMs });
+    await sleep(timeoutMs / 2);
+    release();
+    await Promise.all(requests);
+    await sleep((timeoutMs * 3) / 4);
+    answer();
+    expect(await late).toEqual(text("late"));
+  });
+});
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function codeOf(error: unknown): string {
+  return (error as EnokiError).code;
+}
