@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import type { EnokiError } from "../../../src/core/errors.js";
 import { LIMITS } from "../../../src/core/limits.js";
@@ -19,6 +19,8 @@ beforeEach(() => {
   ({ requests: serving, links: servingLinks } = pair.serving);
 });
 
+afterEach(() => void vi.useRealTimers());
+
 describe("requests over a busy link", () => {
   const LARGE_BYTES = 8 * MIB;
   /** How many of them the lane of a link takes while nobody reads. */
@@ -31,7 +33,7 @@ describe("requests over a busy link", () => {
     return body;
   }
 
-  test("are waited for: what it has no room for leaves in order once it has", async () => {
+  test("wait for room, and leave in order once there is some", async () => {
     const arrived: number[] = [];
     serving.serve(2, ({ body }) => {
       arrived.push(body[0] as number);
@@ -48,7 +50,7 @@ describe("requests over a busy link", () => {
     expect(arrived).toEqual(Array.from({ length: count + 1 }, (_, index) => index));
   });
 
-  test("has a bound for what waits, and says that it was not sent", async () => {
+  test("wait within bounds, and what is beyond them was not sent", async () => {
     servingLinks.hold(edge);
     const outcomes = Array.from(
       { length: TAKEN_MAX + LIMITS.requestsWaitingBytesPerPeerMax / LARGE_BYTES },
@@ -62,7 +64,7 @@ describe("requests over a busy link", () => {
     expect(codes[TAKEN_MAX]).toBe("ENOKI_PEER_UNREACHABLE");
   });
 
-  test("gives up what waits too long, which then never leaves", async () => {
+  test("that wait too long are given up and never leave", async () => {
     const arrived: number[] = [];
     serving.serve(2, ({ body }) => {
       arrived.push(body[0] as number);
@@ -85,27 +87,25 @@ describe("requests over a busy link", () => {
     expect(arrived.at(-1)).toBe(2);
   });
 
-  test("has the whole of its wait for the answer once it has left", async () => {
+  test("have the whole of their wait for the answer once they have left", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     const release = servingLinks.hold(edge);
     const timeoutMs = 400;
-    const requests = Array.from({ length: TAKEN_MAX }, () =>
+    const first = Array.from({ length: TAKEN_MAX }, () =>
       asking.request(cloud, ECHO, large(0), updating),
     );
-    let answer = (): void => {};
-    serving.serve(2, () => new Promise((resolve) => (answer = () => resolve(text("late")))));
+    const answers: (() => void)[] = [];
+    serving.serve(2, () => new Promise((resolve) => answers.push(() => resolve(text("late")))));
     const late = asking.request(cloud, 2, large(1), { ...updating, timeoutMs });
-    await sleep(timeoutMs / 2);
+    vi.advanceTimersByTime(timeoutMs - 1);
     release();
-    await Promise.all(requests);
-    await sleep((timeoutMs * 3) / 4);
-    answer();
+    await Promise.all(first);
+    while (answers.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    vi.advanceTimersByTime(timeoutMs - 1);
+    answers[0]?.();
     expect(await late).toEqual(text("late"));
   });
 });
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
 
 function codeOf(error: unknown): string {
   return (error as EnokiError).code;
