@@ -27,6 +27,8 @@ export interface TestbedNode {
   readonly pid: number;
   /** Of the admin port, without a link before it. */
   readonly client: Client;
+  /** Makes one more such client, which has seen nothing: not even data that a point before it has dropped. */
+  readonly newClient: () => Client;
   /** Of function calls, without a link before it. */
   readonly functionPort: number;
 }
@@ -161,9 +163,9 @@ export class Testbed {
       (spawned) => this.network.settle(spawned, name),
     );
     const ready = JSON.parse(readyLine) as { functions: string; admin: string };
-    const client = connect({ url: ready.admin, functionsUrl: ready.functions });
+    const newClient = (): Client => connect({ url: ready.admin, functionsUrl: ready.functions });
     const functionPort = Number(new URL(ready.functions).port);
-    this.#nodes.set(name, { name, pid, client, functionPort });
+    this.#nodes.set(name, { name, pid, client: newClient(), newClient, functionPort });
   }
 
   /** Resolves once the node has heard of all others: before that it refuses to place data there. */

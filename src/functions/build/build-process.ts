@@ -58,7 +58,10 @@ async function runWorker(
   const end = (): void => void worker.kill("SIGKILL");
   signal.addEventListener("abort", end);
   const answer = await new Promise<WorkerAnswer>((resolve, reject) => {
-    worker.once("message", (message) => resolve(message as WorkerAnswer));
+    worker.once("message", (message) => {
+      resolve(message as WorkerAnswer);
+      if (worker.connected) worker.disconnect();
+    });
     worker.once("error", reject);
     worker.once("exit", (code, killedBy) =>
       reject(

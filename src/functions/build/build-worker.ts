@@ -26,8 +26,9 @@ async function answer(request: SourceRequest): Promise<WorkerAnswer> {
   }
 }
 
-// Without its node the worker has nobody to work for.
-process.on("disconnect", () => process.exit(1));
+// Without its node the worker has nobody to work for. why it does not end by itself: the node could see
+// that before the answer. It ends the channel once it has that.
+process.on("disconnect", () => process.exit());
 process.once("message", (request: SourceRequest) => {
-  void answer(request).then((result) => process.send?.(result, () => process.exit(0)));
+  void answer(request).then((result) => process.send?.(result));
 });

@@ -81,7 +81,7 @@ async function measure(testbed: Testbed, point: Point, random: () => number): Re
     keygroup: { policy: "lww" },
   };
   await testbed.deploy(deployment);
-  const clients = nodes.map((name) => testbed.node(name).client);
+  const clients = nodes.map((name) => testbed.node(name).newClient());
   const path = `/${deployment.name}`;
   const loads = [];
   const callers: HttpCaller[] = [];
