@@ -9,7 +9,17 @@ import { runPlan } from "../../../src/sim/simulation.js";
  * Enough for everything to happen once: the first ones, and others for what is rare; the last two for
  * what happens once in fifty thousand. The report runs many more.
  */
-const SEEDS = [...Array.from({ length: 44 }, (_, at) => at + 1), 46, 59, 83, 139, 10_999, 20_172];
+const SEEDS = [
+  ...Array.from({ length: 44 }, (_, at) => at + 1),
+  46,
+  59,
+  81,
+  83,
+  101,
+  139,
+  10_999,
+  20_172,
+];
 
 test("a simulated cluster keeps every promise through every fault, each of which happens", async () => {
   const broken: string[] = [];
