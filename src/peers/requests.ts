@@ -21,10 +21,12 @@ import { WaitingRequests } from "./waiting-requests.js";
 /** How a request is made. */
 export interface RequestOptions {
   /**
-   * The longest wait for the answer, and before that for room on a link that is busy; of a stream, for
-   * each of its pieces.
+   * The longest wait for the answer, with that for room on a link that is busy; of a stream, for each of
+   * its pieces.
    */
   readonly timeoutMs: number;
+  /** The time begins anew when the request leaves, if it had to wait for room: for what has no deadline. */
+  readonly isTimedFromLeaving?: boolean;
   /** Lane of the request and of its answer. */
   readonly lane?: LinkLane;
   /** Gives up when it is aborted. */
@@ -86,7 +88,7 @@ export class PeerRequests implements LinkEvents {
       cancelTimer = this.#timers.after(options.timeoutMs, () => this.#expire(to, id, options));
     };
     const stopWaiting = (): void => cancelTimer();
-    const call = new WholeCall(startWaiting);
+    const call = new WholeCall(options.isTimedFromLeaving === true ? startWaiting : () => {});
     let id = 0;
     try {
       id = this.#start(to, method, body, options, call, false);

@@ -19,7 +19,7 @@ export interface MembersQuestion {
   readonly refusal: EnokiError;
 }
 
-/** How long the answer of another node is waited for. */
+/** How long the answer of another node is waited for, and before that for room on a busy link. */
 const TIMEOUT_MS = 10_000;
 
 /** Codes of a member that certainly did nothing, and cannot now: another one may. */
@@ -40,6 +40,7 @@ export async function askMembers(question: MembersQuestion): Promise<OperationAn
     try {
       const bytes = await requests.request(member, OPERATION_METHOD, body, {
         timeoutMs: TIMEOUT_MS + withinMs,
+        isTimedFromLeaving: true,
         lane: "update",
       });
       const { answer, refused } = readAnswer(bytes);

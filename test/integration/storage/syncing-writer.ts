@@ -10,7 +10,7 @@ import { lastNumber, writeNumbered } from "./workload.js";
 const [dir, total, seed, bootId] = process.argv.slice(2) as [string, string, string, string];
 const SYNCS_WRITTEN_THROUGH = 12;
 /** A slow disk would otherwise get a trace a hundred times as long, which every replay goes through. */
-const MAX_TRANSACTIONS_PER_SYNC = 40;
+const TRANSACTIONS_PER_SYNC_MAX = 40;
 const prng = createPrng(Number(seed));
 const store = await createLmdbDriver({ dir, bootId }).open("main");
 const syncs: Promise<void>[] = [];
@@ -33,11 +33,11 @@ for (let round = 0; round < SYNCS_WRITTEN_THROUGH; round++) {
     sync.isDone = true;
     writeSync(1, `synced ${before}\n`);
   });
-  for (let written = 0; written === 0 || !(sync.isDone || written > MAX_TRANSACTIONS_PER_SYNC);) {
+  const end = number + TRANSACTIONS_PER_SYNC_MAX;
+  do {
     writeNumbered(store, number++);
-    written++;
     await new Promise((resolve) => setImmediate(resolve));
-  }
+  } while (!sync.isDone && number < end);
   await synced;
 }
 process.exit();
