@@ -1,4 +1,5 @@
 import { writeSync } from "node:fs";
+import { setImmediate as nextTurn, setTimeout as delay } from "node:timers/promises";
 import { createPrng } from "../../../src/base/prng.js";
 import { createLmdbDriver } from "../../../src/storage/lmdb.js";
 import { lastNumber, writeNumbered } from "./workload.js";
@@ -9,23 +10,27 @@ import { lastNumber, writeNumbered } from "./workload.js";
  */
 const [dir, total, seed, bootId] = process.argv.slice(2) as [string, string, string, string];
 const SYNCS_WRITTEN_THROUGH = 12;
-/** A slow disk would otherwise get a trace a hundred times as long, which every replay goes through. */
-const TRANSACTIONS_PER_SYNC_MAX = 40;
+/**
+ * So many transactions of a sync follow at once, the further ones after pauses that double: a slow disk would
+ * otherwise get a trace a hundred times as long, which every replay goes through.
+ */
+const AT_ONCE = 40;
 const prng = createPrng(Number(seed));
 const store = await createLmdbDriver({ dir, bootId }).open("main");
 const syncs: Promise<void>[] = [];
 
 let number = lastNumber(store) + 1;
-for (; number <= Number(total); number++) {
+// why not up to a fixed number: how many there are already depends on how fast the disk was.
+for (const end = number + Number(total); number < end; number++) {
   writeNumbered(store, number);
   if (prng.below(4) === 0) {
     const before = number;
     syncs.push(store.sync().then(() => void writeSync(1, `synced ${before}\n`)));
   }
-  if (prng.below(2) === 0) await new Promise((resolve) => setImmediate(resolve));
+  if (prng.below(2) === 0) await nextTurn();
 }
 await Promise.all(syncs);
-// And some that are written while a sync lasts, however short that is on this disk.
+// And some that are written for as long as a sync lasts, however short that is on this disk.
 for (let round = 0; round < SYNCS_WRITTEN_THROUGH; round++) {
   const before = number - 1;
   const sync = { isDone: false };
@@ -33,11 +38,12 @@ for (let round = 0; round < SYNCS_WRITTEN_THROUGH; round++) {
     sync.isDone = true;
     writeSync(1, `synced ${before}\n`);
   });
-  const end = number + TRANSACTIONS_PER_SYNC_MAX;
+  let written = 0;
   do {
     writeNumbered(store, number++);
-    await new Promise((resolve) => setImmediate(resolve));
-  } while (!sync.isDone && number < end);
+    written++;
+    await (written < AT_ONCE ? nextTurn() : delay(2 ** (written - AT_ONCE)));
+  } while (!sync.isDone);
   await synced;
 }
 process.exit();
