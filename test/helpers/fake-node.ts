@@ -42,6 +42,8 @@ export interface TestLog {
 
 const folder = mkdtempSync(join(tmpdir(), "enoki-guest-test-"));
 process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+// why: the runner ends its workers by this signal, which alone would end them without the line above.
+process.once("SIGTERM", () => process.exit());
 
 /** A folder for files of this test run; removed when it ends. */
 export const TEST_FOLDER = folder;

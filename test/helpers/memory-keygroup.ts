@@ -2,11 +2,11 @@ import { Keygroup } from "../../src/keygroups/keygroup.js";
 import type { KeygroupOptions } from "../../src/keygroups/keygroup-options.js";
 import type { KeygroupName } from "../../src/core/ids.js";
 import type { Storage } from "../../src/ports/storage.js";
-import { systemTimers } from "../../src/ports/timers.js";
 import { createTurn } from "../../src/ports/turn.js";
 import { silentLogger } from "../../src/ports/logger.js";
 import { createMemoryDriver } from "../../src/storage/memory.js";
 import { TAG, type TypedValue } from "../../src/core/value.js";
+import { timersOfTest } from "./timers-of-test.js";
 
 /** A clock that a test moves by hand. */
 export class ManualClock {
@@ -58,7 +58,7 @@ export class CountingStorage implements Storage {
   }
 }
 
-/** Opens a keygroup in memory. */
+/** Opens a keygroup in memory, for as long as the test runs. */
 export async function openTestKeygroup(
   overrides: Partial<KeygroupOptions> = {},
 ): Promise<TestKeygroup> {
@@ -72,7 +72,7 @@ export async function openTestKeygroup(
     nodeName: "node",
     resumes: true,
     turn: createTurn(),
-    timers: systemTimers,
+    timers: timersOfTest(),
     clock,
     logger: silentLogger,
     syncIntervalMs: 20,

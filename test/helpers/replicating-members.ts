@@ -6,9 +6,9 @@ import { ReplicationRouter } from "../../src/keygroups/replication/router.js";
 import type { Keygroup } from "../../src/keygroups/keygroup.js";
 import { silentLogger } from "../../src/ports/logger.js";
 import type { LinkEvents, LinkLane, Links } from "../../src/ports/links.js";
-import { systemTimers } from "../../src/ports/timers.js";
 import { createTurn } from "../../src/ports/turn.js";
 import { openTestKeygroup, type CountingStorage } from "./memory-keygroup.js";
+import { timersOfTest } from "./timers-of-test.js";
 
 /** A message that a link has taken. */
 export interface SentMessage {
@@ -63,7 +63,7 @@ export function membershipOf(nodes: readonly NodeName[]): KeygroupMembership {
   return { generation: 1, epoch: nodes.length, members, past: [] };
 }
 
-/** Opens the member that has joined at `epoch`. */
+/** Opens the member that has joined at `epoch`, for as long as the test runs. */
 export async function openMember(
   network: TestNetwork,
   node: NodeName,
@@ -92,7 +92,7 @@ export async function openMember(
     router,
     turn,
     clock: { nowMs: () => Date.now(), monotonicMs: () => performance.now() },
-    timers: systemTimers,
+    timers: timersOfTest(),
     random: () => 0.5,
     logger: silentLogger,
     timing,
