@@ -20,7 +20,8 @@ const ESCAPES = '"\\/bfnrt';
  * It makes nothing of what it reads: what a parser would build of 16 MiB takes seconds.
  */
 export function findJsonFault(bytes: Uint8Array, depthMax: number): JsonFault | undefined {
-  const closings = new Uint8Array(depthMax);
+  // why no array of bytes: most texts are a number or a word, and such an array costs more than they do.
+  const closings: number[] = [];
   let depth = 0;
   let at = skipSpace(bytes, 0);
   const fault = (end: number): JsonFault => ({ at: end < 0 ? ~end : end, isTooDeep: false });

@@ -29,7 +29,7 @@ export const FRAME = {
   pace: 0x89,
 } as const;
 
-/** Operations of an OPERATION frame; from `call` on they are not about a keygroup. */
+/** Operations of an OPERATION frame; `call` and `send` are not about a keygroup. */
 export const OPERATION = {
   get: 1,
   entry: 2,
@@ -43,7 +43,11 @@ export const OPERATION = {
   call: 10,
   send: 11,
   within: 12,
+  batch: 13,
 } as const;
+
+/** What a write of a `batch` does. */
+export const BATCH_WRITE = { set: 1, setWithTtl: 2, delete: 3, increment: 4 } as const;
 
 /** Flags of a `set` operation. */
 export const SET_FLAG = { ifVersion: 1, ifAbsent: 2, ttl: 4 } as const;

@@ -88,7 +88,7 @@ export function decodeWithin(payload: Buffer): OperationWithin {
  * Begins an operation; one on another keygroup lies inside one that names it, and a read that is to
  * be fresh inside one that says so.
  */
-function beginOperation(
+export function beginOperation(
   writer: FrameWriter,
   id: number,
   scope: OperationScope,
@@ -130,7 +130,8 @@ export function failingIfStale(payload: Buffer): Buffer {
   return copy;
 }
 
-function writeKey(writer: FrameWriter, key: TextOrBytes): void {
+/** Writes a key with its size. */
+export function writeKey(writer: FrameWriter, key: TextOrBytes): void {
   if (typeof key === "string") writer.text(key);
   else writer.block(key);
 }

@@ -28,7 +28,8 @@ export interface ScanPage<Key = Uint8Array> {
   readonly values: readonly ValueView[];
 }
 
-function beginReply(writer: FrameWriter, id: number): void {
+/** Begins the reply to an operation that was done. */
+export function beginReply(writer: FrameWriter, id: number): void {
   writer.begin(FRAME.reply, id);
   writer.u8(REPLY_STATUS.ok);
 }

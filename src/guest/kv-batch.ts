@@ -1,43 +1,24 @@
 import { EnokiError } from "../core/errors.js";
 import { LIMITS } from "../core/limits.js";
-import { decodeJsonReply } from "../channel/replies.js";
-import type { JsonValue } from "../channel/values.js";
-import { checkAmount, checkKey, encodeJsonValue, parseTtlMs } from "./kv-values.js";
+import type { BatchOperation, BatchWrite } from "../channel/batches.js";
+import type { ValueView } from "../channel/replies.js";
+import { checkAmount, checkKey, encodeValue, parseTtlMs } from "./kv-values.js";
 import type { OperationPort } from "./operations.js";
 import type { Batch, BatchResult, Value } from "./types.js";
 
-/** One write of a batch, as it travels. */
-export type BatchWrite =
-  | { readonly op: "set"; readonly key: string; readonly value: JsonValue; readonly ttlMs?: number }
-  | { readonly op: "delete"; readonly key: string }
-  | { readonly op: "increment"; readonly key: string; readonly n: number };
-
-/** A batch, as it travels. */
-export interface BatchRequest {
-  readonly checks: readonly { readonly key: string; readonly version: string | null }[];
-  readonly writes: readonly BatchWrite[];
-  readonly sends: readonly {
-    readonly function: string;
-    readonly data: JsonValue;
-    readonly orderKey?: string;
-  }[];
-  readonly once: string | null;
-}
-
-/** Sends a batch. */
-export function commitBatch(operations: OperationPort, batch: BatchRequest): Promise<BatchResult> {
-  return operations.json(
-    { op: "batch", ...batch },
-    (payload) => decodeJsonReply(payload) as unknown as BatchResult,
-  );
+/** A value as it lies in a batch: a copy, for the batch may be committed later. @throws EnokiError */
+export function batchValue(value: unknown): ValueView {
+  const { tag, content } = encodeValue(value);
+  const bytes = typeof content === "string" ? Buffer.from(content, "utf8") : Buffer.from(content);
+  return { tag, bytes };
 }
 
 /** Gathers the parts of a batch. Checks happen as the parts are given. */
 export class KvBatch implements Batch {
   readonly #operations: OperationPort;
-  readonly #checks: BatchRequest["checks"][number][] = [];
-  readonly #writes: BatchWrite[] = [];
-  readonly #sends: BatchRequest["sends"][number][] = [];
+  readonly #checks: BatchOperation<string>["checks"][number][] = [];
+  readonly #writes: BatchWrite<string>[] = [];
+  readonly #sends: BatchOperation<string>["sends"][number][] = [];
   #once: string | null = null;
   #isCommitted = false;
 
@@ -54,7 +35,7 @@ export class KvBatch implements Batch {
   }
 
   set(key: string, value: Value, options?: { readonly ttl?: string }): this {
-    const write = { op: "set", key: checkKey(key), value: encodeJsonValue(value) } as const;
+    const write = { op: "set", key: checkKey(key), value: batchValue(value) } as const;
     const ttl = options?.ttl;
     this.#writes.push(ttl === undefined ? write : { ...write, ttlMs: parseTtlMs(ttl) });
     return this;
@@ -78,7 +59,7 @@ export class KvBatch implements Batch {
     if (typeof functionName !== "string") {
       throw new EnokiError("ENOKI_INVALID_NAME", "the name of a function is a string");
     }
-    const send = { function: functionName, data: encodeJsonValue(data) };
+    const send = { function: functionName, data: batchValue(data) };
     this.#sends.push(orderKey === undefined ? send : { ...send, orderKey });
     return this;
   }
@@ -97,7 +78,7 @@ export class KvBatch implements Batch {
       throw new EnokiError("ENOKI_INVALID_INPUT", "a batch has at most 1,000 parts");
     }
     this.#isCommitted = true;
-    return commitBatch(this.#operations, {
+    return this.#operations.batch({
       checks: this.#checks,
       writes: this.#writes,
       sends: this.#sends,

@@ -1,6 +1,6 @@
 import { EnokiError } from "../core/errors.js";
-import { checkOnceKey, commitBatch, type BatchWrite } from "./kv-batch.js";
-import { encodeJsonValue } from "./kv-values.js";
+import type { BatchReply, BatchWrite } from "../channel/batches.js";
+import { batchValue, checkOnceKey } from "./kv-batch.js";
 import type { OperationPort } from "./operations.js";
 import { DELETE, type Kv, type Value } from "./types.js";
 
@@ -73,8 +73,8 @@ export class Updater {
     version: string | undefined,
     once: string,
   ): Promise<unknown> {
-    const write: BatchWrite =
-      value === DELETE ? { op: "delete", key } : { op: "set", key, value: encodeJsonValue(value) };
+    const write: BatchWrite<string> =
+      value === DELETE ? { op: "delete", key } : { op: "set", key, value: batchValue(value) };
     const { repeated } = await this.#commit(key, write, version, once);
     if (repeated) return this.#kv.get(key);
     return value === DELETE ? undefined : value;
@@ -82,12 +82,12 @@ export class Updater {
 
   #commit(
     key: string,
-    write: BatchWrite,
+    write: BatchWrite<string>,
     version: string | undefined,
     once: string | null,
-  ): ReturnType<typeof commitBatch> {
+  ): Promise<BatchReply> {
     const checks = [{ key, version: version ?? null }];
-    return commitBatch(this.#operations, { checks, writes: [write], sends: [], once });
+    return this.#operations.batch({ checks, writes: [write], sends: [], once });
   }
 }
 

@@ -37,16 +37,6 @@ export function encodeValue(value: unknown): Encoded {
   return { tag: TAG.json, content: checkTextSize(JSON.stringify(value)) };
 }
 
-/** The form of a value inside a JSON operation. @throws EnokiError */
-export function encodeJsonValue(value: unknown): JsonValue {
-  const { tag, content } = encodeValue(value);
-  if (typeof content !== "string") {
-    const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
-    return { t: "bytes", v: bytes.toString("base64") };
-  }
-  return tag === TAG.str ? { t: "str", v: content } : { t: "json", v: value };
-}
-
 /** Reads a value that the node sent; it lies in `payload` between `from` and `to`. */
 export function decodeValue(tag: number, payload: Buffer, from: number, to: number): unknown {
   if (tag === TAG.bytes) return toUint8Array(payload.subarray(from, to));

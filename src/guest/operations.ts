@@ -1,3 +1,9 @@
+import {
+  decodeBatchReply,
+  encodeBatch,
+  type BatchOperation,
+  type BatchReply,
+} from "../channel/batches.js";
 import { SlotTable } from "../channel/slot-table.js";
 import { EnokiError, type ErrorCode } from "../core/errors.js";
 import { ChannelError, type FrameWriter } from "../channel/frames.js";
@@ -26,6 +32,8 @@ export interface OperationPort {
   ): Promise<T>;
   /** Sends a JSON operation. */
   json<T>(request: unknown, decode: (payload: Buffer, detail: undefined) => T): Promise<T>;
+  /** Sends a batch. */
+  batch(batch: BatchOperation<string>): Promise<BatchReply>;
   /** Starts a watch, of another keygroup if one is named: its events go to `onEvent` until {@link unwatch}. */
   watch(
     request: unknown,
@@ -51,10 +59,22 @@ export function operationsWithin(own: OperationPort, keygroup: string): Operatio
         decode,
         undefined,
       ),
+    batch: (batch) => sendBatch(within, batch),
     watch: (request, onEvent) => own.watch(request, onEvent, keygroup),
     unwatch: (id) => own.unwatch(id),
   };
   return within;
+}
+
+function sendBatch(
+  operations: Pick<OperationPort, "send">,
+  batch: BatchOperation<string>,
+): Promise<BatchReply> {
+  return operations.send(
+    (writer, id, scope) => encodeBatch(writer, id, scope, batch),
+    decodeBatchReply,
+    undefined,
+  );
 }
 
 function scopeWithin(scope: OperationScope, keygroup: string): OperationScope {
@@ -99,6 +119,10 @@ export class Operations implements OperationPort {
       decode,
       undefined,
     );
+  }
+
+  batch(batch: BatchOperation<string>): Promise<BatchReply> {
+    return sendBatch(this, batch);
   }
 
   watch(

@@ -34,6 +34,7 @@ export function rightsOfOperation(payload: Buffer): readonly Right[] {
       return rightsOfOperation(decodeFresh(payload).read);
     case OPERATION.set:
     case OPERATION.delete:
+    case OPERATION.batch:
       return WRITE;
     default:
       return READ;

@@ -1,15 +1,11 @@
-import { isUtf8 } from "node:buffer";
-
-import { findJsonFault } from "../base/json-scan.js";
+import { encodeBatchReply } from "../channel/batches.js";
 import { FRAME, OPERATION } from "../channel/frames.js";
 import type { FrameWriter } from "../channel/frames.js";
 import {
   decodeFresh,
   decodeGetMany,
   decodeJsonOperation,
-  decodeKeyOperation,
   decodeScan,
-  decodeSet,
   operationKind,
   type FreshRead,
 } from "../channel/operations.js";
@@ -27,7 +23,6 @@ import {
 import { toJsonValue } from "../channel/values.js";
 import { EnokiError } from "../core/errors.js";
 import { LIMITS } from "../core/limits.js";
-import { TAG, type TypedValue } from "../core/value.js";
 import type { Logger } from "../ports/logger.js";
 import type { Asker } from "./asker.js";
 import {
@@ -40,6 +35,7 @@ import {
 import { checkKey } from "./keys.js";
 import type { Keygroup } from "./keygroup.js";
 import type { WatchEvent, WriteOutcome, WriteRequest } from "./types.js";
+import { batchRequest, deleteRequest, keyOf, onBehalfOf, setRequest } from "./write-requests.js";
 
 /**
  * Serves one instance's operations from one keygroup: the one that belongs to its function. The
@@ -87,12 +83,18 @@ export class KeygroupOperations {
         );
         return;
       case OPERATION.delete: {
-        const request = deleteRequest(keyOf(payload), asker);
+        const request = deleteRequest(payload, asker);
         this.#write(writer, id, request, (outcome) =>
           encodeFlagReply(writer, id, outcome.results[0]?.existed ?? false),
         );
         return;
       }
+      case OPERATION.batch:
+        this.#write(writer, id, batchRequest(payload, asker), ({ results, repeated }) => {
+          const versions = results.map(({ version }) => version);
+          encodeBatchReply(writer, id, { versions, repeated });
+        });
+        return;
       case OPERATION.json:
         this.#serveJson(writer, id, asker, decodeJsonOperation(payload));
         return;
@@ -282,57 +284,9 @@ function refuseTooLarge(encode: () => void): void {
   }
 }
 
-function keyOf(payload: Buffer): Buffer {
-  return checkKey(decodeKeyOperation(payload));
-}
-
-function onBehalfOf(asker: Asker | undefined): Pick<WriteRequest, "writer" | "trace" | "origin"> {
-  return { writer: asker?.idBytes, trace: asker?.trace, origin: asker?.origin };
-}
-
 /** `start` or `prefix` of a watch: like a key, but it may be empty or left out. */
 function boundOf(field: unknown): string {
   if (typeof field !== "string" || field === "") return "";
   checkKey(Buffer.from(field));
   return field;
-}
-
-function deleteRequest(key: Buffer, asker: Asker | undefined): WriteRequest {
-  return { writes: [{ op: "delete", key }], ...onBehalfOf(asker) };
-}
-
-/** A plain or conditional set of one key, the most frequent write: always an object of one shape. */
-function setRequest(payload: Buffer, asker: Asker | undefined): WriteRequest {
-  const request = decodeSet(payload);
-  const key = checkKey(request.key);
-  if (request.ifVersion !== undefined && request.ifAbsent) {
-    throw new EnokiError("ENOKI_INVALID_INPUT", "ifVersion and ifAbsent exclude each other");
-  }
-  const { ttlMs } = request;
-  if (ttlMs !== undefined && !(ttlMs > 0 && Number.isFinite(ttlMs))) {
-    throw new EnokiError("ENOKI_INVALID_INPUT", "a ttl is longer than nothing");
-  }
-  const isPlain = request.ifVersion === undefined && !request.ifAbsent;
-  return {
-    writes: [{ op: "set", key, value: plainValue(request.tag, request.value), ttlMs }],
-    checks: isPlain ? undefined : [{ key, version: request.ifVersion ?? null }],
-    writer: asker?.idBytes,
-    trace: asker?.trace,
-    origin: asker?.origin,
-  };
-}
-
-/** @throws EnokiError `ENOKI_VALUE_UNSUPPORTED` for bytes or a tag that no reader could make sense of */
-function plainValue(tag: number, bytes: Buffer): TypedValue {
-  if (tag === TAG.bytes) return { tag, bytes };
-  if (tag !== TAG.str && tag !== TAG.json) {
-    throw new EnokiError("ENOKI_VALUE_UNSUPPORTED", `no plain value has the tag ${tag}`);
-  }
-  if (!isUtf8(bytes)) throw new EnokiError("ENOKI_VALUE_UNSUPPORTED", "the value is not UTF-8");
-  const fault = tag === TAG.json ? findJsonFault(bytes, LIMITS.jsonDepthMax) : undefined;
-  if (fault) {
-    const why = fault.isTooDeep ? `nested deeper than ${LIMITS.jsonDepthMax}` : "not JSON";
-    throw new EnokiError("ENOKI_VALUE_UNSUPPORTED", `the value is ${why}`);
-  }
-  return { tag, bytes };
 }

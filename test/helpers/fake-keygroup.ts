@@ -1,24 +1,13 @@
+import { decodeBatch, encodeBatchReply, type BatchRequest } from "../../src/channel/batches.js";
 import { OPERATION, type FrameWriter } from "../../src/channel/frames.js";
 import * as operations from "../../src/channel/operations.js";
 import * as replies from "../../src/channel/replies.js";
-import { fromJsonValue, toJsonValue, type JsonValue } from "../../src/channel/values.js";
+import { toJsonValue, type JsonValue } from "../../src/channel/values.js";
 import { TAG, type TypedValue } from "../../src/core/value.js";
 
 interface Stored extends TypedValue {
   readonly version: string;
   readonly expiresAtMs: number;
-}
-
-type Write =
-  | { op: "set"; key: string; value: JsonValue; ttlMs?: number }
-  | { op: "delete"; key: string }
-  | { op: "increment"; key: string; n: number };
-
-interface BatchRequest {
-  checks: { key: string; version: string | null }[];
-  writes: Write[];
-  sends: unknown[];
-  once: string | null;
 }
 
 /** A keygroup in memory that answers the operations of one guest. Pages hold at most 10 pairs. */
@@ -90,6 +79,8 @@ export class FakeKeygroup {
           keys.map((key) => this.values.get(key)),
         );
       }
+      case OPERATION.batch:
+        return encodeBatchReply(writer, id, this.#batch(decodeBatch(payload)));
       case OPERATION.scan:
         return this.#scan(writer, id, operations.decodeScan(payload));
       default: {
@@ -166,8 +157,6 @@ export class FakeKeygroup {
         return { value: this.#increment(key, request["n"] as number), version: "v" };
       case "counter.value":
         return { value: this.#number(key) };
-      case "batch":
-        return this.#batch(request as unknown as BatchRequest);
       case "siblings":
         return { values: this.siblings(key) };
       case "watch":
@@ -196,21 +185,25 @@ export class FakeKeygroup {
     return value;
   }
 
-  #batch(request: BatchRequest): unknown {
-    const { checks, writes, sends, once } = request;
+  #batch({ checks, writes, sends, once }: BatchRequest) {
+    this.#check(OPERATION.batch, "");
     if (once !== null && this.#once.has(once)) {
       return { versions: writes.map(() => null), repeated: true };
     }
     for (const { key, version } of checks) {
-      const current = this.values.get(key)?.version ?? null;
+      const current = this.values.get(key.toString())?.version ?? null;
       if (current !== version) throw new Refusal("ENOKI_VERSION_CONFLICT");
     }
     if (once !== null) this.#once.add(once);
-    this.sends.push(...sends);
+    for (const { function: name, data, orderKey } of sends) {
+      const sent = { function: name, data: toJsonValue(plain(data)) };
+      this.sends.push(orderKey === undefined ? sent : { ...sent, orderKey });
+    }
     const versions = writes.map((write) => {
-      if (write.op === "set") return this.#put(write.key, fromJsonValue(write.value), write.ttlMs);
-      if (write.op === "increment") this.#increment(write.key, write.n);
-      else this.#delete(write.key);
+      const key = write.key.toString();
+      if (write.op === "set") return this.#put(key, plain(write.value), write.ttlMs);
+      if (write.op === "increment") this.#increment(key, write.n);
+      else this.#delete(key);
       return null;
     });
     return { versions, repeated: false };
@@ -221,6 +214,11 @@ export class FakeKeygroup {
     const stored = this.values.get(key);
     return stored && toJsonValue(stored);
   }
+}
+
+/** A received value, copied. */
+function plain({ tag, bytes }: { tag: number; bytes: Buffer }): TypedValue {
+  return { tag: tag as TypedValue["tag"], bytes: Buffer.from(bytes) };
 }
 
 class Refusal extends Error {

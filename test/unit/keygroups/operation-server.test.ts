@@ -1,5 +1,10 @@
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 
+import {
+  decodeBatchReply,
+  encodeBatch,
+  type BatchOperation,
+} from "../../../src/channel/batches.js";
 import { FRAME, FrameReader, FrameWriter, OPERATION } from "../../../src/channel/frames.js";
 import * as operations from "../../../src/channel/operations.js";
 import { decodeErrorReply, decodeJsonReply, isErrorReply } from "../../../src/channel/replies.js";
@@ -174,6 +179,77 @@ describe("a value that is set", () => {
     const reply = await ask((guest) => operations.encodeSet(guest, 1, 0, { key: "k", tag, value }));
     expect(codeOf(reply)).toBe(expected);
     expect(kg.keygroup.get("k") === undefined).toBe(expected !== "ok");
+  });
+});
+
+describe("a batch", () => {
+  const NOTHING = { checks: [], writes: [], sends: [], once: null };
+  const value = { tag: TAG.str, bytes: Buffer.from("v") };
+  const set = { op: "set", key: "k", value } as const;
+  const send = (batch: Partial<BatchOperation>) =>
+    ask((guest) => encodeBatch(guest, 1, 0, { ...NOTHING, ...batch }));
+
+  test("takes effect as a whole, and answers with a version per write", async () => {
+    const writes = [
+      set,
+      { ...set, key: "t", ttlMs: 60_000 },
+      { op: "increment", key: "n", n: 2 } as const,
+      { op: "delete", key: "gone" } as const,
+    ];
+    const reply = await send({ checks: [{ key: "k", version: null }], writes, once: "o" });
+    const { versions, repeated } = decodeBatchReply(reply!.payload);
+    expect(versions).toEqual([versions[0], versions[0], versions[0], null]);
+    expect(versions[0]).not.toBeNull();
+    expect(repeated).toBe(false);
+    expect(kg.keygroup.entry("t")?.expiresAtMs).toBe(kg.clock.wallMs + 60_000);
+    expect(Buffer.from(kg.keygroup.get("n")!.bytes).toString()).toBe("2");
+    const again = await send({ writes, once: "o" });
+    expect(decodeBatchReply(again!.payload)).toEqual({ versions, repeated: true });
+  });
+
+  test.each<[string, Partial<BatchOperation>, string]>([
+    ["a check that fails", { checks: [{ key: "k", version: "1" }] }, "ENOKI_VERSION_CONFLICT"],
+    ["an empty key", { writes: [{ ...set, key: "" }] }, "ENOKI_INVALID_KEY"],
+    ["an empty key to check", { checks: [{ key: "", version: null }] }, "ENOKI_INVALID_KEY"],
+    ["no ttl at all", { writes: [{ ...set, ttlMs: 0 }] }, "ENOKI_INVALID_INPUT"],
+    [
+      "a number that is none",
+      { writes: [{ op: "increment", key: "k", n: NaN }] },
+      "ENOKI_INVALID_INPUT",
+    ],
+    [
+      "an unknown tag",
+      { writes: [{ ...set, value: { ...value, tag: 9 } }] },
+      "ENOKI_VALUE_UNSUPPORTED",
+    ],
+    [
+      "data that are no value",
+      { sends: [{ function: "f", data: { ...value, tag: 9 } }] },
+      "ENOKI_VALUE_UNSUPPORTED",
+    ],
+    [
+      "an order key that is too long",
+      { sends: [{ function: "f", data: value, orderKey: "x".repeat(257) }] },
+      "ENOKI_INVALID_INPUT",
+    ],
+    ["an empty once key", { once: "" }, "ENOKI_INVALID_INPUT"],
+    [
+      "more than 1,000 checks",
+      { checks: Array.from({ length: 1001 }, () => ({ key: "k", version: null })) },
+      "ENOKI_INVALID_INPUT",
+    ],
+    [
+      "more than 1,000 writes",
+      { writes: Array.from({ length: 1001 }, () => set) },
+      "ENOKI_INVALID_INPUT",
+    ],
+  ])("is refused as a whole for %s", async (_what, part, code) => {
+    const reply = await send({
+      ...part,
+      writes: [{ ...set, key: "other" }, ...(part.writes ?? [])],
+    });
+    expect(codeOf(reply)).toBe(code);
+    expect(kg.keygroup.get("other")).toBeUndefined();
   });
 });
 

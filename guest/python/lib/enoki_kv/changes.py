@@ -1,10 +1,13 @@
-"""What takes more than one operation or is gathered first: update, batches, CRDTs."""
+"""What takes more than one operation, and CRDTs.
 
+Here and below, `ask` sends a request: that of `kv` returns the answer, that of `kv.aio` a coroutine.
+"""
+
+from .batches import Batch, once_key
 from .errors import Error
-from .requests import entry, json_request, json_text_request, nothing_of, set, value_of
-from .values import duration_ms, json_text, key_bytes, key_text, number, typed_text
+from .requests import entry, json_request, nothing_of, set, value_of
+from .values import key_bytes, number
 
-ONCE_BYTES_MAX = 256
 _CONFLICT = "ENOKI_VERSION_CONFLICT"
 
 
@@ -16,90 +19,6 @@ class Delete:
 
 
 DELETE = Delete()
-
-
-class Committed:
-    """What a batch did: the new version per write (None for a delete); `repeated` if its once key was known."""
-
-    __slots__ = ("repeated", "versions")
-
-    def __init__(self, versions, repeated):
-        self.versions = versions
-        self.repeated = repeated
-
-    def __repr__(self):
-        return f"Committed(versions={self.versions!r}, repeated={self.repeated!r})"
-
-
-class Batch:
-    """Gathers checks and writes, each as JSON text from the start; `commit` does all of them or none.
-
-    Here and below, `ask` sends a request: that of `kv` returns the answer, that of `kv.aio` a coroutine.
-    """
-
-    def __init__(self, ask):
-        self._ask = ask
-        self._checks = []
-        self._writes = []
-        self._sends = []
-        self._once = None
-
-    def check(self, key, version):
-        """The batch fails with ENOKI_VERSION_CONFLICT unless `key` has `version` (None: is missing)."""
-        name = key_text(key)
-        if version is not None and not isinstance(version, str):
-            raise Error("ENOKI_INVALID_INPUT", "a version is what `entry` or `set` gave, or None")
-        self._checks.append(f'{{"key":{name},"version":{json_text(version)}}}')
-        return self
-
-    def set(self, key, val, *, ttl=None):
-        head = f'{{"op":"set","key":{key_text(key)},"value":{typed_text(val)}'
-        self._writes.append(head + "}" if ttl is None else f'{head},"ttlMs":{duration_ms(ttl)!r}}}')
-        return self
-
-    def delete(self, key):
-        self._writes.append(f'{{"op":"delete","key":{key_text(key)}}}')
-        return self
-
-    def increment(self, key, n=1):
-        self._writes.append(f'{{"op":"increment","key":{key_text(key)},"n":{json_text(number(n))}}}')
-        return self
-
-    def send(self, function, data=None, *, order_key=None):
-        """Calls `function` with `data` once the batch is committed, asynchronously and at least once.
-
-        What is sent to it with one `order_key` is handled in the order in which it was sent, one after the other.
-        """
-        if not isinstance(function, str):
-            raise Error("ENOKI_INVALID_NAME", "the name of a function is a str")
-        head = f'{{"function":{json_text(function)},"data":{typed_text(data)}'
-        self._sends.append(head + "}" if order_key is None else f'{head},"orderKey":{json_text(order_key)}}}')
-        return self
-
-    def once(self, key):
-        """The batch takes effect once, however often it is committed with this key."""
-        self._once = once_key(key)
-        return self
-
-    def request(self):
-        checks, writes, sends = ",".join(self._checks), ",".join(self._writes), ",".join(self._sends)
-        once = json_text(self._once)
-        body = f'{{"op":"batch","checks":[{checks}],"writes":[{writes}],"sends":[{sends}],"once":{once}}}'
-        return json_text_request(body, _committed)
-
-    def commit(self):
-        return self._ask(self.request())
-
-
-def _committed(reply):
-    return Committed(reply["versions"], reply["repeated"])
-
-
-def once_key(key):
-    """Checks the key of an effect that must happen once."""
-    if not isinstance(key, str) or not 0 < len(key.encode("utf-8", "replace")) <= ONCE_BYTES_MAX:
-        raise Error("ENOKI_INVALID_INPUT", f"a once key is a str of 1 to {ONCE_BYTES_MAX} bytes")
-    return key
 
 
 class Update:

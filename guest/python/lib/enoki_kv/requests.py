@@ -27,6 +27,7 @@ GET_MANY = 6
 SCAN = 7
 JSON_REQUEST = 8
 FRESH = 9
+BATCH = 13
 
 _ON_STALE = {"wait": 0, "peer": 1, "serve": 2, "fail": 3}
 # What to do, most staleness, how long; call id (that of the outer operation counts) and operation of the read.
@@ -239,18 +240,14 @@ class Scan:
 
 def json_request(request, decode):
     """An operation whose request and reply are JSON; `decode` gets the parsed reply."""
-    return _json_request(encode_json(request), decode)
+    return JSON_REQUEST, in_one_frame(encode_json(request)), lambda reply: decode(decode_json(reply[1:]))
 
 
-def json_text_request(text, decode):
-    """The same for a request that is JSON text already."""
-    return _json_request(text.encode(), decode)
-
-
-def _json_request(payload, decode):
+def in_one_frame(payload):
+    """The payload; raises ENOKI_VALUE_TOO_LARGE for what no frame holds."""
     if len(payload) > REQUEST_BYTES_MAX:
         raise Error("ENOKI_VALUE_TOO_LARGE", f"one request has at most {REQUEST_BYTES_MAX} bytes, not {len(payload)}")
-    return JSON_REQUEST, payload, lambda reply: decode(decode_json(reply[1:]))
+    return payload
 
 
 def value_of(reply):

@@ -1,9 +1,8 @@
 """Values and keys between Python and the channel, checked before anything is sent."""
 
 import re
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from json import JSONDecoder, JSONEncoder
-from json.encoder import encode_basestring as _quote
 
 from .errors import Error
 
@@ -73,27 +72,6 @@ def encode_json(value):
         raise _unsupported("the value is nested too deeply for the stack that is left") from None
 
 
-def json_text(value):
-    """A JSON value as text; raises ENOKI_VALUE_UNSUPPORTED like `encode_json`."""
-    return str(encode_json(value), "utf-8")
-
-
-def key_text(key):
-    """A key as JSON text; raises ENOKI_INVALID_KEY."""
-    key_bytes(key)
-    return _quote(key)
-
-
-def typed_text(value):
-    """A value as it lies inside a JSON request, as text; raises what `encode_value` raises."""
-    tag, data = encode_value(value)
-    if tag == JSON:
-        return f'{{"t":"json","v":{str(data, "utf-8")}}}'
-    if tag == STR:
-        return f'{{"t":"str","v":{_quote(value)}}}'
-    return f'{{"t":"bytes","v":"{b64encode(data).decode()}"}}'
-
-
 def check_json(value, depth=0):
     """Raises ENOKI_VALUE_UNSUPPORTED unless `value` is JSON that every language reads alike."""
     if value is None or isinstance(value, (str, bool)):
@@ -142,7 +120,7 @@ def decode_json(data):
 
 
 def from_typed(typed):
-    """The inverse of `typed_text`."""
+    """A value as it lies in a JSON reply."""
     if typed["t"] == "bytes":
         return b64decode(typed["v"])
     return typed["v"]

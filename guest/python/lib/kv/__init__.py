@@ -16,7 +16,8 @@ from __future__ import annotations
 import sys as _sys
 
 from enoki_kv import requests as _requests
-from enoki_kv.changes import DELETE, Batch, Committed, Counter, Map, SetOf, Update
+from enoki_kv.batches import Batch, Committed
+from enoki_kv.changes import DELETE, Counter, Map, SetOf, Update
 from enoki_kv.changes import increment as _increment
 from enoki_kv.connection import ask as _ask
 from enoki_kv.connection import operate as _operate

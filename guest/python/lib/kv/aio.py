@@ -7,7 +7,8 @@ from asyncio import sleep as _sleep
 
 from enoki_kv import requests as _requests
 from enoki_kv import watching as _watching
-from enoki_kv.changes import DELETE, Batch, Counter, Map, SetOf, Update
+from enoki_kv.batches import Batch
+from enoki_kv.changes import DELETE, Counter, Map, SetOf, Update
 from enoki_kv.changes import increment as _increment
 from enoki_kv.direct_reads import ASK_NODE as _ASK_NODE
 from enoki_kv.direct_reads import reads as _reads
