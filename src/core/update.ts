@@ -1,3 +1,4 @@
+import { equalBytes } from "../base/bytes.js";
 import { ByteMap } from "./byte-map.js";
 import type { Dot } from "./dot.js";
 import type { RowWrite } from "./rows.js";
@@ -93,7 +94,20 @@ export interface ChunkEffects {
 
 /** One mutation per key: the last one. */
 export function lastPerKey(mutations: readonly Mutation[]): Iterable<Mutation> {
+  if (mutations.length <= COMPARED_MAX && areDistinct(mutations)) return mutations;
   const last = new ByteMap<Mutation>();
   for (const mutation of mutations) last.set(mutation.key, mutation);
   return last.values();
+}
+
+/** So few keys are compared with one another sooner than a map of them is made. */
+const COMPARED_MAX = 8;
+
+function areDistinct(mutations: readonly Mutation[]): boolean {
+  return mutations.every(({ key }, at) => {
+    for (let before = 0; before < at; before++) {
+      if (equalBytes((mutations[before] as Mutation).key, key)) return false;
+    }
+    return true;
+  });
 }

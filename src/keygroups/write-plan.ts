@@ -3,7 +3,7 @@ import { dotsOf, type Version } from "../core/item.js";
 import { LIMITS } from "../core/limits.js";
 import type { Replica } from "../core/replica.js";
 import type { RowReader } from "../core/rows.js";
-import type { Mutation } from "../core/update.js";
+import { lastPerKey, type Mutation } from "../core/update.js";
 import type { TypedValue } from "../core/value.js";
 import { versionToken, visibleVersions } from "../core/visible.js";
 import { applyCrdt, counterOf } from "./crdt-writes.js";
@@ -58,8 +58,7 @@ export function planWrites(context: WriteContext, request: WriteRequest): WriteP
   for (const check of request.checks ?? []) {
     checkVersion(context, nowMs, toBytes(check.key), check.version);
   }
-  const [only] = request.writes;
-  if (request.writes.length === 1 && only?.op === "set") return planSet(context, only);
+  if (request.writes.every(isSet)) return planSets(context, request.writes);
   const staged = new Map<string, StagedKey>();
   const results = request.writes.map((operation) => {
     const name = operation.key.toString();
@@ -77,18 +76,29 @@ export function planWrites(context: WriteContext, request: WriteRequest): WriteP
   return { mutations, results };
 }
 
-/** One plain write, by far the most frequent request: blind, so nothing has to be read for it. */
-function planSet(
-  context: WriteContext,
-  operation: Extract<WriteOperation, { op: "set" }>,
-): WritePlan {
-  const { value } = operation;
-  checkValueSize(value);
-  const key = toBytes(operation.key);
-  const expiresAtMs = operation.expiresAtMs ?? expiryOf(context, operation.ttlMs);
+type SetOperation = Extract<WriteOperation, { op: "set" }>;
+
+function isSet(operation: WriteOperation): operation is SetOperation {
+  return operation.op === "set";
+}
+
+/** Plain writes, by far the most frequent requests: blind, so nothing has to be read for them. */
+function planSets(context: WriteContext, operations: readonly SetOperation[]): WritePlan {
+  const mutations = operations.map((operation) => setMutation(context, operation));
   return {
-    mutations: [{ key, value, expiresAtMs, replaces: "all" }],
-    results: [{ isDelete: false }],
+    mutations: mutations.length > 1 ? [...lastPerKey(mutations)] : mutations,
+    results: operations.map(() => ({ isDelete: false })),
+  };
+}
+
+function setMutation(context: WriteContext, operation: SetOperation): Mutation {
+  const { value, expiresAtMs, ttlMs } = operation;
+  checkValueSize(value);
+  return {
+    key: toBytes(operation.key),
+    value,
+    expiresAtMs: expiresAtMs ?? expiryOf(context, ttlMs),
+    replaces: "all",
   };
 }
 

@@ -1,7 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import * as batches from "../../../src/channel/batches.js";
-import { ChannelError, FrameReader, FrameWriter, OPERATION } from "../../../src/channel/frames.js";
+import { ChannelError, OPERATION } from "../../../src/channel/frames.js";
 import {
   decodeResult,
   encodeInvoke,
@@ -14,19 +13,7 @@ import * as operations from "../../../src/channel/operations.js";
 import * as replies from "../../../src/channel/replies.js";
 import { fromJsonValue, toJsonValue } from "../../../src/channel/values.js";
 import { TAG } from "../../../src/core/value.js";
-
-/** Writes with `write`, reads the one frame back and returns its payload. */
-function payloadOf(write: (writer: FrameWriter) => void): Buffer {
-  const chunks: Buffer[] = [];
-  const sink = { writableLength: 0, write: (chunk: Uint8Array) => chunks.push(Buffer.from(chunk)) };
-  const writer = new FrameWriter(sink, { schedule: null });
-  write(writer);
-  writer.flush();
-  const payloads: Buffer[] = [];
-  new FrameReader().push(Buffer.concat(chunks), (_type, _id, payload) => payloads.push(payload));
-  expect(payloads).toHaveLength(1);
-  return payloads[0] as Buffer;
-}
+import { payloadOf } from "./payload-of.js";
 
 const text = fc.string({ unit: "grapheme", maxLength: 40 });
 const key = fc.string({ unit: "grapheme", minLength: 1, maxLength: 40 });
@@ -132,48 +119,6 @@ describe("operations", () => {
     );
   });
 
-  it("batch carries its checks, writes and sends, and its reply the versions", () => {
-    const value = fc.record({ tag: fc.nat(3), bytes: bytes.map((it) => Buffer.from(it)) });
-    const ttlMs = fc.option(fc.double({ noNaN: true }), { nil: undefined });
-    const write = fc.oneof(
-      fc.record({ op: fc.constant("set" as const), key, value, ttlMs }),
-      fc.record({ op: fc.constant("delete" as const), key }),
-      fc.record({ op: fc.constant("increment" as const), key, n: fc.double({ noNaN: true }) }),
-    );
-    const batch = fc.record({
-      checks: fc.array(fc.record({ key, version: fc.option(text) })),
-      writes: fc.array(write),
-      sends: fc.array(
-        fc.record({ function: text, orderKey: fc.option(text, { nil: undefined }), data: value }),
-      ),
-      once: fc.option(text),
-    });
-    fc.assert(
-      fc.property(batch, (sent) => {
-        const got = batches.decodeBatch(payloadOf((w) => batches.encodeBatch(w, 1, 2, sent)));
-        const named = <T extends { key: Buffer }>(it: T) => ({ ...it, key: it.key.toString() });
-        expect({
-          ...got,
-          checks: got.checks.map(named),
-          writes: got.writes.map(named),
-        }).toEqual(sent);
-      }),
-    );
-    const reply = fc.record({
-      versions: fc.array(fc.option(fc.string({ minLength: 1 }))),
-      repeated: fc.boolean(),
-    });
-    fc.assert(
-      fc.property(reply, (sent) => {
-        const payload = payloadOf((w) => batches.encodeBatchReply(w, 1, sent));
-        expect(batches.decodeBatchReply(payload)).toEqual(sent);
-      }),
-    );
-    const many = Array.from({ length: 0x10000 }, () => ({ op: "delete" as const, key: "k" }));
-    const tooMany = { checks: [], writes: many, sends: [], once: null };
-    expect(() => payloadOf((w) => batches.encodeBatch(w, 1, 2, tooMany))).toThrow(ChannelError);
-  });
-
   it("getMany and scan carry their keys", () => {
     fc.assert(
       fc.property(fc.array(key), (keys) => {
@@ -226,20 +171,6 @@ describe("operations", () => {
         operations.decodeScan,
       ],
       [
-        payloadOf((w) =>
-          batches.encodeBatch(w, 1, 2, {
-            checks: [{ key: "a", version: "v" }],
-            writes: [
-              { op: "set", key: "b", value: { tag: TAG.str, bytes: Buffer.from("x") }, ttlMs: 1 },
-              { op: "increment", key: "c", n: 1 },
-            ],
-            sends: [{ function: "f", data: { tag: TAG.str, bytes: Buffer.from("x") } }],
-            once: "o",
-          }),
-        ),
-        batches.decodeBatch,
-      ],
-      [
         payloadOf((w) => operations.encodeJsonOperation(w, 1, 2, { op: "x" })),
         operations.decodeJsonOperation,
       ],
@@ -252,8 +183,6 @@ describe("operations", () => {
       expect(() => decode(Buffer.concat([payload, Buffer.from("x")]))).toThrow(ChannelError);
     }
     expect(() => operations.operationKind(Buffer.alloc(4))).toThrow(ChannelError);
-    const unknown = Buffer.from("\0\0\0\0\x0d\0\0\x01\0\x05\x01\0k\0\0\0");
-    expect(() => batches.decodeBatch(unknown)).toThrow("unknown write 5");
     const json = Buffer.from("\0\0\0\0\x08null");
     expect(() => operations.decodeJsonOperation(json)).toThrow(ChannelError);
   });

@@ -12,7 +12,7 @@ import { LIMITS } from "../../../src/core/limits.js";
 import { TAG } from "../../../src/core/value.js";
 import { KeygroupOperations } from "../../../src/keygroups/operation-server.js";
 import { silentLogger } from "../../../src/ports/logger.js";
-import { openTestKeygroup, str, type TestKeygroup } from "../../helpers/memory-keygroup.js";
+import { openTestKeygroup, str, textOf, type TestKeygroup } from "../../helpers/memory-keygroup.js";
 
 /** An operation that watches everything. */
 const WATCH = Buffer.concat([
@@ -206,6 +206,21 @@ describe("a batch", () => {
     const again = await send({ writes, once: "o" });
     expect(decodeBatchReply(again!.payload)).toEqual({ versions, repeated: true });
   });
+
+  test.each([2, 20])(
+    "sets a key once, and tells of it once, however often it names it (%i writes)",
+    async (count) => {
+      const told: (string | undefined)[] = [];
+      kg.keygroup.watch({}, ({ value }) => told.push(textOf(value)));
+      const texts = Array.from({ length: count }, (_, at) => String(at));
+      const valueOf = (text: string) => ({ tag: TAG.str, bytes: Buffer.from(text) });
+      const reply = await send({ writes: texts.map((text) => ({ ...set, value: valueOf(text) })) });
+      const { versions } = decodeBatchReply(reply!.payload);
+      expect(versions).toEqual(texts.map(() => versions[0]));
+      expect(told).toEqual(texts.slice(-1));
+      expect(textOf(kg.keygroup.get("k"))).toBe(texts.at(-1));
+    },
+  );
 
   test.each<[string, Partial<BatchOperation>, string]>([
     ["a check that fails", { checks: [{ key: "k", version: "1" }] }, "ENOKI_VERSION_CONFLICT"],
