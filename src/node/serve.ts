@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 
 import type { Logger } from "../ports/logger.js";
-import type { LauncherReport } from "../ports/runtime.js";
+import type { Isolation, LauncherReport } from "../ports/runtime.js";
 import { systemTimers } from "../ports/timers.js";
 import { openKeyRing } from "./cluster-keys.js";
 import type { ClusterSettings } from "./cluster.js";
@@ -96,15 +96,23 @@ function describe({ settings, addresses, launcher, cluster }: EnokiNode): ReadyN
     ...(cluster && { links: cluster.addresses[0] ?? null }),
     dataDir: settings.dataDir,
     pid: process.pid,
-    isolation: isolationLine(report),
+    isolation: isolationLine(report, settings.functionDefaults.isolation),
   };
 }
 
-/** What functions are confined with, how their memory is held (`cgroup v1`, `cgroup v2`, `watched RSS`), and why there is no sandbox. */
-export function isolationLine({ sandboxMissing, memoryLimit }: LauncherReport): string {
-  return sandboxMissing === undefined
-    ? `sandbox, memory by ${memoryLimit}`
-    : `process only, memory by ${memoryLimit} (${sandboxMissing})`;
+/**
+ * What functions are confined with, how their memory is held (`cgroup v1`, `cgroup v2`, `watched RSS`), and
+ * why there is no sandbox. `chosen`: of functions that name none, if the node was told.
+ */
+export function isolationLine(
+  { sandboxMissing, memoryLimit }: LauncherReport,
+  chosen: Isolation | undefined,
+): string {
+  const memory = `memory by ${memoryLimit}`;
+  if (sandboxMissing !== undefined) return `process only, ${memory} (${sandboxMissing})`;
+  return chosen === "process"
+    ? `process, sandbox for functions that ask for it, ${memory}`
+    : `sandbox, ${memory}`;
 }
 
 /** The settings of each node that this process is to run. */

@@ -13,5 +13,11 @@ test.each([
   [PROCESS, "cgroup v1", "process only, memory by cgroup v1 (no bwrap)"],
   [PROCESS, "watched RSS", "process only, memory by watched RSS (no bwrap)"],
 ])("the isolation line of %j with %s", (report, memoryLimit, line) => {
-  expect(isolationLine({ ...report, memoryLimit } as never)).toBe(line);
+  expect(isolationLine({ ...report, memoryLimit } as never, undefined)).toBe(line);
+});
+
+test("the isolation line of a node that was told to run functions as processes says so", () => {
+  const report = { ...SANDBOX, memoryLimit: "cgroup v2" } as never;
+  const line = "process, sandbox for functions that ask for it, memory by cgroup v2";
+  expect(isolationLine(report, "process")).toBe(line);
 });
