@@ -45,6 +45,8 @@ export async function call(name: string): Promise<string> {
   return `hello ${name}, call ${await kv.increment("calls")}`;
 }
 TS
+# The types that come along are those that an author's editor sees.
+"$root/node_modules/.bin/tsc" --noEmit --strict --skipLibCheck --module nodenext --target es2022 hello/index.ts
 npx enoki deploy hello >/dev/null
 must_be "the answer" "$(npx enoki invoke hello world)" "hello world, call 1"
 must_be "what it stored" "$(npx enoki kv get hello calls)" 1

@@ -12,6 +12,8 @@ export interface Cage {
   limit(limits: InstanceLimits): void;
   /** Which limit has ended or is ending the instance. */
   cause(): LimitCause | undefined;
+  /** Looks who is inside; to be called before one ends whose children would be nobody's then. */
+  note(): void;
   /** SIGKILLs every process inside, now. */
   kill(): void;
   /** SIGKILLs every process inside for as long as there are any; resolves when none is left and the cage is gone. */

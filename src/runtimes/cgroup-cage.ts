@@ -131,6 +131,9 @@ class CgroupCage implements Cage {
     }
   }
 
+  /** The kernel knows. */
+  note(): void {}
+
   kill(): void {
     this.killMembers();
   }

@@ -93,13 +93,12 @@ class ShellGuardian implements Guardian {
     this.#isReleased = true;
     const shell = this.#shell;
     rmSync(holderFile(this.#options.dataDir), { force: true });
-    if (shell.exitCode !== null || shell.signalCode !== null) return;
-    const ended = new Promise<void>((resolve) => {
-      shell.once("exit", () => resolve());
-    });
-    shell.ref();
-    shell.stdin?.end();
-    await ended;
+    if (hasEnded(shell)) return;
+    await endOf(shell);
+    if (shell.signalCode === null) return;
+    // It was killed a moment before, and has ended nobody.
+    await this.#replace();
+    if (!hasEnded(this.#shell)) await endOf(this.#shell);
   }
 
   #tell(line: string): void {
@@ -133,6 +132,20 @@ class ShellGuardian implements Guardian {
       onLost?.(cause);
     }
   }
+}
+
+function hasEnded(shell: ChildProcess): boolean {
+  return shell.exitCode !== null || shell.signalCode !== null;
+}
+
+/** Lets a guardian end what is registered, and waits for its own end. */
+async function endOf(shell: ChildProcess): Promise<void> {
+  const ended = new Promise<void>((resolve) => {
+    shell.once("exit", () => resolve());
+  });
+  shell.ref();
+  shell.stdin?.end();
+  await ended;
 }
 
 async function takeLock(dataDir: string): Promise<ChildProcess> {

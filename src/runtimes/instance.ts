@@ -51,6 +51,8 @@ export class Instance implements GuestProcess {
       // why: out of memory closes the channel too, and whoever sees that kills the instance.
       this.#firstCause ??= cage.cause() === "oom" ? "oom" : "killed";
       if (graceMs > 0) {
+        // why: who does not heed the signal may lose the parent by it that tells where it belongs.
+        cage.note();
         handle.terminate();
         this.#graceTimer ??= setTimeout(() => this.#killAll(), graceMs);
       } else {

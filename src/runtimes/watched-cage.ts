@@ -90,6 +90,10 @@ class WatchedCage implements Cage {
     if (this.#cause !== undefined) this.kill();
   }
 
+  note(): void {
+    this.#family(readProcesses());
+  }
+
   /** Stops everybody before it kills anybody: who starts processes would go on while it is counted. */
   kill(): void {
     const stopped = new Set<number>();

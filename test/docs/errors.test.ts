@@ -1,3 +1,5 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 
 import { ERRORS, type ErrorCode } from "../../src/core/errors.js";
@@ -18,6 +20,14 @@ const sections = new Map(
 );
 const codes = Object.keys(ERRORS) as ErrorCode[];
 
+/** Every code that stands in a test of the product. */
+const tested = new Set<string>();
+for (const path of await readdir("test", { recursive: true })) {
+  if (!path.endsWith(".test.ts") || path.startsWith("docs/")) continue;
+  const text = await readFile(join("test", path), "utf8");
+  for (const [code] of text.matchAll(/\bENOKI_[A-Z_]+\b/g)) tested.add(code);
+}
+
 test("the page has a section for every code, once, and for nothing else", () => {
   expect([...page.matchAll(/^### (.*)$/gm)].map(([, code]) => code).toSorted()).toEqual(
     codes.toSorted(),
@@ -33,6 +43,10 @@ test.each(codes)("%s has the status, exit code and title that the catalogue says
 
 test.each(codes)("%s is explained", (code) => {
   expect(sections.get(code)?.text.length).toBeGreaterThan(USEFUL_CHARACTERS);
+});
+
+test.each(codes)("%s is in a test that expects it", (code) => {
+  expect(tested).toContain(code);
 });
 
 test("every exit code in use is in the table of exit codes", () => {

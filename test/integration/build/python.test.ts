@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 
 import { writeZip } from "../../../src/archive/zip-writer.js";
 import {
@@ -66,6 +66,26 @@ test("a function's packages are installed from a local wheel and found by it", a
   expect(built).toMatchObject({ entry: "fn.py", depsDir: "deps" });
   expect((await callBuilt(built, `fn.call("you")`)).printed).toBe("hello you");
   expect(built.buildLog).toContain("pip install --only-binary :all:");
+});
+
+test("pip's own configuration says where packages come from", async () => {
+  const wheels = await temporaryFolder();
+  const configFile = join(wheels, "pip.conf");
+  await writeFiles(wheels, {
+    "greeting-1.0-py3-none-any.whl": makeWheel(),
+    "pip.conf": `[install]\nno-index = true\nfind-links = ${wheels}\n`,
+  });
+  // What the environment says goes before any file.
+  for (const name of Object.keys(process.env).filter((it) => it.startsWith("PIP_"))) {
+    vi.stubEnv(name, undefined);
+  }
+  vi.stubEnv("PIP_CONFIG_FILE", configFile);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const built = await buildFiles({
+    "fn.py": FUNCTION["fn.py"] as string,
+    "requirements.txt": "greeting == 1.0\n",
+  });
+  expect((await callBuilt(built, `fn.call("you")`)).printed).toBe("hello you");
 });
 
 test("code and packages are compiled, bound to no time, and Python uses the caches", async () => {

@@ -22,6 +22,29 @@ print(base64.b64encode(buffer.getvalue()).decode())`;
   return stdout.trim();
 }
 
+/** The same into a pipe, as `zip -r - .` writes: sizes and checksums follow the data, and folders are members. */
+export async function streamFixture(name: string): Promise<string> {
+  const program = `
+import base64, os, sys, zipfile
+class Pipe:
+    data = b""
+    def write(self, data):
+        self.data += data
+        return len(data)
+    def flush(self): pass
+root, pipe = sys.argv[1], Pipe()
+with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
+    for folder, _, files in os.walk(root):
+        archive.write(folder, os.path.relpath(folder, root) + "/")
+        for file in files:
+            path = os.path.join(folder, file)
+            archive.write(path, os.path.relpath(path, root))
+    assert any(member.flag_bits & 8 for member in archive.infolist()), "the sizes do not follow the data"
+print(base64.b64encode(pipe.data).decode())`;
+  const { stdout } = await run("python3", ["-c", program, join(FIXTURES, name)]);
+  return stdout.trim();
+}
+
 /** An answer as curl shows it. */
 export interface CurlAnswer {
   readonly status: number;

@@ -9,7 +9,7 @@ import { packFolder } from "../../../src/archive/pack.js";
 import { deployFiles, send, until, zipFiles } from "../../helpers/node-calls.js";
 import { startProgram } from "../../helpers/node-program.js";
 import { PROCESS_ISOLATION, startNode, type RunningNode } from "../../helpers/running-node.js";
-import { curl, upload, zipFixture } from "./support.js";
+import { curl, streamFixture, upload, zipFixture } from "./support.js";
 
 let running: RunningNode;
 
@@ -48,6 +48,15 @@ describe("the management endpoints", () => {
     expect(wiped).toMatchObject({ status: 200, text: "" });
     expect((await admin("/list")).text).toBe("");
     expect((await send(running.adminUrl, "/wipe", { method: "POST" })).status).toBe(200);
+  });
+
+  test("a zip that was written into a pipe is taken like any other", async () => {
+    const zip = await streamFixture("python-headers");
+    const body = JSON.stringify({ name: "piped", env: "python3", threads: 1, zip, envs: [] });
+    const uploaded = await admin("/upload", body);
+    expect(uploaded.status, uploaded.text).toBe(200);
+    expect((await call("piped", "x")).status).toBe(200);
+    await admin("/delete", JSON.stringify({ name: "piped" }));
   });
 
   test("an upload of a name that is there replaces it, and so does the number of its instances", async () => {

@@ -3,7 +3,12 @@ import { Agent } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { deployFiles, send, until, type Answer } from "../../helpers/node-calls.js";
+import type { Isolation } from "../../../src/ports/runtime.js";
+import { probeSandbox } from "../../../src/runtimes/sandbox-probe.js";
 import { PROCESS_ISOLATION, startNode, type RunningNode } from "../../helpers/running-node.js";
+
+const ISOLATIONS: readonly Isolation[] =
+  "missing" in (await probeSandbox()) ? ["process"] : ["process", "sandbox"];
 
 let running: RunningNode;
 
@@ -26,6 +31,7 @@ const REVISION = {
   JavaScript: (n: number) => ({
     "index.mjs": `export const call = () => new Promise((r) => setTimeout(r, 2, "${n}"));`,
   }),
+  binary: (n: number) => ({ "fn.sh": `#!/bin/sh\nprintf ${n}\n` }),
 };
 
 /** Sends one call after the other over 10 connections until `isOver`; gives what came back. */
@@ -44,32 +50,33 @@ async function load(name: string, isOver: () => boolean): Promise<Answer[]> {
   return answers;
 }
 
-describe.each(Object.entries(REVISION))(
-  "under a running load of 10 connections, %s",
-  (kind, code) => {
-    const name = kind.replace(" ", "-");
+describe.each(
+  ISOLATIONS.flatMap((isolation) =>
+    Object.entries(REVISION).map(([kind, code]) => [kind, isolation, code] as const),
+  ),
+)("under a running load of 10 connections, %s with isolation %s", (kind, isolation, code) => {
+  const name = `${kind.replace(" ", "-").toLowerCase()}-${isolation}`;
 
-    test("is redeployed five times and rolled back without one failed request", async () => {
-      await deployFiles(running, name, code(0), { maxInstances: 2 });
-      let isOver = false;
-      const answering = load(name, () => isOver);
-      for (let n = 1; n <= 5; n++) {
-        await deployFiles(running, name, code(n));
-        // The new revision serves as soon as its deploy has returned.
-        expect((await call(name)).text).toBe(String(n));
-      }
-      await running.client.functions.rollback(name, 1);
-      expect((await call(name)).text).toBe("0");
-      isOver = true;
-      const answers = await answering;
-      expect(answers.filter(({ status }) => status !== 200).map(({ text }) => text)).toEqual([]);
-      expect(answers.length).toBeGreaterThan(200);
-      expect(new Set(answers.map(({ text }) => text))).toEqual(
-        new Set(["0", "1", "2", "3", "4", "5"]),
-      );
-    });
-  },
-);
+  test("is redeployed five times and rolled back without one failed request", async () => {
+    await deployFiles(running, name, code(0), { maxInstances: 2, isolation });
+    let isOver = false;
+    const answering = load(name, () => isOver);
+    for (let n = 1; n <= 5; n++) {
+      await deployFiles(running, name, code(n));
+      // The new revision serves as soon as its deploy has returned.
+      expect((await call(name)).text).toBe(String(n));
+    }
+    await running.client.functions.rollback(name, 1);
+    expect((await call(name)).text).toBe("0");
+    isOver = true;
+    const answers = await answering;
+    expect(answers.filter(({ status }) => status !== 200).map(({ text }) => text)).toEqual([]);
+    expect(answers.length).toBeGreaterThan(200);
+    expect(new Set(answers.map(({ text }) => text))).toEqual(
+      new Set(["0", "1", "2", "3", "4", "5"]),
+    );
+  });
+});
 
 test("what a module sets up at import stays between the calls of an instance", async () => {
   const sources = {

@@ -81,13 +81,25 @@ describe("a guardian", () => {
     expect(isAlive(removed.pid!)).toBe(true);
   });
 
+  it("that dies while it is released is replaced to end what is registered", async () => {
+    const guardian = await acquireGuardian({ dataDir, logger: silentLogger });
+    const sleep = startSleep();
+    guardian.add(sleep.pid!);
+    // The node has not heard of its death yet.
+    trySignal(guardianPid(), "SIGKILL");
+    await guardian.release();
+    await until(() => !isAlive(sleep.pid!));
+    await until(() => guardianPid() === 0);
+  });
+
   it("is replaced when it dies, and the new one knows everything", async () => {
     const guardian = await acquireGuardian({ dataDir, logger: silentLogger });
     const sleep = startSleep();
     guardian.add(sleep.pid!);
     const first = guardianPid();
     trySignal(first, "SIGKILL");
-    await until(() => guardianPid() !== 0 && guardianPid() !== first);
+    await until(() => !isAlive(first));
+    await until(() => guardianPid() > 0 && guardianPid() !== first);
     await guardian.release();
     await until(() => !isAlive(sleep.pid!));
   });

@@ -10,6 +10,7 @@ import {
 } from "../../../src/runtimes/cgroup-location.js";
 import { readProcesses } from "../../../src/runtimes/process-table.js";
 import { probeSandbox } from "../../../src/runtimes/sandbox-probe.js";
+import { eventuallyTrue } from "../../helpers/eventually.js";
 import { LANGUAGES, loadAttack, openBench, ROOMY, type Bench } from "./support.js";
 
 const MIB = 1024 * 1024;
@@ -113,6 +114,17 @@ for (const limits of ["auto", "watched"] as const) {
           const exit = await loaded.guest.kill(100);
           expect(exit).toMatchObject({ reason: "killed" });
           expect(await answer).toBe("died killed");
+        });
+
+        it(`kills what does not heed SIGTERM, with its children: ${language.runtime}, ${isolation}`, async () => {
+          const marker = nextMarker();
+          const loaded = await loadAttack(bench, { language, isolation });
+          const answer = loaded.call(`stubborn ${marker}`);
+          await eventuallyTrue(() => countSleepers(marker) === 1);
+          const exit = await loaded.guest.kill(100);
+          expect(exit).toMatchObject({ reason: "killed" });
+          expect(await answer).toBe("died killed");
+          expect(countSleepers(marker)).toBe(0);
         });
       }
     }

@@ -1,11 +1,11 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { accessSync, constants } from "node:fs";
-import { mkdir, readdir, symlink, writeFile } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, expect, it } from "vitest";
 
 import { send } from "../../helpers/node-calls.js";
+import { pathWithout } from "../../helpers/path-without.js";
 import { Nursery, type ChildNode } from "../node/child-node.js";
 import { deploy } from "./support.js";
 
@@ -62,27 +62,8 @@ async function bannerOf(dataDir: string, env: Readonly<Record<string, string>>):
   return printed;
 }
 
-/** A PATH with every program of this machine but `bwrap`. */
 async function pathWithoutBubblewrap(): Promise<{ PATH: string }> {
-  const dir = await nursery.dir();
-  const found = new Map<string, string>();
-  for (const folder of (process.env["PATH"] ?? "").split(delimiter)) {
-    for (const name of await readdir(folder).catch(() => [])) {
-      const path = join(folder, name);
-      if (name !== "bwrap" && !found.has(name) && isProgram(path)) found.set(name, path);
-    }
-  }
-  for (const [name, path] of found) await symlink(path, join(dir, name));
-  return { PATH: dir };
-}
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+  return { PATH: await pathWithout(await nursery.dir(), (name) => name === "bwrap") };
 }
 
 async function deployByCli(

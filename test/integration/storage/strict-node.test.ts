@@ -40,7 +40,7 @@ describe.skipIf(obstacle)(
 
     it("do so for what functions set and send before their answer, and for an accepted invocation before its 202", async () => {
       const { calls, writes } = await traceFunctions();
-      expect(writes).toHaveLength(4 * FUNCTION_ROUNDS);
+      expect(writes).toHaveLength((Object.keys(WRITING).length + 1) * FUNCTION_ROUNDS);
       expect(unsynced(calls, writes)).toEqual([]);
       // The check can fail: without the syncs, none of them is safe.
       const syncless = calls.filter(({ name }) => !/^f(data)?sync$/.test(name));
@@ -115,6 +115,21 @@ const WRITING = {
       'import { kv } from "enoki";\nexport const call = async (key) => { await kv.set(key, "x"); };',
   },
   "in-python": { "fn.py": 'import kv\n\ndef call(key: str):\n    kv.set(key, "x")\n' },
+  batching: {
+    "fn.py":
+      'import kv\n\ndef call(key: str):\n    kv.batch().set("same", "x").set(key, "x").commit()\n',
+  },
+  updating: {
+    "fn.py": 'import kv\n\ndef call(key: str):\n    kv.update(key, lambda value: "x")\n',
+  },
+  counting: {
+    "index.mjs":
+      'import { kv } from "enoki";\nexport const call = async (key) => { await kv.increment(key); };',
+  },
+  once: {
+    "index.mjs":
+      'import { kv } from "enoki";\nexport const call = async (key) => { await kv.batch().set("same", "x").once(key).commit(); };',
+  },
   sender: {
     "index.mjs":
       'import { send } from "enoki";\nexport const call = async (text) => { await send("in-python", text); };',

@@ -43,6 +43,10 @@ PARTS = {
     "keys": lambda: list(kv.keys(prefix="k")),
     "set": lambda: kv.set("key", "value"),
     "update": lambda: kv.update("key", lambda value: value + "x"),
+    "conditional": lambda: kv.set("key", "value", if_version=kv.entry("key").version),
+    "increment": lambda: kv.increment("counter"),
+    "delete": lambda: kv.delete("gone"),
+    "batch": lambda: kv.batch().set("a", 1).set("b", 2).delete("c").increment("counter").commit(),
 }
 def call(i):
     PARTS[i]()
@@ -151,17 +155,24 @@ describe("each use of kv costs", () => {
 
 describe("in Python, each use of kv costs", () => {
   test.each([
-    // what, operations: plain values are read in place
-    ["get", 0],
-    ["missing", 0],
-    ["exists", 0],
-    ["getMany", 0],
-    ["scan", 0],
-    ["keys", 0],
-    ["set", 1],
-    ["update", 2],
-  ])("%s: %i operations", async (what, operations) => {
+    // what, operations, commits: plain values are read in place
+    ["get", 0, 0],
+    ["missing", 0, 0],
+    ["exists", 0, 0],
+    ["getMany", 0, 0],
+    ["scan", 0, 0],
+    ["keys", 0, 0],
+    ["set", 1, 1],
+    ["update", 2, 1],
+    ["conditional", 2, 1],
+    ["delete", 1, 1],
+    ["increment", 1, 1],
+    ["batch", 1, 1],
+  ])("%s: %i operations, and %i commits", async (what, operations, commits) => {
+    const keygroup = running.node.keygroups.list().find(({ name }) => name === "pykv");
+    const before = keygroup?.work.commitsTotal ?? 0;
     const { frames, writes } = await tap.during(() => callInTurn("pykv", what));
+    expect((keygroup?.work.commitsTotal ?? 0) - before).toBe(commits * CALLS);
     const { operation = 0, reply = 0, ...others } = frames;
     expect([operation / CALLS, reply / CALLS]).toEqual([operations, operations]);
     expect(others).toEqual({ invoke: CALLS, result: CALLS });

@@ -47,6 +47,16 @@ const ATTACKS = {
   spin: () => {
     for (;;);
   },
+  stubborn: (seconds) => {
+    process.on("SIGTERM", () => {});
+    spawn("sleep", [seconds], { stdio: "ignore" });
+    const end = Date.now() + 100_000;
+    return new Promise((resolve) => {
+      // In steps, so that the signal's handler can run: it is not the loop that holds it off.
+      const step = () => (Date.now() < end ? setImmediate(step) : resolve());
+      step();
+    });
+  },
 };
 
 export async function call(input) {

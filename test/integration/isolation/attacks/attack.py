@@ -69,6 +69,13 @@ def spin(_):
         pass
 
 
+def stubborn(seconds):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if os.fork() == 0:
+        os.execvp("sleep", ["sleep", seconds])
+    spin(None)
+
+
 ATTACKS = {
     "read": read,
     "list": os.listdir,
@@ -84,6 +91,7 @@ ATTACKS = {
     "fill": lambda size: write_much(int(size)),
     "bomb": bomb,
     "spin": spin,
+    "stubborn": stubborn,
 }
 
 

@@ -15,6 +15,7 @@ case "$name" in
   allocate) attempt() { perl -e '$x = "x" x $ARGV[0]; sleep 1' "$argument"; } ;;
   fill) attempt() { head -c "$argument" /dev/zero > "$TMPDIR/fill"; } ;;
   bomb) attempt() { for i in $(seq 2000); do sleep "$argument" & done; } ;;
+  stubborn) attempt() { trap '' TERM; sleep "$argument" & while :; do :; done; } ;;
   spin) attempt() { while :; do :; done; } ;;
 esac
 if why=$( { attempt > /dev/null; } 2>&1 ); then echo "did it"; else echo "refused: $why"; fi
