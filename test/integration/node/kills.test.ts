@@ -5,7 +5,6 @@ import { createPrng, type Prng } from "../../../src/base/prng.js";
 import { send, until, zipFiles } from "../../helpers/node-calls.js";
 import { Nursery, type ChildNode } from "./child-node.js";
 
-const LANES = 2;
 const KILLS_PER_LANE = 100;
 const WRITERS = 4;
 const CALLERS = 2;
@@ -14,12 +13,23 @@ const SENDERS = 2;
 const SENDS_PER_NODE_MAX = 12;
 
 /** Writes what it is told, and counts each asynchronous invocation exactly once. */
-const FUNCTION = `
+const NODE = `
 import { kv } from "enoki";
 export async function call(key, ctx) {
   if (key.startsWith("call-")) return kv.set(key, key);
   await kv.batch().increment("total").set(key, key).once(ctx.idempotencyKey).commit();
 }`;
+
+/** The same in Python, whose instances are given calls ahead. */
+const PYTHON = `
+import kv
+def call(key: str, ctx):
+    if key.startswith("call-"):
+        return kv.set(key, key)
+    kv.batch().increment("total").set(key, key).once(ctx.idempotency_key).commit()
+`;
+
+const FUNCTIONS = [{ "index.mjs": NODE }, { "fn.py": PYTHON }];
 
 const nursery = new Nursery();
 afterEach(() => nursery.remove());
@@ -29,7 +39,7 @@ describe("a node that is killed under load at points drawn by seed", () => {
     "keeps every acknowledged write and delivers every accepted invocation exactly once in effect, over 200 kills",
     { timeout: 900_000 },
     async () => {
-      const lanes = Array.from({ length: LANES }, (_, seed) => new Lane(seed).run());
+      const lanes = FUNCTIONS.map((files, seed) => new Lane(seed, files).run());
       // A lane that fails must not leave the other one at work behind.
       await Promise.allSettled(lanes);
       for (const acknowledged of await Promise.all(lanes)) {
@@ -45,6 +55,7 @@ type Kind = "writes" | "calls" | "sends";
 
 /** One data directory and the nodes that die on it, one after the other. */
 class Lane {
+  readonly #files: Readonly<Record<string, string>>;
   readonly #prng: Prng;
   readonly #acknowledged: Record<Kind, Set<string>> = {
     writes: new Set(),
@@ -55,7 +66,8 @@ class Lane {
   readonly #accepted: string[] = [];
   readonly #name: string;
 
-  constructor(seed: number) {
+  constructor(seed: number, files: Readonly<Record<string, string>>) {
+    this.#files = files;
     this.#prng = createPrng(seed);
     this.#name = `lane ${seed}`;
   }
@@ -66,7 +78,7 @@ class Lane {
     const start = (): Promise<ChildNode> =>
       nursery.start(dataDir, { args: ["--isolation", "process"] });
     let node = await start();
-    await node.client.functions.deploy("fn", zipFiles({ "index.mjs": FUNCTION }));
+    await node.client.functions.deploy("fn", zipFiles(this.#files));
     for (let kill = 1; kill <= KILLS_PER_LANE; kill++) {
       await this.#loadAndKill(node, kill);
       node = await start();
