@@ -8,6 +8,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join, relative } from "node:path";
 
 import { filesToRunAgain, onePerFile } from "./stuck-run.mjs";
+import { isRedRun, missingLines } from "./test-verdict.mjs";
 
 const isStrict = process.env.STRICT_TESTS === "1";
 const [isFast, ...chosen] =
@@ -47,8 +48,7 @@ const SLOWEST_SHOWN = 12;
 const VITEST = "node_modules/vitest/vitest.mjs";
 
 const missing = isFast ? [] : Object.keys(TOOLS).filter((tool) => !isThere(tool));
-for (const tool of missing) console.log(`missing: ${tool}, used for ${TOOLS[tool]}`);
-if (missing.length > 0) console.log("to get them: npm run setup\n");
+for (const line of missingLines(missing, TOOLS)) console.log(line);
 
 const scratch = mkdtempSync(join(tmpdir(), "enoki-test-"));
 const linesFile = join(scratch, "lines");
@@ -72,7 +72,7 @@ for (const { file, ms } of files.sort((a, b) => b.ms - a.ms).slice(0, SLOWEST_SH
 }
 for (const { error } of errors) console.log(`an error outside any test: ${error}`);
 if (isStrict && sum.skipped > 0) console.log("skipped tests count as failures here");
-isRed ||= sum.failed > 0 || errors.length > 0 || (isStrict && sum.skipped > 0);
+isRed ||= isRedRun({ ...sum, errors: errors.length, isStrict });
 console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`);
 process.exit(isRed ? 1 : 0);
 

@@ -7,7 +7,6 @@ from .requests import BATCH, in_one_frame, pack_u16, sized
 from .values import duration_ms, encode_value, key_bytes, number
 
 ONCE_BYTES_MAX = 256
-# Of each kind.
 _PARTS_MAX = 1000
 
 _SET = 1
@@ -101,8 +100,8 @@ class Batch:
     def request(self):
         """The batch as one operation, as in `requests`."""
         kinds = (self._checks, self._writes, self._sends)
-        if max(map(len, kinds)) > _PARTS_MAX:
-            raise Error("ENOKI_INVALID_INPUT", f"a batch has at most {_PARTS_MAX} parts of a kind")
+        if sum(map(len, kinds)) > _PARTS_MAX:
+            raise Error("ENOKI_INVALID_INPUT", "a batch has at most 1,000 parts")
         parts = [part for kind in kinds for part in (pack_u16(len(kind)), *kind)]
         parts.append(self._once)
         return BATCH, in_one_frame(b"".join(parts)), _committed
