@@ -1,8 +1,10 @@
 // An etcd and three nodes on this machine. Each stands behind a relay for what the others send it.
 import { spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as pause } from "node:timers/promises";
 
 import { Relay } from "./relay.mjs";
 
@@ -22,8 +24,22 @@ async function startEtcd(dir, undo) {
   const urls = ["--listen-client-urls", client, "--advertise-client-urls", client];
   const peers = ["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer];
   const rest = ["--initial-cluster", `default=${peer}`, "--logger", "zap", "--log-level", "error"];
-  start("etcd", ["--data-dir", join(dir, "etcd"), ...urls, ...peers, ...rest], undo);
+  const args = ["--data-dir", join(dir, "etcd"), ...urls, ...peers, ...rest];
+  const { failed } = start("etcd", args, undo);
+  // Before anybody else looks for free ports: until it listens, one of its own may be given away.
+  await Promise.race([whenHealthy(client), failed]);
   return client.replace("http", "etcd");
+}
+
+async function whenHealthy(url) {
+  for (;;) {
+    const isHealthy = await fetch(`${url}/health`).then(
+      (answer) => answer.ok,
+      () => false,
+    );
+    if (isHealthy) return;
+    await pause(20);
+  }
 }
 
 async function startNode(name, naming, dir, undo, flags) {
@@ -58,10 +74,16 @@ function start(command, args, undo) {
   return { child, failed };
 }
 
+/** A free port below those that the system gives out by itself, so that nobody is given it meanwhile. */
 async function freePort() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  for (;;) {
+    const port = randomInt(12_000, 32_000);
+    const server = createServer();
+    const isFree = await new Promise((resolve) => {
+      server.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(true));
+    });
+    if (!isFree) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }
