@@ -27,19 +27,15 @@ async function startEtcd(dir, undo) {
   const args = ["--data-dir", join(dir, "etcd"), ...urls, ...peers, ...rest];
   const { failed } = start("etcd", args, undo);
   // Before anybody else looks for free ports: until it listens, one of its own may be given away.
-  await Promise.race([whenHealthy(client), failed]);
+  while (!(await isHealthy(client))) await Promise.race([pause(20), failed]);
   return client.replace("http", "etcd");
 }
 
-async function whenHealthy(url) {
-  for (;;) {
-    const isHealthy = await fetch(`${url}/health`).then(
-      (answer) => answer.ok,
-      () => false,
-    );
-    if (isHealthy) return;
-    await pause(20);
-  }
+function isHealthy(url) {
+  return fetch(`${url}/health`).then(
+    (answer) => answer.ok,
+    () => false,
+  );
 }
 
 async function startNode(name, naming, dir, undo, flags) {

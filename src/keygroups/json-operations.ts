@@ -46,7 +46,13 @@ const batchSchema = z.strictObject({
       z.strictObject({
         function: z.string(),
         data: jsonValueSchema,
-        orderKey: z.string().max(LIMITS.idempotencyKeyBytesMax).optional(),
+        orderKey: z
+          .string()
+          .max(LIMITS.idempotencyKeyBytesMax)
+          .refine((text) => Buffer.byteLength(text) <= LIMITS.idempotencyKeyBytesMax, {
+            error: `an order key has at most ${LIMITS.idempotencyKeyBytesMax} bytes`,
+          })
+          .optional(),
       }),
     )
     .max(batchPart.max)

@@ -87,7 +87,7 @@ function checkTtl(ttlMs: number | undefined): number | undefined {
 
 function checkOrderKey(orderKey: string | undefined): string | undefined {
   const most = LIMITS.idempotencyKeyBytesMax;
-  if (orderKey === undefined || orderKey.length <= most) return orderKey;
+  if (orderKey === undefined || Buffer.byteLength(orderKey) <= most) return orderKey;
   throw new EnokiError("ENOKI_INVALID_INPUT", `an order key has at most ${most} bytes`);
 }
 

@@ -45,7 +45,7 @@ test.each(codes)("%s is explained", (code) => {
   expect(sections.get(code)?.text.length).toBeGreaterThan(USEFUL_CHARACTERS);
 });
 
-test.each(codes)("%s is in a test that expects it", (code) => {
+test.each(codes)("%s stands in a test of the product", (code) => {
   expect(tested).toContain(code);
 });
 

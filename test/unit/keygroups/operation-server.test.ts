@@ -244,7 +244,7 @@ describe("a batch", () => {
     ],
     [
       "an order key that is too long",
-      { sends: [{ function: "f", data: value, orderKey: "x".repeat(257) }] },
+      { sends: [{ function: "f", data: value, orderKey: "é".repeat(129) }] },
       "ENOKI_INVALID_INPUT",
     ],
     ["an empty once key", { once: "" }, "ENOKI_INVALID_INPUT"],
